@@ -1,1 +1,21 @@
-//! guru
+//! guru: a Guru Meditation Report of any running Linux process, assembled from outside.
+//!
+//! One short, harmless look at a process, and then work on what was seen:
+//!
+//! ```text
+//! target ──(rehearse · hold · record · let go)──> evidence ──(unwind · walk · resolve)──> report ──> renderer
+//! ```
+//!
+//! Everything left of [`evidence`] touches the world; everything right of it is a pure function
+//! of the evidence.
+
+pub mod addr;
+pub mod arch;
+pub mod evidence;
+pub mod module;
+pub mod note;
+pub mod report;
+pub mod runtime;
+pub mod stack;
+pub mod target;
+pub mod text;

@@ -1,0 +1,376 @@
+//! Mapped ELF files: where they lie, what they are, their sections and symbols.
+//!
+//! A module is opened through the mapping itself, so that a replaced or deleted file is still the
+//! right one. Nothing here unwinds or reads debug information.
+
+use std::cell::OnceCell;
+
+use object::Endianness;
+use object::elf;
+use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _};
+
+use crate::addr::{Addr, FileAddr};
+use crate::evidence::files::{FileError, FileRequest, Files, OpenFile};
+use crate::target::Mapping;
+use crate::text::Text;
+
+type Header = elf::FileHeader64<Endianness>;
+
+/// The most program headers, sections or mappings of one module that are looked at.
+pub const MAX_HEADERS: usize = 4096;
+
+/// The most symbols of one table that are looked at: node has about 300,000.
+pub const MAX_SYMBOLS: usize = 8_000_000;
+
+/// The largest section after decompression, in bytes.
+pub const MAX_INFLATED: u64 = 256 << 20;
+
+/// All that was mapped with code in it, sorted by address.
+#[derive(Debug)]
+pub struct Modules<'a> {
+    modules: Vec<Module<'a>>,
+}
+
+impl<'a> Modules<'a> {
+    /// The modules among these mappings. Files are opened when they are asked about.
+    pub fn new(files: &'a Files, mappings: &'a [Mapping]) -> Modules<'a> {
+        let mut modules: Vec<Module<'a>> = Vec::new();
+        for mapping in mappings {
+            if !mapping.is_file() && mapping.path.raw() != "[vdso]" {
+                continue;
+            }
+            let identity = (mapping.device, mapping.inode);
+            match modules.iter_mut().rev().take(MAX_NEIGHBOURS).find(|module| {
+                module.identity() == identity
+                    && module.first().offset < mapping.offset
+                    && module.mappings.len() < MAX_HEADERS
+            }) {
+                Some(module) => module.mappings.push(mapping),
+                None => modules.push(Module::new(files, mapping)),
+            }
+        }
+        modules.retain(|module| module.mappings.iter().any(|mapping| mapping.executable));
+        Modules { modules }
+    }
+
+    /// The module that holds `addr`.
+    pub fn find(&self, addr: Addr) -> Option<&Module<'a>> {
+        let after = self.modules.partition_point(|module| module.first().start <= addr);
+        self.modules[..after]
+            .iter()
+            .rev()
+            .take(MAX_NEIGHBOURS)
+            .find(|module| module.mappings.iter().any(|mapping| mapping.contains(addr)))
+    }
+
+    /// All of them, by address.
+    pub fn iter(&self) -> impl Iterator<Item = &Module<'a>> {
+        self.modules.iter()
+    }
+}
+
+/// Mappings of one module can be interleaved with others' (anonymous memory, another file mapped
+/// into a gap); this many modules back are looked at.
+const MAX_NEIGHBOURS: usize = 8;
+
+/// One mapped ELF file.
+#[derive(Debug)]
+pub struct Module<'a> {
+    files: &'a Files,
+    mappings: Vec<&'a Mapping>,
+    image: OnceCell<Result<Image<'a>, FileError>>,
+}
+
+impl<'a> Module<'a> {
+    fn new(files: &'a Files, first: &'a Mapping) -> Module<'a> {
+        Module { files, mappings: vec![first], image: OnceCell::new() }
+    }
+
+    fn first(&self) -> &'a Mapping {
+        self.mappings[0]
+    }
+
+    fn identity(&self) -> ((u32, u32), u64) {
+        (self.first().device, self.first().inode)
+    }
+
+    /// Its path as the kernel shows it, or `[vdso]`.
+    pub fn path(&self) -> &'a Text {
+        &self.first().path
+    }
+
+    /// Whether it is the kernel's own, with no file behind it.
+    pub fn is_vdso(&self) -> bool {
+        !self.first().is_file()
+    }
+
+    /// Its mappings, by address.
+    pub fn mappings(&self) -> &[&'a Mapping] {
+        &self.mappings
+    }
+
+    /// The request that opens its file.
+    pub fn request(&self) -> FileRequest {
+        FileRequest::Mapped { start: self.first().start, end: self.first().end }
+    }
+
+    /// Its ELF file, parsed as far as needed to find the rest.
+    pub fn image(&self) -> Result<&Image<'a>, FileError> {
+        let image = self.image.get_or_init(|| {
+            let file = self.files.open(&self.request())?;
+            Image::parse(file).map_err(|error| FileError::Other(error.to_string()))
+        });
+        image.as_ref().map_err(Clone::clone)
+    }
+
+    /// What turns an address of its ELF file into one of the process. It follows from the first
+    /// mapping alone: the segment that begins at its file offset.
+    pub fn bias(&self) -> Option<u64> {
+        self.image().ok()?.bias(self.first())
+    }
+
+    /// Where in its ELF file an address of the process lies.
+    pub fn file_addr(&self, addr: Addr) -> Option<FileAddr> {
+        Some(FileAddr(addr.0.wrapping_sub(self.bias()?)))
+    }
+
+    /// The address of a symbol that the module defines, by its exact name.
+    pub fn symbol(&self, name: &str) -> Option<Addr> {
+        let value = self.image().ok()?.symbol(name)?;
+        Some(Addr(value.0.wrapping_add(self.bias()?)))
+    }
+}
+
+/// An ELF file, parsed lazily.
+#[derive(Debug)]
+pub struct Image<'a> {
+    file: &'a OpenFile,
+    endian: Endianness,
+    header: &'a Header,
+    sections: object::read::elf::SectionTable<'a, Header, &'a OpenFile>,
+}
+
+/// A function symbol that covers an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name, as the table has it.
+    pub name: Text,
+    /// Where it begins.
+    pub start: FileAddr,
+}
+
+impl<'a> Image<'a> {
+    /// Parses the headers of an ELF file.
+    pub fn parse(file: &'a OpenFile) -> object::Result<Image<'a>> {
+        let header = Header::parse(file)?;
+        let endian = header.endian()?;
+        // A file without section headers (sstrip) still has its segments.
+        let sections = header.sections(endian, file).unwrap_or_default();
+        Ok(Image { file, endian, header, sections })
+    }
+
+    /// The file it is read from.
+    pub fn file(&self) -> &'a OpenFile {
+        self.file
+    }
+
+    /// Its `e_machine`.
+    pub fn machine(&self) -> u16 {
+        self.header.e_machine.get(self.endian).0
+    }
+
+    fn segments(&self) -> &'a [elf::ProgramHeader64<Endianness>] {
+        let segments = self.header.program_headers(self.endian, self.file).unwrap_or_default();
+        &segments[..segments.len().min(MAX_HEADERS)]
+    }
+
+    fn bias(&self, first: &Mapping) -> Option<u64> {
+        // The kernel maps whole pages: a segment's file offset is rounded down to a page.
+        let segment = self.segments().iter().find(|segment| {
+            let align = segment.p_align(self.endian).clamp(1, 1 << 21);
+            let start = segment.p_offset(self.endian) / align * align;
+            let end = segment.p_offset(self.endian).saturating_add(segment.p_filesz(self.endian));
+            segment.p_type(self.endian) == elf::PT_LOAD
+                && (start..end.max(start + 1)).contains(&first.offset)
+        })?;
+        let at = segment
+            .p_vaddr(self.endian)
+            .wrapping_add(first.offset)
+            .wrapping_sub(segment.p_offset(self.endian));
+        Some(first.start.0.wrapping_sub(at))
+    }
+
+    /// The bytes of a section, wherever they lie, inflated if they are stored compressed.
+    pub fn section(&self, name: &str) -> Option<Section<'a>> {
+        let (_, section) = self.sections.section_by_name(self.endian, name.as_bytes())?;
+        if section.sh_type(self.endian) == elf::SHT_NOBITS {
+            return None;
+        }
+        let addr = FileAddr(section.sh_addr(self.endian));
+        let offset = section.sh_offset(self.endian);
+        let compressed = section.compression(self.endian, self.file).ok()?;
+        let bytes = match compressed {
+            None => {
+                SectionBytes::File { file: self.file, offset, len: section.sh_size(self.endian) }
+            }
+            Some((header, start, len)) => {
+                let size = header.ch_size.get(self.endian);
+                if size > MAX_INFLATED {
+                    return None;
+                }
+                let format = match header.ch_type.get(self.endian) {
+                    elf::ELFCOMPRESS_ZLIB => object::CompressionFormat::Zlib,
+                    elf::ELFCOMPRESS_ZSTD => object::CompressionFormat::Zstandard,
+                    _ => return None,
+                };
+                let inflate = || {
+                    let data = self.file.slice(start, len).ok()?;
+                    let data = object::CompressedData { format, data, uncompressed_size: size };
+                    Some(data.decompress().ok()?.into_owned())
+                };
+                SectionBytes::Memory(self.file.inflated(offset, inflate)?)
+            }
+        };
+        Some(Section { addr, bytes })
+    }
+
+    /// The build id, if the linker left one.
+    pub fn build_id(&self) -> Option<&'a [u8]> {
+        self.segments().iter().find_map(|segment| {
+            let mut notes = segment.notes(self.endian, self.file).ok()??;
+            while let Ok(Some(note)) = notes.next() {
+                if note.name() == elf::ELF_NOTE_GNU
+                    && note.n_type(self.endian) == elf::NT_GNU_BUILD_ID
+                {
+                    return Some(note.desc());
+                }
+            }
+            None
+        })
+    }
+
+    /// The file name and checksum of separate debug information.
+    pub fn debug_link(&self) -> Option<(Text, u32)> {
+        let section = self.section(".gnu_debuglink")?.to_bytes(4096)?;
+        let end = section.iter().position(|byte| *byte == 0)?;
+        let crc = section.get((end + 4) & !3..)?.first_chunk::<4>()?;
+        Some((Text::from_bytes(&section[..end]), u32::from_le_bytes(*crc)))
+    }
+
+    fn tables(&self) -> impl Iterator<Item = SymbolTable<'a>> + '_ {
+        // The dynamic table is small and survives `strip`; the full one may be large.
+        [elf::SHT_DYNSYM, elf::SHT_SYMTAB].into_iter().filter_map(|kind| {
+            self.sections
+                .symbols(self.endian, self.file, kind)
+                .ok()
+                .filter(|table| !table.is_empty())
+        })
+    }
+
+    fn symbol(&self, name: &str) -> Option<FileAddr> {
+        self.tables().find_map(|table| {
+            let found = table.iter().take(MAX_SYMBOLS).find(|symbol| {
+                !symbol.is_undefined(self.endian)
+                    && symbol.st_value(self.endian) != 0
+                    && symbol
+                        .name(self.endian, table.strings())
+                        .is_ok_and(|known| known == name.as_bytes())
+            })?;
+            Some(FileAddr(found.st_value(self.endian)))
+        })
+    }
+
+    /// The function symbols that cover these addresses (sorted, ascending), in one pass over each
+    /// table. Where several cover one, a symbol with a size wins, then a global one, then the
+    /// one that begins last.
+    pub fn symbols_at(&self, sorted: &[FileAddr]) -> Vec<Option<Symbol>> {
+        let mut best: Vec<Option<(Rank, Symbol)>> = vec![None; sorted.len()];
+        for table in self.tables() {
+            for symbol in table.iter().take(MAX_SYMBOLS) {
+                self.offer(symbol, table.strings(), sorted, &mut best);
+            }
+        }
+        best.into_iter().map(|found| found.map(|(_, symbol)| symbol)).collect()
+    }
+
+    /// Puts a symbol to the addresses that it covers better than what is there.
+    fn offer(
+        &self,
+        symbol: &elf::Sym64<Endianness>,
+        strings: object::StringTable<'a, &'a OpenFile>,
+        sorted: &[FileAddr],
+        best: &mut [Option<(Rank, Symbol)>],
+    ) {
+        let code = matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC | elf::STT_NOTYPE);
+        if !code || symbol.is_undefined(self.endian) {
+            return;
+        }
+        let start = symbol.st_value(self.endian);
+        let size = symbol.st_size(self.endian);
+        let end = start.saturating_add(if size == 0 { UNSIZED_REACH } else { size });
+        let rank = Rank { sized: size != 0, global: symbol.st_bind() != elf::STB_LOCAL, start };
+        let from = sorted.partition_point(|addr| addr.0 < start);
+        let covered = sorted.iter().zip(best).skip(from).take_while(|(addr, _)| addr.0 < end);
+        for (_, place) in covered {
+            if place.as_ref().is_some_and(|(known, _)| *known >= rank) {
+                continue;
+            }
+            if let Ok(name @ [_, ..]) = symbol.name(self.endian, strings) {
+                let name = Text::from_bytes(name);
+                *place = Some((rank, Symbol { name, start: FileAddr(start) }));
+            }
+        }
+    }
+}
+
+type SymbolTable<'a> = object::read::elf::SymbolTable<'a, Header, &'a OpenFile>;
+
+/// How far a symbol without a size reaches, in bytes. Hand-written assembly (`_start`,
+/// `__restore_rt` of older C libraries) has such symbols.
+const UNSIZED_REACH: u64 = 256;
+
+/// How well a symbol names an address; the larger, the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    sized: bool,
+    global: bool,
+    start: u64,
+}
+
+/// A section of an ELF file.
+#[derive(Clone, Copy, Debug)]
+pub struct Section<'a> {
+    /// Where it is meant to be mapped; 0 for a section that is not.
+    pub addr: FileAddr,
+    /// Its bytes.
+    pub bytes: SectionBytes<'a>,
+}
+
+/// Where the bytes of a section are.
+#[derive(Clone, Copy, Debug)]
+pub enum SectionBytes<'a> {
+    /// In the file, read on demand.
+    File {
+        /// The file.
+        file: &'a OpenFile,
+        /// Where in the file it begins.
+        offset: u64,
+        /// Its length.
+        len: u64,
+    },
+    /// In memory: it was stored compressed.
+    Memory(&'a [u8]),
+}
+
+impl<'a> Section<'a> {
+    /// All its bytes as one piece, if they are no more than `limit`.
+    pub fn to_bytes(self, limit: u64) -> Option<&'a [u8]> {
+        match self.bytes {
+            SectionBytes::Memory(bytes) => Some(bytes).filter(|bytes| bytes.len() as u64 <= limit),
+            SectionBytes::File { file, offset, len } if len <= limit => {
+                file.slice(offset, len).ok()
+            }
+            SectionBytes::File { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The report: plain data, the same for every format. JSON is this type.
+//!
+//! It knows neither how it was got nor how it is shown.
+
+use serde::{Deserialize, Serialize};
+
+use crate::addr::Addr;
+use crate::note::{Note, Weight};
+use crate::stack::Stack;
+use crate::text::Text;
+
+/// The number of this model. It rises when a field changes its meaning or goes away; fields may
+/// be added without.
+pub const SCHEMA: u32 = 1;
+
+/// A Guru Meditation Report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The version of guru that made it.
+    pub guru: String,
+    /// The process it is about.
+    pub process: ProcessSummary,
+    /// When and how it was taken.
+    pub taken: Taken,
+    /// The sections, in their order.
+    pub sections: Vec<SectionReport>,
+    /// What was noticed or went wrong outside any one section.
+    pub notes: Vec<Note>,
+}
+
+impl Report {
+    /// Whether something that could be there is missing.
+    pub fn is_partial(&self) -> bool {
+        let of_sections = self.sections.iter().flat_map(|section| &section.notes);
+        self.notes.iter().chain(of_sections).any(|note| note.weight == Weight::Missing)
+    }
+}
+
+/// The process that a report is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessSummary {
+    /// Its id, as the inspecting side counts.
+    pub pid: i32,
+    /// Its name (`comm`).
+    pub name: Text,
+    /// Its executable, as the process sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executable: Option<Text>,
+    /// Its command line, secrets masked.
+    pub command: Vec<Text>,
+    /// When it started (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    /// The language runtimes found in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runtimes: Vec<RuntimeSummary>,
+}
+
+/// A language runtime in the process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeSummary {
+    /// `python`.
+    pub name: String,
+    /// Its version: `3.11.7`.
+    pub version: String,
+    /// How its layout is known: `table 3.11`, and so on.
+    pub layout: String,
+}
+
+/// How the threads were held while they were recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Every thread stood still at one instant.
+    Stopped,
+    /// Nothing was stopped; threads that moved meanwhile are marked.
+    Watched,
+}
+
+/// When and how the evidence was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The moment of the stop (RFC 3339).
+    pub at: String,
+    /// Whether threads were held.
+    pub hold: Hold,
+    /// The longest that a running thread stood still, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_us: Option<u64>,
+    /// From the first thread held to the last let go, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_us: Option<u64>,
+}
+
+/// One section of the report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SectionReport {
+    /// A stable name: `threads`.
+    pub id: String,
+    /// The heading: `Threads`.
+    pub title: String,
+    /// What it shows.
+    pub blocks: Vec<Block>,
+    /// What was noticed or went wrong in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// A piece of a section. The list is closed: a new kind touches every renderer, and the compiler
+/// names the places.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Block {
+    /// Names with values, in the order given.
+    Fields {
+        /// The fields.
+        fields: Vec<Field>,
+    },
+    /// Flows of control with their stacks.
+    Executions {
+        /// Threads, or green threads.
+        executions: Vec<Execution>,
+    },
+    /// A process and its descendants.
+    Processes {
+        /// The inspected process.
+        root: ProcessNode,
+    },
+    /// Configuration of one origin.
+    Options {
+        /// Where it was read: files with their state.
+        files: Vec<ConfigFile>,
+        /// Its groups, sorted by name.
+        groups: Vec<OptionGroup>,
+    },
+    /// The subject was not looked for: it may be there or not.
+    NotLookedFor {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// A name and a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// The name, as GMR prints it: `product`.
+    pub name: String,
+    /// The value; absent when it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Text>,
+    /// Whether a GMR has this field, too (`--format gmr` prints only those).
+    pub in_gmr: bool,
+}
+
+/// What kind of flow of control it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionKind {
+    /// A thread of the kernel's making.
+    Thread,
+}
+
+/// A flow of control.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    /// What kind.
+    pub kind: ExecutionKind,
+    /// The kernel's id of the thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tid: Option<i32>,
+    /// What `pthread_self` returns in it: the number that a GMR prints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ident: Option<u64>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text>,
+    /// What it was doing before it was held: `running`, `sleeping`, `disk sleep`, `stopped` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// What it waits in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Wait>,
+    /// Its stack.
+    pub stack: Stack,
+    /// The native stack, where it could not be merged with the language's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native_stack: Option<Stack>,
+    /// What is odd about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// What a thread waits in, as the kernel told it before the stop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The system call, by name: `futex`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// Its first argument, resolved: `fd 5: socket 127.0.0.1:80 (listening)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argument: Option<Text>,
+    /// The futex, where it waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub futex: Option<Addr>,
+    /// The thread that holds what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<i32>,
+    /// The kernel function it sleeps in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wchan: Option<String>,
+}
+
+/// A process of the tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessNode {
+    /// Its id.
+    pub pid: i32,
+    /// Its parent's id.
+    pub ppid: i32,
+    /// The user it runs as, by name where the user database knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Text>,
+    /// The user's number.
+    pub uid: u32,
+    /// `running`, `sleeping`, `zombie` …
+    pub state: String,
+    /// Its name (`comm`).
+    pub name: Text,
+    /// Its command line, secrets masked.
+    pub command: Vec<Text>,
+    /// Its children.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<ProcessNode>,
+}
+
+/// A file that configuration was read from, or would have been.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigFile {
+    /// Its path, as the process sees it.
+    pub path: Text,
+    /// Why this file: `named by --config-file`, `found by oslo.config's rules` …
+    pub why: String,
+    /// When it was last written (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<String>,
+    /// Whether it was written after the process started, so that the process may run with
+    /// something else.
+    pub changed_since_start: bool,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Text>,
+}
+
+/// A group of options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionGroup {
+    /// Its name; oslo's `DEFAULT` is shown as `default`, as a GMR does.
+    pub name: Text,
+    /// Its options, sorted by name.
+    pub options: Vec<OptionValue>,
+}
+
+/// An option with its value, secrets masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionValue {
+    /// Its name.
+    pub name: Text,
+    /// Its values: one, or each of an option given several times.
+    pub values: Vec<Text>,
+    /// Where it was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Whether a secret was replaced by `***`.
+    pub masked: bool,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The file.
+    pub file: Text,
+    /// The line in it, from 1.
+    pub line: u32,
+}

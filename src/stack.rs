@@ -1,0 +1,98 @@
+//! Stacks as the report shows them: frames, how far they are to be trusted, and why they end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::addr::Addr;
+use crate::text::Text;
+
+/// How a frame was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// From the registers of the thread: certain.
+    Registers,
+    /// From the caller's rules for unwinding (`.eh_frame`, `.debug_frame`): certain, if the
+    /// stack is intact.
+    Cfi,
+    /// From a chain of frame pointers, where no rules were found: a guess.
+    FramePointer,
+    /// From the data of the language's runtime.
+    Runtime,
+}
+
+/// The language that a frame was written in, as far as its origin tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Machine code: C, C++, Rust and what else the compiler made of it.
+    Native,
+    /// A frame of CPython's interpreter.
+    Python,
+}
+
+/// One activation of a function. What is not known is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// The function's name, demangled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<Text>,
+    /// The source file, as the compiler or interpreter names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Text>,
+    /// The line in it, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The text of that line, without its indentation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Text>,
+    /// The file that the machine code was mapped from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<Text>,
+    /// Where in the process: the program counter, or the return address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Addr>,
+    /// The same place in the module, as its ELF file counts (what `addr2line` takes).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module_address: Option<Addr>,
+    /// Native code, or the runtime that it belongs to.
+    pub language: Language,
+    /// Whether the compiler dissolved this function into the one that follows outwards.
+    pub inlined: bool,
+    /// How it was found.
+    pub trust: Trust,
+}
+
+/// Why a stack has no further frames outwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason", content = "why")]
+pub enum StackEnd {
+    /// The thread's first function was reached.
+    Root,
+    /// A limit of guru's was reached; the stack goes on.
+    Limit(Text),
+    /// The next frame could not be found.
+    Broken(Text),
+    /// The stack was not read at all.
+    Unread(Text),
+}
+
+/// Frames left out of the middle of a very deep stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Omitted {
+    /// How many of the shown frames, counted from the outermost, come before the gap.
+    pub after: usize,
+    /// How many frames are left out.
+    pub frames: usize,
+}
+
+/// A stack, outermost frame first, as every Guru Meditation Report prints it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// The frames.
+    pub frames: Vec<Frame>,
+    /// The gap in them, if the stack is deeper than is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omitted: Option<Omitted>,
+    /// Why it ends at its outer end.
+    pub end: StackEnd,
+}
