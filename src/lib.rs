@@ -11,7 +11,9 @@
 
 pub mod addr;
 pub mod arch;
+pub mod error;
 pub mod evidence;
+pub mod inspect;
 pub mod module;
 pub mod note;
 pub mod report;

@@ -10,8 +10,9 @@ use object::elf;
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _};
 
 use crate::addr::{Addr, FileAddr};
-use crate::evidence::files::{FileError, FileRequest, Files, OpenFile};
+use crate::evidence::files::{Files, OpenFile};
 use crate::target::Mapping;
+use crate::target::files::{FileError, FileRequest};
 use crate::text::Text;
 
 type Header = elf::FileHeader64<Endianness>;

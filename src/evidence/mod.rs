@@ -4,3 +4,54 @@
 //! are pure functions: the same evidence gives the same report, byte for byte.
 
 pub mod files;
+pub mod pages;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::files::Files;
+use crate::evidence::pages::Recording;
+use crate::note::Note;
+use crate::report::Hold;
+use crate::target::{Mapping, ProcessFacts, TargetFacts, Thread};
+
+/// Everything that the analysis may know of a process.
+#[derive(Debug)]
+pub struct Evidence {
+    /// What was seen.
+    pub snapshot: Snapshot,
+    /// The files that the analysis may ask for.
+    pub files: Files,
+}
+
+/// What was seen of a process at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The process itself.
+    pub target: TargetFacts,
+    /// Its descendants.
+    pub descendants: Vec<ProcessFacts>,
+    /// Its threads, by id.
+    pub threads: Vec<Thread>,
+    /// Its mappings, by address.
+    pub mappings: Vec<Mapping>,
+    /// The memory that was recorded.
+    pub memory: Recording,
+    /// How the threads were held.
+    pub hold: Held,
+    /// What was noticed while it was taken.
+    pub notes: Vec<Note>,
+}
+
+/// How the threads were held while they were recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Whether they were.
+    pub hold: Hold,
+    /// When, in seconds since 1970.
+    pub at: i64,
+    /// The longest that a thread which had been running stood still, in microseconds. With no
+    /// such thread: the longest of any.
+    pub paused_us: u64,
+    /// From the first thread stopped to the last let go, in microseconds.
+    pub held_us: u64,
+}

@@ -27,6 +27,9 @@ pub struct Preview<'a> {
     pub modules: &'a Modules<'a>,
     /// Its memory: live and moving, or recorded.
     pub memory: &'a dyn Memory,
+    /// The ids that the process itself uses for its threads, each with the id used here; empty
+    /// where they are the same.
+    pub inner_tids: &'a [(Tid, Tid)],
 }
 
 /// A language runtime.
@@ -49,7 +52,7 @@ pub struct Roster {
 }
 
 /// Reads one found runtime.
-pub trait Visitor {
+pub trait Visitor: Send + Sync {
     /// What was found, for the report.
     fn summary(&self) -> RuntimeSummary;
 

@@ -1,0 +1,123 @@
+//! What ends a run: few causes, each with its exit status and what to do next.
+//!
+//! What does not end a run is a [`crate::note::Note`].
+
+use thiserror::Error;
+
+/// The exit status of guru: a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    /// The report is complete.
+    Complete = 0,
+    /// The report lacks something; its notes say what.
+    Partial = 1,
+    /// The command line made no sense.
+    Usage = 2,
+    /// The process can not be inspected.
+    CannotInspect = 3,
+    /// A deadline passed.
+    Timeout = 4,
+    /// The process ended or became another one meanwhile.
+    TargetChanged = 5,
+}
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// There is no such process.
+    #[error("no process {0}")]
+    NoProcess(i32),
+    /// The process has exited, and waits for its parent to take note.
+    #[error("{pid} ({name}) has exited; its parent {parent} has not collected it")]
+    Zombie {
+        /// The process.
+        pid: i32,
+        /// Its name, fit for a terminal.
+        name: String,
+        /// Who should collect it.
+        parent: i32,
+    },
+    /// It belongs to the kernel.
+    #[error("{pid} ({name}) is a kernel thread: it has no user stack")]
+    KernelThread {
+        /// The thread.
+        pid: i32,
+        /// Its name, fit for a terminal.
+        name: String,
+    },
+    /// guru was pointed at itself.
+    #[error("guru cannot inspect itself")]
+    Itself,
+    /// The kernel refuses, for this reason; the second field says what to do.
+    #[error("not permitted to inspect {pid}: {cause}")]
+    NotPermitted {
+        /// The process.
+        pid: i32,
+        /// The true cause, as far as the kernel tells.
+        cause: String,
+        /// What to do.
+        hint: String,
+    },
+    /// It is not a 64-bit process of an architecture that guru knows.
+    #[error("{pid} is a {what} process, which this guru cannot read")]
+    Foreign {
+        /// The process.
+        pid: i32,
+        /// What it is.
+        what: String,
+    },
+    /// It ended, or executed another program, while it was looked at.
+    #[error("{pid} {what} while it was looked at")]
+    Changed {
+        /// The process.
+        pid: i32,
+        /// `exited`, `executed another program`.
+        what: &'static str,
+    },
+    /// A deadline passed.
+    #[error("{pid}: {what} within {seconds} s")]
+    Timeout {
+        /// The process.
+        pid: i32,
+        /// What did not happen.
+        what: &'static str,
+        /// The deadline.
+        seconds: u64,
+    },
+    /// A recording can not be read or written.
+    #[error("recording {path}: {why}")]
+    Recording {
+        /// Its path.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// The system failed in a way that is not told apart.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The exit status that tells this error from others.
+    pub fn status(&self) -> Status {
+        match self {
+            Error::Timeout { .. } => Status::Timeout,
+            Error::Changed { .. } => Status::TargetChanged,
+            _ => Status::CannotInspect,
+        }
+    }
+
+    /// What to do next, where there is something to do.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Error::NotPermitted { hint, .. } => Some(hint),
+            _ => None,
+        }
+    }
+}

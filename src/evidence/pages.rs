@@ -1,0 +1,270 @@
+//! Recorded memory: whole pages that were touched, and the used part of each stack.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::addr::Addr;
+use crate::target::memory::{BatchRead, Fault, FaultKind, Memory};
+
+/// The size of a recorded page, in bytes.
+pub const PAGE: u64 = 4096;
+const PAGE_LEN: usize = 4096;
+
+/// Memory that remembers each page it was asked for, so that a page is read once and belongs to
+/// one instant.
+pub struct Recorder<'a> {
+    source: &'a dyn BatchRead,
+    budget: usize,
+    kept: RefCell<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Where in `bytes` each page lies; `None` for one that can not be read.
+    index: HashMap<u64, Option<usize>>,
+    bytes: Vec<u8>,
+    touched: HashSet<u64>,
+}
+
+impl<'a> Recorder<'a> {
+    /// A recorder that keeps at most `budget` bytes.
+    pub fn new(source: &'a dyn BatchRead, budget: usize) -> Recorder<'a> {
+        Recorder { source, budget, kept: RefCell::default() }
+    }
+
+    /// Makes room for this many pages now, so that no page fault of ours takes time while
+    /// threads are held.
+    pub fn reserve(&self, pages: usize) {
+        let len = pages.saturating_mul(PAGE_LEN).min(self.budget);
+        let mut kept = self.kept.borrow_mut();
+        // Written, not only reserved: the kernel gives memory on the first write.
+        kept.bytes.resize(len, 0xa5);
+        kept.bytes.clear();
+        kept.index.reserve(pages);
+    }
+
+    /// Fetches these pages in as few calls as possible.
+    pub fn prefetch(&self, pages: &[u64]) {
+        let mut kept = self.kept.borrow_mut();
+        let mut wanted: Vec<u64> =
+            pages.iter().copied().filter(|page| !kept.index.contains_key(page)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.truncate(self.budget.saturating_sub(kept.bytes.len()) / PAGE_LEN);
+        let begin = kept.bytes.len();
+        kept.bytes.resize(begin + wanted.len() * PAGE_LEN, 0);
+        let mut absent = HashSet::new();
+        let out = kept.bytes.get_mut(begin..).unwrap_or_default();
+        self.source.read_ranges(&joined(&wanted), out, &mut |at, _| {
+            absent.insert(at / PAGE_LEN);
+        });
+        for (nth, page) in wanted.into_iter().enumerate() {
+            let place = (!absent.contains(&nth)).then_some(begin + nth * PAGE_LEN);
+            kept.index.insert(page, place);
+        }
+    }
+
+    /// The pages that were read through this recorder since the last call.
+    pub fn take_touched(&self) -> Vec<u64> {
+        self.kept.borrow_mut().touched.drain().collect()
+    }
+
+    /// The recorded pages by their addresses.
+    pub fn into_pages(self) -> BTreeMap<u64, Box<[u8]>> {
+        let kept = self.kept.into_inner();
+        let pages = kept.index.iter().filter_map(|(page, place)| {
+            let from = (*place)?;
+            Some((page * PAGE, kept.bytes.get(from..from + PAGE_LEN)?.into()))
+        });
+        pages.collect()
+    }
+
+    fn read_page(&self, page: u64, inside: usize, buf: &mut [u8]) -> Result<(), FaultKind> {
+        let mut kept = self.kept.borrow_mut();
+        kept.touched.insert(page);
+        let known = kept.index.get(&page).copied();
+        let place = match known {
+            Some(place) => place,
+            None if kept.bytes.len() + PAGE_LEN > self.budget => return Err(FaultKind::OverBudget),
+            None => {
+                drop(kept);
+                self.prefetch(&[page]);
+                kept = self.kept.borrow_mut();
+                kept.index.get(&page).copied().flatten()
+            }
+        };
+        let from = place.ok_or(FaultKind::Unmapped)? + inside;
+        let bytes = kept.bytes.get(from..from + buf.len()).ok_or(FaultKind::Unmapped)?;
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl Memory for Recorder<'_> {
+    fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
+        by_page(addr, buf, |page, inside, piece| self.read_page(page, inside, piece))
+    }
+}
+
+/// Neighbouring pages as one range.
+fn joined(sorted: &[u64]) -> Vec<(Addr, usize)> {
+    let mut ranges: Vec<(Addr, usize)> = Vec::new();
+    for page in sorted {
+        match ranges.last_mut() {
+            Some((addr, len)) if addr.0 + *len as u64 == page * PAGE => *len += PAGE_LEN,
+            _ => ranges.push((Addr(page * PAGE), PAGE_LEN)),
+        }
+    }
+    ranges
+}
+
+/// Splits a read at page borders: page number, offset in it, the piece of the buffer.
+fn by_page(
+    addr: Addr,
+    buf: &mut [u8],
+    mut read: impl FnMut(u64, usize, &mut [u8]) -> Result<(), FaultKind>,
+) -> Result<(), Fault> {
+    let mut at = addr;
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let inside = usize::try_from(at.0 % PAGE).unwrap_or(0);
+        let len = rest.len().min(PAGE_LEN - inside);
+        let (piece, after) = rest.split_at_mut(len);
+        read(at.0 / PAGE, inside, piece).map_err(|kind| Fault { addr, kind })?;
+        at = at.checked_add(len as u64).ok_or(Fault { addr, kind: FaultKind::Unmapped })?;
+        rest = after;
+    }
+    Ok(())
+}
+
+/// The used part of a stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackBytes {
+    /// Where it begins: the stack pointer.
+    pub start: Addr,
+    /// Its bytes, towards the stack's base.
+    #[serde(with = "serde_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// Memory as it was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    pages: BTreeMap<u64, serde_bytes::ByteBuf>,
+    stacks: BTreeMap<u64, StackBytes>,
+}
+
+impl Recording {
+    /// Adds pages; those that are there already are replaced.
+    pub fn add_pages(&mut self, pages: BTreeMap<u64, Box<[u8]>>) {
+        self.pages.extend(pages.into_iter().map(|(at, bytes)| (at, bytes.into_vec().into())));
+    }
+
+    /// Adds the used part of a stack.
+    pub fn add_stack(&mut self, stack: StackBytes) {
+        self.stacks.insert(stack.start.0, stack);
+    }
+
+    /// How many bytes are recorded.
+    pub fn len(&self) -> usize {
+        self.pages.len() * PAGE_LEN
+            + self.stacks.values().map(|stack| stack.bytes.len()).sum::<usize>()
+    }
+
+    /// Whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn in_stack(&self, addr: Addr, len: usize) -> Option<&[u8]> {
+        let (start, stack) = self.stacks.range(..=addr.0).next_back()?;
+        let from = usize::try_from(addr.0 - start).ok()?;
+        stack.bytes.get(from..from.checked_add(len)?)
+    }
+}
+
+impl Memory for Recording {
+    fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
+        if let Some(bytes) = self.in_stack(addr, buf.len()) {
+            buf.copy_from_slice(bytes);
+            return Ok(());
+        }
+        by_page(addr, buf, |page, inside, piece| {
+            let bytes = self
+                .pages
+                .get(&(page * PAGE))
+                .and_then(|page| page.get(inside..inside + piece.len()));
+            piece.copy_from_slice(bytes.ok_or(FaultKind::NotRecorded)?);
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::target::memory::MemoryExt as _;
+
+    /// Every byte is the low byte of its page's number; page 9 can not be read.
+    struct Pattern(RefCell<usize>);
+
+    impl BatchRead for Pattern {
+        fn read_ranges(
+            &self,
+            ranges: &[(Addr, usize)],
+            out: &mut [u8],
+            missing: &mut dyn FnMut(usize, usize),
+        ) {
+            *self.0.borrow_mut() += 1;
+            let pages = ranges.iter().flat_map(|(addr, len)| {
+                (addr.0 / PAGE..addr.0 / PAGE + *len as u64 / PAGE).collect::<Vec<_>>()
+            });
+            for (nth, (page, piece)) in pages.zip(out.chunks_mut(PAGE_LEN)).enumerate() {
+                match page {
+                    9 => missing(nth * PAGE_LEN, PAGE_LEN),
+                    page => piece.fill(page as u8),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_fetched_once_and_kept() {
+        let source = Pattern(RefCell::new(0));
+        let recorder = Recorder::new(&source, 64 * PAGE_LEN);
+        recorder.prefetch(&[3, 5, 4, 3]);
+        assert_eq!(recorder.u8(Addr(4 * PAGE + 17)).unwrap(), 4);
+        assert_eq!(*source.0.borrow(), 1);
+        assert_eq!(recorder.u64(Addr(6 * PAGE - 4)).unwrap(), 0x0606_0606_0505_0505);
+        assert_eq!(*source.0.borrow(), 2);
+        assert_eq!(recorder.u8(Addr(9 * PAGE)).unwrap_err().kind, FaultKind::Unmapped);
+        let mut touched = recorder.take_touched();
+        touched.sort_unstable();
+        assert_eq!(touched, [4, 5, 6, 9]);
+        let mut recording = Recording::default();
+        recording.add_pages(recorder.into_pages());
+        assert_eq!(recording.u8(Addr(6 * PAGE)).unwrap(), 6);
+        assert_eq!(recording.u8(Addr(7 * PAGE)).unwrap_err().kind, FaultKind::NotRecorded);
+    }
+
+    #[test]
+    fn a_budget_is_kept() {
+        let source = Pattern(RefCell::new(0));
+        let recorder = Recorder::new(&source, 2 * PAGE_LEN);
+        recorder.prefetch(&[1, 2, 3]);
+        assert_eq!(recorder.u8(Addr(3 * PAGE)).unwrap_err().kind, FaultKind::OverBudget);
+    }
+
+    #[test]
+    fn stacks_are_read_by_the_byte() {
+        let mut recording = Recording::default();
+        recording
+            .add_stack(StackBytes { start: Addr(0x1234), bytes: vec![1, 2, 3, 4, 5, 6, 7, 8] });
+        assert_eq!(recording.u32(Addr(0x1236)).unwrap(), 0x0605_0403);
+        assert!(recording.u32(Addr(0x1239)).is_err());
+    }
+}
