@@ -1,7 +1,7 @@
 //! The inspected programs keep what they promise: otherwise a test of guru would prove nothing.
 
 use crate::support::gdb::{self, Frame, FrameKind};
-use crate::support::{Target, ThreadState, await_some, full, thread_states};
+use crate::support::{PAUSE, POLL, Target, ThreadState, await_some, full, thread_states};
 use std::collections::BTreeSet;
 
 const NONE: &[&str] = &[];
@@ -26,10 +26,10 @@ fn every_thread_of_the_stacks_is_blocked_where_its_name_says() {
         ("sleep", libc::SYS_clock_nanosleep),
         ("join", futex),
         ("waitpid", libc::SYS_wait4),
-        ("poll", libc::SYS_poll),
-        ("signal", libc::SYS_pause),
-        ("inline", libc::SYS_pause),
-        ("noreturn", libc::SYS_pause),
+        ("poll", POLL),
+        ("signal", PAUSE),
+        ("inline", PAUSE),
+        ("noreturn", PAUSE),
     ];
     for variant in ["O0", "O2", "O2-nodebug", "O2-stripped", "O2-nofp", "O2-debuglink"]
         .into_iter()
@@ -84,13 +84,8 @@ fn python_threads_wait_and_not_for_the_gil() {
     assert_eq!(threads.len(), 8);
     assert!(threads.values().all(|thread| thread.state == 'S'), "{threads:?}");
     let calls: BTreeSet<_> = threads.values().filter_map(|thread| thread.call).collect();
-    let expected = [
-        libc::SYS_futex,
-        libc::SYS_clock_nanosleep,
-        libc::SYS_accept4,
-        libc::SYS_pause,
-        libc::SYS_read,
-    ];
+    let expected =
+        [libc::SYS_futex, libc::SYS_clock_nanosleep, libc::SYS_accept4, PAUSE, libc::SYS_read];
     assert_eq!(calls, BTreeSet::from(expected));
     assert!(target.end());
 }

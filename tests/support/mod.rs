@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub use guru::guru;
-pub use process::{ThreadState, is_waiting, thread_states};
+pub use process::{EPOLL_WAIT, PAUSE, POLL, ThreadState, reads_stdin, thread_states};
 pub use service::Service;
 pub use skip::{skip, skip_impossible};
 pub use target::Target;

@@ -2,6 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
+
+// What glibc's functions of these names call: newer architectures have the general forms only.
+#[cfg(target_arch = "x86_64")]
+mod calls {
+    pub const EPOLL_WAIT: i64 = libc::SYS_epoll_wait;
+    pub const PAUSE: i64 = libc::SYS_pause;
+    pub const POLL: i64 = libc::SYS_poll;
+}
+#[cfg(not(target_arch = "x86_64"))]
+mod calls {
+    pub const EPOLL_WAIT: i64 = libc::SYS_epoll_pwait;
+    pub const PAUSE: i64 = libc::SYS_ppoll;
+    pub const POLL: i64 = libc::SYS_ppoll;
+}
+pub use calls::{EPOLL_WAIT, PAUSE, POLL};
 
 /// A thread as `/proc` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +39,15 @@ pub fn thread_states(pid: i32) -> BTreeMap<i32, ThreadState> {
     tids.filter_map(|tid| Some((tid, thread_state(pid, tid)?))).collect()
 }
 
-/// Whether a thread waits for something, in a system call or for ever (a zombie).
-pub fn is_waiting(pid: i32, tid: i32) -> bool {
-    thread_state(pid, tid).is_some_and(|thread| match thread.state {
-        'S' => thread.call.is_some(),
-        state => state == 'Z',
+/// Whether one of its threads waits for stdin.
+pub fn reads_stdin(pid: i32) -> bool {
+    let call = format!("{} 0x0 ", libc::SYS_read);
+    thread_states(pid).into_iter().any(|(tid, thread)| {
+        match fs::read_to_string(format!("/proc/{pid}/task/{tid}/syscall")) {
+            Ok(line) => line.starts_with(&call),
+            // An undumpable process shows no more than this, but to root.
+            Err(error) => error.kind() == ErrorKind::PermissionDenied && thread.state == 'S',
+        }
     })
 }
 

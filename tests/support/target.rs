@@ -1,6 +1,6 @@
 //! The programs of `fixtures/targets`, started, ready, and gone at the end of the test.
 
-use super::{DEADLINE, await_some, is_waiting, python, root, skip, skip_impossible};
+use super::{DEADLINE, await_some, python, reads_stdin, root, skip, skip_impossible};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::ffi::OsStr;
@@ -23,16 +23,15 @@ pub struct Target {
 
 impl Target {
     /// Start a built program or, by a name that ends in `.py`, a script with the default
-    /// interpreter. Returns when its threads are where its source says; the main thread, which says
-    /// so, waits for stdin then. Records a skip if it could not be built.
+    /// interpreter. Returns when its threads are where its source says; the one that said so waits
+    /// for stdin then. Records a skip if it could not be built.
     pub fn spawn<A: AsRef<OsStr>>(program: &str, args: &[A]) -> Option<Self> {
         let target = Self::spawn_running(program, args)?;
-        let pid = target.pid();
-        await_some("main thread waits", || is_waiting(pid, pid).then_some(()));
+        await_some("it waits for stdin", || reads_stdin(target.pid()).then_some(()));
         Some(target)
     }
 
-    /// As `spawn`, of a program whose main thread never waits.
+    /// As `spawn`, of a program that never waits for stdin.
     pub fn spawn_running<A: AsRef<OsStr>>(program: &str, args: &[A]) -> Option<Self> {
         if program.ends_with(".py") {
             let Some(python) = python() else {
