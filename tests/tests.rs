@@ -1,1 +1,7 @@
+//! The only integration test binary: guru on real processes. One module per line.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod cli;
+mod services;
+mod support;
+mod targets;

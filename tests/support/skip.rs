@@ -1,0 +1,28 @@
+//! Tests that cannot run say so: a skip is never silent. `tests/run` counts what is written here.
+
+use super::root;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+
+/// The test cannot run for want of something that can be had on this machine: `tests/run` fails
+/// for it where nothing may be skipped.
+pub fn skip(reason: &str) {
+    record(reason, "");
+}
+
+/// The test cannot run, and nothing that could be installed on this machine would change it.
+pub fn skip_impossible(reason: &str) {
+    record(reason, " [not possible here]");
+}
+
+fn record(reason: &str, mark: &str) {
+    let thread = std::thread::current();
+    // The test harness names a test's thread by the test.
+    let line = format!("SKIP {}: {reason}{mark}\n", thread.name().unwrap_or("?"));
+    // Past the harness, which keeps what a passing test prints to itself.
+    let _ = io::stderr().write_all(line.as_bytes());
+    let path = root("target/skips.txt");
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    // One write, so that tests that run side by side do not mix their lines.
+    file.unwrap().write_all(line.as_bytes()).unwrap();
+}
