@@ -1,0 +1,97 @@
+//! Files of the target: what can be asked for, and what can be wrong with the answer.
+//!
+//! Plain types and two traits. The one implementation that touches a file system is
+//! `live::open`; everything that is read goes through the log of [`crate::evidence::files`].
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::addr::Addr;
+use crate::text::Text;
+
+/// Which file is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FileRequest {
+    /// The file that is mapped at these addresses: the very one, whatever its path leads to now.
+    Mapped {
+        /// The first address of the mapping.
+        start: Addr,
+        /// The address after its last.
+        end: Addr,
+    },
+    /// The regular file at this absolute path inside the root of the target.
+    InRoot(Text),
+    /// A file of separate debug information at this path of the inspecting side.
+    Debug(Text),
+}
+
+impl fmt::Display for FileRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileRequest::Mapped { start, end } => write!(f, "the file mapped at {start}-{end}"),
+            FileRequest::InRoot(path) | FileRequest::Debug(path) => f.write_str(path.raw()),
+        }
+    }
+}
+
+/// What is known of an opened file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMeta {
+    /// Its length in bytes when it was opened.
+    pub len: u64,
+    /// When it was last written, in seconds since 1970.
+    pub modified: i64,
+    /// Its device and inode.
+    pub identity: (u64, u64),
+}
+
+/// Why a file could not be opened or read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileError {
+    /// There is none.
+    Absent,
+    /// It may not be read.
+    Denied,
+    /// It is a directory, a device, a FIFO or a socket.
+    NotRegular,
+    /// It is larger than the limit of its use, in bytes.
+    TooLarge(u64),
+    /// The path leaves the root, or goes in a circle.
+    Escapes,
+    /// The recording does not hold it.
+    NotRecorded,
+    /// Any other failure, in the kernel's words.
+    Other(String),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileError::Absent => f.write_str("no such file"),
+            FileError::Denied => f.write_str("permission denied"),
+            FileError::NotRegular => f.write_str("not a regular file"),
+            FileError::TooLarge(limit) => write!(f, "larger than {limit} bytes, not read"),
+            FileError::Escapes => f.write_str("its path has a loop or leaves the target's root"),
+            FileError::NotRecorded => f.write_str("not in the recording"),
+            FileError::Other(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+/// An open file that blocks come from.
+pub trait Source {
+    /// Fills `buf` from `offset` on, as far as the file goes; returns how many bytes that were.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError>;
+}
+
+/// Opens files of the target.
+pub trait Opener {
+    /// Opens a regular file for reading.
+    fn open(&self, request: &FileRequest) -> Result<(Box<dyn Source>, FileMeta), FileError>;
+
+    /// The names in a directory inside the target's root, sorted.
+    fn list(&self, path: &Text) -> Result<Vec<Text>, FileError>;
+}

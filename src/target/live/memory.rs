@@ -1,0 +1,122 @@
+//! Memory of the living process: single reads while it runs, batches while it is held.
+
+use std::io::IoSliceMut;
+
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
+use remoteprocess::ProcessMemory as _;
+
+use crate::addr::Addr;
+use crate::target::memory::{BatchRead, Fault, FaultKind, Memory};
+
+/// The most ranges in one call: the kernel's `UIO_MAXIOV`.
+const MAX_RANGES: usize = 1024;
+
+/// The size of a page, in bytes: what a failed read is skipped by. Larger pages are multiples.
+const PAGE: u64 = 4096;
+
+/// Memory of a living process.
+pub struct LiveMemory {
+    pid: i32,
+    process: remoteprocess::Process,
+}
+
+impl LiveMemory {
+    /// The memory of this process.
+    pub fn new(pid: i32) -> LiveMemory {
+        LiveMemory { pid, process: remoteprocess::Process { pid } }
+    }
+
+    fn read_batch(&self, batch: &[(Addr, usize)], buf: &mut [u8]) -> usize {
+        let remote: Vec<RemoteIoVec> = batch
+            .iter()
+            .map(|(addr, len)| RemoteIoVec { base: addr.0 as usize, len: *len })
+            .collect();
+        process_vm_readv(Pid::from_raw(self.pid), &mut [IoSliceMut::new(buf)], &remote).unwrap_or(0)
+    }
+}
+
+impl BatchRead for LiveMemory {
+    fn read_ranges(
+        &self,
+        ranges: &[(Addr, usize)],
+        out: &mut [u8],
+        missing: &mut dyn FnMut(usize, usize),
+    ) {
+        let mut done = 0;
+        let mut queue = ranges.iter().copied();
+        let mut batch: Vec<(Addr, usize)> = Vec::with_capacity(MAX_RANGES);
+        loop {
+            batch.extend(queue.by_ref().take(MAX_RANGES - batch.len()));
+            let wanted: usize = batch.iter().map(|(_, len)| len).sum();
+            let Some(buf) = out.get_mut(done..done + wanted).filter(|buf| !buf.is_empty()) else {
+                return;
+            };
+            let got = self.read_batch(&batch, buf);
+            done += got;
+            drop_front(&mut batch, got);
+            // The first page of what is left could not be read: skip it and go on behind it.
+            if let Some((addr, len)) = batch.first().copied() {
+                let page = usize::try_from(PAGE - addr.0 % PAGE).unwrap_or(len).min(len);
+                missing(done, page);
+                done += page;
+                drop_front(&mut batch, page);
+            }
+        }
+    }
+}
+
+/// Forgets the first `bytes` bytes of the ranges.
+fn drop_front(ranges: &mut Vec<(Addr, usize)>, mut bytes: usize) {
+    let mut whole = 0;
+    for (addr, len) in ranges.iter_mut() {
+        if bytes < *len {
+            *addr = addr.wrapping_add(bytes as u64);
+            *len -= bytes;
+            break;
+        }
+        bytes -= *len;
+        whole += 1;
+    }
+    ranges.drain(..whole);
+}
+
+impl Memory for LiveMemory {
+    fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
+        let unmapped = |_| Fault { addr, kind: FaultKind::Unmapped };
+        self.process.read(addr.0 as usize, buf).map_err(unmapped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_page_that_cannot_be_read_is_skipped_and_told() {
+        let own = [7u8; 64];
+        let here = Addr(own.as_ptr() as u64);
+        let memory = LiveMemory::new(std::process::id().cast_signed());
+        let mut out = [0; 136];
+        let mut missing = Vec::new();
+        let ranges = [(here, 64), (Addr(PAGE), 8), (here, 64)];
+        memory.read_ranges(&ranges, &mut out, &mut |at, len| missing.push((at, len)));
+        assert_eq!(missing, [(64, 8)]);
+        assert_eq!(out[..64], own);
+        assert_eq!(out[72..], own);
+        assert!(memory.read(Addr(PAGE), &mut [0]).is_err());
+        memory.read(here, &mut [0; 8]).unwrap();
+    }
+
+    #[test]
+    fn more_ranges_than_one_call_takes_are_read_in_turn() {
+        let own: Vec<u8> = (0..5000u32).map(|n| n as u8).collect();
+        let ranges: Vec<_> = own.iter().map(|byte| (Addr(&raw const *byte as u64), 1)).collect();
+        let mut out = vec![0; own.len()];
+        let memory = LiveMemory::new(std::process::id().cast_signed());
+        memory.read_ranges(&ranges, &mut out, &mut |at, _| panic!("{at} is missing"));
+        assert_eq!(out, own);
+    }
+}

@@ -1,0 +1,171 @@
+//! The living process.
+
+pub mod descriptor;
+pub mod facts;
+pub mod maps;
+pub mod memory;
+pub mod open;
+pub mod refusal;
+pub mod stop;
+pub mod sys;
+pub mod wait;
+
+use std::os::fd::OwnedFd;
+
+use procfs::ProcError;
+use procfs::process::{Process, Stat};
+
+use crate::arch::Arch;
+use crate::error::Error;
+use crate::target::live::wait::Waits;
+use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
+
+/// A process that was found fit to be inspected.
+pub struct LiveProcess {
+    /// Its id. Always that of a process: a thread's id leads to its process.
+    pub pid: i32,
+    process: Process,
+    /// While it is open, the id is not given to another process that the kernel would confuse
+    /// with this one.
+    _pidfd: Option<OwnedFd>,
+    started: u64,
+    image: (u64, u64),
+}
+
+impl LiveProcess {
+    /// Finds the process, and whether it can be inspected at all. The second value is set if
+    /// `id` is that of a thread.
+    pub fn open(id: i32) -> Result<(LiveProcess, bool), Error> {
+        let no_process = || Error::NoProcess(id);
+        let found = Process::new(id).map_err(|_| no_process())?;
+        let pid = found.status().map_err(|_| no_process())?.tgid;
+        if pid == std::process::id().cast_signed() {
+            return Err(Error::Itself);
+        }
+        let raw = rustix::process::Pid::from_raw(pid).ok_or_else(no_process)?;
+        let pidfd = rustix::process::pidfd_open(raw, rustix::process::PidfdFlags::empty()).ok();
+        let process = Process::new(pid).map_err(|_| no_process())?;
+        let stat = process.stat().map_err(|_| no_process())?;
+        let name = || stat.comm.escape_debug().to_string();
+        if facts::is_kernel(&stat) {
+            return Err(Error::KernelThread { pid, name: name() });
+        }
+        // A zombie with live threads is a process whose first thread has ended: it goes on.
+        if matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1 {
+            return Err(Error::Zombie { pid, name: name(), parent: stat.ppid });
+        }
+        let (started, image) = (stat.starttime, image(&stat));
+        let process = LiveProcess { pid, process, _pidfd: pidfd, started, image };
+        Ok((process, id != pid))
+    }
+
+    /// Its `/proc/PID/stat`.
+    pub fn stat(&self) -> Result<Stat, Error> {
+        self.process.stat().map_err(|_| Error::Changed { pid: self.pid, what: "exited" })
+    }
+
+    /// What is known of it.
+    pub fn facts(&self) -> Result<TargetFacts, Error> {
+        Ok(facts::target_facts(&self.process, &self.stat()?, sys::HOST))
+    }
+
+    /// Its mappings, by address. The kernel asks for the right to trace; without it, the answer
+    /// is the true reason for the refusal.
+    pub fn mappings(&self) -> Result<Vec<Mapping>, Error> {
+        match self.read("maps") {
+            Ok(text) if !text.is_empty() => Ok(maps::parse(&text)),
+            // The first thread has ended: the others still have their memory.
+            Ok(_) => {
+                let other = self.tids().into_iter().find(|tid| *tid != self.pid);
+                let text = other.map(|tid| self.read(&format!("task/{tid}/maps")));
+                Ok(text.and_then(Result::ok).map(|text| maps::parse(&text)).unwrap_or_default())
+            }
+            Err(ProcError::PermissionDenied(_)) => Err(refusal::reason(self.pid)),
+            Err(_) => Err(Error::Changed { pid: self.pid, what: "exited" }),
+        }
+    }
+
+    fn read(&self, file: &str) -> Result<Vec<u8>, ProcError> {
+        use std::io::Read as _;
+        let mut bytes = Vec::new();
+        self.process.open_relative(file)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The ids of its threads.
+    pub fn tids(&self) -> Vec<Tid> {
+        let tasks = self.process.tasks().into_iter().flatten();
+        tasks.filter_map(Result::ok).map(|task| task.tid).take(facts::MAX_THREADS).collect()
+    }
+
+    /// Its threads and what they are doing.
+    pub fn threads(&self) -> Vec<ThreadFacts> {
+        facts::threads(&self.process, &self.waits())
+    }
+
+    /// Resolves what its threads wait in.
+    pub fn waits(&self) -> Waits {
+        Waits::new(self.pid, sys::HOST, &self.inner_tids())
+    }
+
+    /// The ids that the process itself uses for its threads, each with the id used here; empty
+    /// where they are the same, as they are outside of containers.
+    fn inner_tids(&self) -> Vec<(Tid, Tid)> {
+        let inner = |tid: Tid| {
+            let status = self.process.task_from_tid(tid).ok()?.status().ok()?;
+            let ids = status.nspid?;
+            ids.last().copied().filter(|_| ids.len() > 1)
+        };
+        if inner(self.pid).is_none() {
+            return Vec::new();
+        }
+        self.tids().into_iter().filter_map(|tid| Some((inner(tid)?, tid))).collect()
+    }
+
+    /// What a single thread is doing, if it still is.
+    pub fn thread(&self, tid: Tid, waits: &Waits) -> Option<ThreadFacts> {
+        facts::thread_facts(&self.process.task_from_tid(tid).ok()?, waits)
+    }
+
+    /// Whether it is still the process that was opened, running the same program.
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        let changed = |what| Error::Changed { pid: self.pid, what };
+        let stat = self.process.stat().map_err(|_| changed("exited"))?;
+        if stat.starttime != self.started {
+            return Err(changed("exited"));
+        }
+        if matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1 {
+            return Err(changed("exited"));
+        }
+        if image(&stat) != self.image {
+            return Err(changed("executed another program"));
+        }
+        Ok(())
+    }
+
+    /// Its architecture, by the machine of its executable. `Err` names what it is instead.
+    pub fn arch(&self) -> Result<Arch, Error> {
+        use std::io::Read as _;
+        let mut head = [0; 20];
+        let foreign = |what: &str| Error::Foreign { pid: self.pid, what: what.to_owned() };
+        let exe = self.process.open_relative("exe");
+        // Without the executable (its first thread has ended), the kernel's word is taken.
+        let Ok(mut exe) = exe else { return Ok(sys::HOST) };
+        if exe.read_exact(&mut head).is_err() {
+            return Ok(sys::HOST);
+        }
+        // EI_CLASS and e_machine of the ELF header.
+        let machine = u16::from_le_bytes([head[18], head[19]]);
+        match (head[4], machine) {
+            (2, machine) if machine == sys::HOST.elf_machine() => Ok(sys::HOST),
+            (1, _) => Err(foreign("32-bit")),
+            _ => Err(foreign("foreign")),
+        }
+    }
+}
+
+/// What changes when a process executes another program: where the kernel put its code and its
+/// stack.
+fn image(stat: &Stat) -> (u64, u64) {
+    (stat.startcode, stat.startstack)
+}

@@ -1,0 +1,164 @@
+//! The only unsafe code of guru, and the only code that knows the processor it runs on.
+//!
+//! nix is right for most of ptrace, but its `Signal` has no real-time signals: `waitpid` fails
+//! with EINVAL on such a stop and consumes it, and `detach` cannot hand one back. 282 of 20,000
+//! real-time signals were lost that way in a measurement.
+#![expect(unsafe_code, reason = "ptrace calls that no safe library offers whole")]
+
+use std::io;
+
+use nix::sys::ptrace::regset::NT_PRSTATUS;
+use nix::unistd::Pid;
+
+use crate::addr::Addr;
+use crate::arch::{Arch, Registers};
+use crate::target::Tid;
+
+/// What became of a traced thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Nothing yet.
+    None,
+    /// It stopped because it was asked to, or stands in a group stop: no signal is pending.
+    Stopped,
+    /// It stopped on its way to a signal, which must be handed back.
+    Signal(i32),
+    /// It is gone.
+    Gone,
+}
+
+/// `PTRACE_EVENT_STOP`, in the third byte of a wait status.
+const EVENT_STOP: i32 = 128;
+
+/// What became of a traced thread, without waiting.
+pub fn poll(tid: Tid) -> io::Result<Event> {
+    let mut status = 0;
+    // SAFETY: `status` outlives the call; no other memory is touched.
+    let got = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL | libc::WNOHANG) };
+    if got < 0 {
+        let error = io::Error::last_os_error();
+        return match error.raw_os_error() {
+            Some(libc::ECHILD) => Ok(Event::Gone),
+            Some(libc::EINTR) => Ok(Event::None),
+            _ => Err(error),
+        };
+    }
+    Ok(match status {
+        _ if got == 0 => Event::None,
+        status if !libc::WIFSTOPPED(status) => Event::Gone,
+        status if status >> 16 == EVENT_STOP => Event::Stopped,
+        status => Event::Signal(libc::WSTOPSIG(status)),
+    })
+}
+
+/// Lets a stopped thread run on, with the signal that it was about to get, or 0.
+pub fn detach(tid: Tid, signal: i32) -> io::Result<()> {
+    let signal = libc::c_long::from(signal);
+    // SAFETY: PTRACE_DETACH takes numbers only.
+    match unsafe { libc::ptrace(libc::PTRACE_DETACH, tid, 0, signal) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// How the clock of `/proc/PID/stat` ticks, in ticks per second.
+pub fn clock_ticks() -> u64 {
+    // SAFETY: sysconf reads a number.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(ticks).unwrap_or(100).max(1)
+}
+
+/// The architecture that guru runs on: the only one whose processes it can stop.
+#[cfg(target_arch = "x86_64")]
+pub const HOST: Arch = Arch::X86_64;
+/// The architecture that guru runs on: the only one whose processes it can stop.
+#[cfg(target_arch = "aarch64")]
+pub const HOST: Arch = Arch::Aarch64;
+
+/// The registers of a stopped thread, and what its system call returned.
+pub struct Stopped {
+    raw: libc::user_regs_struct,
+    tid: Tid,
+}
+
+impl Stopped {
+    /// Reads the registers of a stopped thread.
+    pub fn read(tid: Tid) -> io::Result<Stopped> {
+        let raw = nix::sys::ptrace::getregset::<NT_PRSTATUS>(Pid::from_raw(tid))?;
+        Ok(Stopped { raw, tid })
+    }
+
+    /// The registers by their DWARF numbers.
+    #[cfg(target_arch = "x86_64")]
+    pub fn registers(&self) -> Registers {
+        let raw = &self.raw;
+        let mut registers = Registers::new(HOST, Addr(raw.rip));
+        // DWARF numbers of the System V psABI, figure 3.36.
+        let by_number = [
+            raw.rax, raw.rdx, raw.rcx, raw.rbx, raw.rsi, raw.rdi, raw.rbp, raw.rsp, raw.r8, raw.r9,
+            raw.r10, raw.r11, raw.r12, raw.r13, raw.r14, raw.r15,
+        ];
+        for (number, value) in (0..).zip(by_number) {
+            registers.set(number, Some(value));
+        }
+        registers.thread_pointer = Some(Addr(raw.fs_base));
+        registers
+    }
+
+    /// The registers by their DWARF numbers.
+    #[cfg(target_arch = "aarch64")]
+    pub fn registers(&self) -> Registers {
+        let mut registers = Registers::new(HOST, Addr(self.raw.pc));
+        for (number, value) in (0..).zip(self.raw.regs) {
+            registers.set(number, Some(value));
+        }
+        registers.set(31, Some(self.raw.sp));
+        registers.thread_pointer = thread_pointer(self.tid).map(Addr);
+        registers
+    }
+
+    /// The number of the system call that returned EINTR because of this stop, if one did, with
+    /// its first two arguments.
+    #[cfg(target_arch = "x86_64")]
+    pub fn interrupted_call(&self) -> Option<(u64, [u64; 2])> {
+        let returned_eintr = self.raw.rax.cast_signed() == -i64::from(libc::EINTR);
+        let in_call = self.raw.orig_rax.cast_signed() >= 0;
+        (returned_eintr && in_call).then_some((self.raw.orig_rax, [self.raw.rdi, self.raw.rsi]))
+    }
+
+    /// Not measured on this architecture, so never repaired.
+    #[cfg(target_arch = "aarch64")]
+    pub fn interrupted_call(&self) -> Option<(u64, [u64; 2])> {
+        None
+    }
+
+    /// Makes the interrupted system call start again, as if nothing had happened, unless a real
+    /// signal has a handler to run: the kernel's own rule for `ERESTARTNOHAND`.
+    #[cfg(target_arch = "x86_64")]
+    pub fn restart_call(&mut self) -> io::Result<()> {
+        /// From the kernel's `include/linux/errno.h`.
+        const ERESTARTNOHAND: i64 = 514;
+        let mut raw = self.raw;
+        raw.rax = (-ERESTARTNOHAND).cast_unsigned();
+        nix::sys::ptrace::setregset::<NT_PRSTATUS>(Pid::from_raw(self.tid), raw)?;
+        Ok(())
+    }
+
+    /// Not measured on this architecture, so never repaired.
+    #[cfg(target_arch = "aarch64")]
+    pub fn restart_call(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `tpidr_el0` of a stopped thread.
+#[cfg(target_arch = "aarch64")]
+fn thread_pointer(tid: Tid) -> Option<u64> {
+    /// From the kernel's `include/uapi/linux/elf.h`.
+    const NT_ARM_TLS: usize = 0x401;
+    let mut value = 0u64;
+    let mut iov = libc::iovec { iov_base: (&raw mut value).cast(), iov_len: size_of::<u64>() };
+    // SAFETY: the kernel writes at most `iov_len` bytes to `value`, which outlives the call.
+    let done = unsafe { libc::ptrace(libc::PTRACE_GETREGSET, tid, NT_ARM_TLS, &raw mut iov) };
+    (done == 0).then_some(value)
+}

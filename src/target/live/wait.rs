@@ -1,0 +1,238 @@
+//! What a blocked thread waits for: the system call by name, and its first argument resolved.
+//!
+//! Everything is read from the running process, so everything may already be over: an argument
+//! that can not be resolved is shown as it is.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
+
+use crate::addr::Addr;
+use crate::arch::Arch;
+use crate::report::Wait;
+use crate::target::Tid;
+use crate::target::live::descriptor::Descriptors;
+use crate::target::live::memory::LiveMemory;
+use crate::target::memory::MemoryExt as _;
+
+/// The most descriptors of one `poll` that are named.
+const MAX_POLLED: u64 = 8;
+
+/// System calls whose first argument is a file descriptor.
+const TAKES_DESCRIPTOR: &[&str] = &[
+    "accept",
+    "accept4",
+    "close",
+    "connect",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "epoll_wait",
+    "fallocate",
+    "fcntl",
+    "fdatasync",
+    "flock",
+    "fsync",
+    "ftruncate",
+    "getdents64",
+    "io_uring_enter",
+    "ioctl",
+    "mq_timedreceive",
+    "mq_timedsend",
+    "pread64",
+    "preadv",
+    "preadv2",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmmsg",
+    "recvmsg",
+    "sendfile",
+    "sendmmsg",
+    "sendmsg",
+    "sendto",
+    "splice",
+    "sync_file_range",
+    "syncfs",
+    "tee",
+    "vmsplice",
+    "write",
+    "writev",
+];
+
+/// Resolves system calls of one process.
+pub struct Waits {
+    pid: i32,
+    arch: Arch,
+    memory: LiveMemory,
+    descriptors: Descriptors,
+    /// The ids used here by those that the process itself uses for its threads; empty where
+    /// they are the same.
+    outer: HashMap<Tid, Tid>,
+    /// The other way round.
+    inner: HashMap<Tid, Tid>,
+    tids: OnceCell<BTreeSet<Tid>>,
+}
+
+impl Waits {
+    /// For a process whose threads call themselves by these ids: the first of each pair, where
+    /// the second is the id used here. Empty where the two are the same.
+    pub fn new(pid: i32, arch: Arch, inner_tids: &[(Tid, Tid)]) -> Waits {
+        Waits {
+            pid,
+            arch,
+            memory: LiveMemory::new(pid),
+            descriptors: Descriptors::new(pid),
+            outer: inner_tids.iter().copied().collect(),
+            inner: inner_tids.iter().map(|(inner, outer)| (*outer, *inner)).collect(),
+            tids: OnceCell::new(),
+        }
+    }
+
+    /// A thread in a system call.
+    pub fn resolve(&self, tid: Tid, number: u64, arguments: [u64; 6]) -> Wait {
+        let Some(name) = self.arch.syscall_name(number) else {
+            return Wait { call: Some(format!("system call {number}")), ..self.bare(tid) };
+        };
+        let mut wait = Wait { call: Some(name.to_owned()), ..self.bare(tid) };
+        match name {
+            "futex" => self.futex(arguments, &mut wait),
+            "poll" | "ppoll" => wait.argument = self.polled(arguments[0], arguments[1]),
+            "wait4" => wait.argument = Some(self.awaited(arguments[0].cast_signed()).into()),
+            "waitid" => wait.argument = Some(waitid(arguments[0], arguments[1]).into()),
+            "nanosleep" => wait.argument = self.duration(arguments[0]),
+            "clock_nanosleep" => wait.argument = self.duration(arguments[2]),
+            name if TAKES_DESCRIPTOR.contains(&name) => {
+                let fd = i32::try_from(arguments[0] & 0xffff_ffff).ok();
+                wait.argument = fd.map(|fd| self.descriptors.describe(fd));
+            }
+            _ => {}
+        }
+        wait
+    }
+
+    /// A thread that is in no system call, or may not be asked.
+    pub fn outside_calls(&self, tid: Tid) -> Option<Wait> {
+        Some(self.bare(tid)).filter(|wait| wait.wchan.is_some())
+    }
+
+    fn bare(&self, tid: Tid) -> Wait {
+        let path = format!("/proc/{}/task/{tid}/wchan", self.pid);
+        let wchan =
+            std::fs::read_to_string(path).ok().filter(|name| name != "0" && !name.is_empty());
+        Wait { wchan, ..Wait::default() }
+    }
+
+    /// `futex(uaddr, op, val, …)`.
+    fn futex(&self, arguments: [u64; 6], wait: &mut Wait) {
+        /// `FUTEX_CMD_MASK` and the commands of the kernel's `include/uapi/linux/futex.h`.
+        const COMMAND: u64 = 0x7f;
+        const WAIT: u64 = 0;
+        const LOCK_PI: u64 = 6;
+        const WAIT_BITSET: u64 = 9;
+        const LOCK_PI2: u64 = 13;
+
+        let [address, operation, value, ..] = arguments;
+        let at = Addr(address);
+        wait.futex = Some(at);
+        match operation & COMMAND {
+            WAIT | WAIT_BITSET => {
+                if let Some(joined) = self.joined(at, value) {
+                    wait.argument = Some(format!("{at}: the end of thread {joined}").into());
+                    return;
+                }
+                wait.owner = self.mutex_owner(at, value);
+            }
+            LOCK_PI | LOCK_PI2 => {
+                /// `FUTEX_TID_MASK`.
+                const TID: u32 = 0x3fff_ffff;
+                let word = self.memory.u32(at).unwrap_or(0) & TID;
+                wait.owner = i32::try_from(word).ok().and_then(|inner| self.outer(inner));
+            }
+            _ => {}
+        }
+        wait.argument = Some(at.to_string().into());
+    }
+
+    /// `pthread_join` waits on the `tid` field of glibc's thread record for it to become 0.
+    fn joined(&self, at: Addr, value: u64) -> Option<Tid> {
+        let word = self.memory.i32(at).ok()?;
+        let expected = i32::try_from(value & 0xffff_ffff).ok()?;
+        self.outer(word).filter(|_| word == expected)
+    }
+
+    /// The owner of a glibc `pthread_mutex_t`, whose first words are `lock`, `count`, `owner`
+    /// (glibc, `sysdeps/nptl/bits/struct_mutex.h`). A waiter of a mutex expects 2, "locked and
+    /// wanted"; a condition variable or semaphore does not, and has no owner. That the owner is
+    /// a thread of the process is the check that this is such a mutex at all.
+    fn mutex_owner(&self, at: Addr, value: u64) -> Option<Tid> {
+        const WANTED: u64 = 2;
+        if value != WANTED || u64::from(self.memory.u32(at).ok()?) != WANTED {
+            return None;
+        }
+        self.outer(self.memory.i32(at.wrapping_add(8)).ok()?)
+    }
+
+    /// The id that the process uses for the thread `tid`, where that is another one.
+    pub fn inner(&self, tid: Tid) -> Option<Tid> {
+        self.inner.get(&tid).copied()
+    }
+
+    /// The id used here of a thread that the process knows by `inner`.
+    fn outer(&self, inner: Tid) -> Option<Tid> {
+        if !self.outer.is_empty() {
+            return self.outer.get(&inner).copied();
+        }
+        let tids = self.tids.get_or_init(|| {
+            let tasks = procfs::process::Process::new(self.pid).and_then(|process| process.tasks());
+            tasks
+                .map(|tasks| tasks.filter_map(Result::ok).map(|task| task.tid).collect())
+                .unwrap_or_default()
+        });
+        tids.contains(&inner).then_some(inner)
+    }
+
+    fn polled(&self, array: u64, count: u64) -> Option<crate::text::Text> {
+        /// `sizeof(struct pollfd)`.
+        const ENTRY: u64 = 8;
+        let named: Option<Vec<String>> = (0..count.min(MAX_POLLED))
+            .map(|index| {
+                let fd = self.memory.i32(Addr(array).wrapping_add(index * ENTRY)).ok()?;
+                Some(self.descriptors.describe(fd).raw().to_owned())
+            })
+            .collect();
+        let mut text = named?.join(", ");
+        if count > MAX_POLLED {
+            text.push_str(&format!(", and {} more", count - MAX_POLLED));
+        }
+        Some(text.into()).filter(|_| count > 0)
+    }
+
+    fn awaited(&self, pid: i64) -> String {
+        match pid as i32 {
+            -1 => "any child".to_owned(),
+            0 => "any child of its process group".to_owned(),
+            group if group < 0 => format!("any child of process group {}", group.unsigned_abs()),
+            pid => format!("child {pid}"),
+        }
+    }
+
+    /// A `struct timespec`.
+    fn duration(&self, at: u64) -> Option<crate::text::Text> {
+        let seconds = self.memory.i64(Addr(at)).ok()?;
+        let nanoseconds = self.memory.i64(Addr(at).wrapping_add(8)).ok()?;
+        Some(format!("{seconds}.{:03} s", nanoseconds.clamp(0, 999_999_999) / 1_000_000).into())
+    }
+}
+
+fn waitid(kind: u64, id: u64) -> String {
+    // `idtype_t` of the kernel's `include/uapi/linux/wait.h`.
+    match kind {
+        0 => "any child".to_owned(),
+        1 => format!("child {id}"),
+        2 => format!("any child of process group {id}"),
+        3 => format!("the child of fd {id}"),
+        _ => format!("a child (kind {kind}, id {id})"),
+    }
+}

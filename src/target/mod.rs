@@ -1,0 +1,150 @@
+//! The world: the only layer with kernel calls. What it promises is plain data.
+//!
+//! Opening a target disturbs nothing; only a hold does, and dropping it, a panic and `kill -9`
+//! all set the process free. Nothing here knows stacks, languages, sections or formats.
+
+pub mod files;
+pub mod live;
+pub mod memory;
+
+use serde::{Deserialize, Serialize};
+
+use crate::addr::Addr;
+use crate::arch::{Arch, Registers};
+use crate::report::Wait;
+use crate::text::Text;
+
+/// A thread's id, as the inspecting side counts.
+pub type Tid = i32;
+
+/// What is known of a process from `/proc` alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessFacts {
+    /// Its id.
+    pub pid: i32,
+    /// Its parent's id.
+    pub ppid: i32,
+    /// Its name (`comm`).
+    pub name: Text,
+    /// The one-letter state of its first thread: `S`, `R`, `Z` …
+    pub state: char,
+    /// Its effective user.
+    pub uid: u32,
+    /// When it started, in seconds since 1970.
+    pub started: i64,
+    /// Its arguments. Not yet masked.
+    pub command: Vec<Text>,
+}
+
+/// What is known of the inspected process and of no other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetFacts {
+    /// What is known of every process.
+    pub process: ProcessFacts,
+    /// Its processor architecture.
+    pub arch: Arch,
+    /// Its executable, as it sees the path itself.
+    pub executable: Option<Text>,
+    /// Its working directory, as it sees the path itself.
+    pub directory: Option<Text>,
+    /// The stack pointer at its start: arguments and environment lie above it, the main thread's
+    /// stack below.
+    pub stack_start: Option<Addr>,
+    /// The few environment variables that the analysis may know: see
+    /// `live::facts::ENVIRONMENT`.
+    pub environment: Vec<(Text, Text)>,
+}
+
+/// What a thread was doing when it was looked at, before anything was stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThreadFacts {
+    /// Its id.
+    pub tid: Tid,
+    /// Its name (`comm`).
+    pub name: Text,
+    /// Its one-letter state.
+    pub state: char,
+    /// What it waits in.
+    pub wait: Option<Wait>,
+    /// Its program counter and stack pointer, if it was blocked.
+    pub blocked_at: Option<(Addr, Addr)>,
+    /// The id that the process itself uses for it, where that is another one (a container).
+    pub inner_tid: Option<Tid>,
+    /// Whether it belongs to the kernel (an io_uring worker) and has no stack of its own.
+    pub kernel: bool,
+}
+
+/// Whether what was recorded of a thread belongs to one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Consistency {
+    /// It stood still.
+    Stopped,
+    /// It was not stopped, and did not move meanwhile.
+    Unchanged,
+    /// It was not stopped, and moved: its stack is a mixture.
+    Torn,
+}
+
+/// A thread as it was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Thread {
+    /// What it was doing before the stop.
+    pub facts: ThreadFacts,
+    /// Its registers, if they could be had.
+    pub registers: Option<Registers>,
+    /// Whether they and its stack belong to one instant.
+    pub seen: Consistency,
+    /// Whether the recording of its stack was cut by the budget.
+    pub cut: bool,
+}
+
+/// A line of `/proc/PID/maps`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// Its first address.
+    pub start: Addr,
+    /// The address after its last.
+    pub end: Addr,
+    /// Whether it may be read.
+    pub readable: bool,
+    /// Whether it may be written.
+    pub writable: bool,
+    /// Whether it may be executed.
+    pub executable: bool,
+    /// Where in the file it starts, in bytes.
+    pub offset: u64,
+    /// The file's device: major and minor number.
+    pub device: (u32, u32),
+    /// The file's inode number; 0 where there is no file.
+    pub inode: u64,
+    /// Its path, or a name in brackets such as `[stack]`; empty for anonymous memory.
+    pub path: Text,
+}
+
+impl Mapping {
+    /// Whether `addr` lies in it.
+    pub fn contains(&self, addr: Addr) -> bool {
+        self.start <= addr && addr < self.end
+    }
+
+    /// Whether a file is mapped.
+    pub fn is_file(&self) -> bool {
+        self.inode != 0
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.end.0.saturating_sub(self.start.0)
+    }
+
+    /// Whether it has no length.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The mapping that holds `addr`, in a list sorted by address.
+pub fn mapping_at(mappings: &[Mapping], addr: Addr) -> Option<&Mapping> {
+    let after = mappings.partition_point(|mapping| mapping.start <= addr);
+    mappings.get(after.checked_sub(1)?).filter(|mapping| mapping.contains(addr))
+}
