@@ -14,6 +14,7 @@ pub mod arch;
 pub mod evidence;
 pub mod module;
 pub mod note;
+pub mod render;
 pub mod report;
 pub mod runtime;
 pub mod stack;
