@@ -36,3 +36,5 @@ mod golden;
 mod hostile;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schema;

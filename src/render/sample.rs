@@ -175,7 +175,11 @@ fn executions() -> Vec<Execution> {
     );
     sleeping.tid = Some(4712);
     sleeping.state = Some("sleeping".into());
-    sleeping.waits = Some(Wait { call: Some("poll".into()), ..Wait::default() });
+    sleeping.waits = Some(Wait {
+        call: Some("poll".into()),
+        argument: Some("1 descriptor".into()),
+        ..Wait::default()
+    });
     sleeping.notes = vec![Note::remark("thread 4712", "moved while it was read")];
     sleeping.native_stack = Some(Stack {
         frames: vec![native("poll", "/lib/libc.so.6", 0x10)],
