@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod inspect;
 pub mod module;
 pub mod note;
+pub mod render;
 pub mod report;
 pub mod runtime;
 pub mod stack;

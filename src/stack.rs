@@ -60,6 +60,10 @@ pub struct Frame {
     pub inlined: bool,
     /// How it was found.
     pub trust: Trust,
+    /// Machinery of a language's runtime outwards of the language's own frames: left out of the
+    /// formats for eyes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
 }
 
 /// Why a stack has no further frames outwards.

@@ -31,10 +31,25 @@ pub struct Report {
 }
 
 impl Report {
+    /// Every note of the report: its own, those of its sections and those of its threads.
+    pub fn all_notes(&self) -> impl Iterator<Item = &Note> {
+        let of_sections = self.sections.iter().flat_map(|section| &section.notes);
+        let of_threads = self
+            .sections
+            .iter()
+            .flat_map(|section| &section.blocks)
+            .filter_map(|block| match block {
+                Block::Executions { executions } => Some(executions),
+                _ => None,
+            })
+            .flatten()
+            .flat_map(|execution| &execution.notes);
+        self.notes.iter().chain(of_sections).chain(of_threads)
+    }
+
     /// Whether something that could be there is missing.
     pub fn is_partial(&self) -> bool {
-        let of_sections = self.sections.iter().flat_map(|section| &section.notes);
-        self.notes.iter().chain(of_sections).any(|note| note.weight == Weight::Missing)
+        self.all_notes().any(|note| note.weight == Weight::Missing)
     }
 }
 

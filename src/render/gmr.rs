@@ -1,0 +1,225 @@
+//! `--format gmr`: what the process itself would have printed, for a comparison line by line
+//! with a report of oslo.reports, and for eyes that know it. What guru knows beyond that (notes,
+//! facts of threads, files) is left to the other formats.
+
+use std::io;
+
+use super::stack::{self, Piece};
+use super::{Renderer, layout};
+use crate::report::{Block, Execution, ExecutionKind, Field, OptionGroup, ProcessNode, Report};
+use crate::stack::{Frame, Language};
+
+/// The format `gmr`.
+#[derive(Debug)]
+pub struct Gmr;
+
+impl Renderer for Gmr {
+    fn name(&self) -> &'static str {
+        "gmr"
+    }
+
+    fn render(&self, report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+        let language = language(report);
+        let mut text =
+            format!("{}\n{}\n\n", layout::heading("Guru Meditation"), layout::title_bar());
+        for section in &report.sections {
+            let body: Vec<String> =
+                section.blocks.iter().map(|block| self::block(block, language)).collect();
+            text.push_str(&format!("\n{}\n{}", layout::heading(&section.title), body.join("\n")));
+        }
+        layout::end_in_one_newline(&mut text);
+        out.write_all(text.as_bytes())
+    }
+}
+
+/// The language whose frames are shown: a GMR knows those of Python only.
+fn language(report: &Report) -> Language {
+    let python = report.process.runtimes.iter().any(|runtime| runtime.name == "python");
+    if python { Language::Python } else { Language::Native }
+}
+
+fn block(block: &Block, language: Language) -> String {
+    match block {
+        Block::Fields { fields } => self::fields(fields),
+        Block::Executions { executions } => self::executions(executions, language),
+        Block::Processes { root } => self::processes(root),
+        Block::Options { files: _, groups } => self::groups(groups),
+        Block::NotLookedFor { why: _ } => "(not looked for)".into(),
+    }
+}
+
+fn fields(fields: &[Field]) -> String {
+    let mut shown: Vec<&Field> = fields.iter().filter(|field| field.in_gmr).collect();
+    shown.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut out = String::new();
+    for field in shown {
+        let value = field.value.as_ref().map_or("None", |value| value.raw());
+        layout::entry(&mut out, layout::FIELD, &field.name, &[value], "");
+    }
+    without_last_newline(out)
+}
+
+/// The threads in the order of their text, as oslo.reports sorts them.
+fn executions(executions: &[Execution], language: Language) -> String {
+    let mut shown: Vec<String> =
+        executions.iter().filter_map(|execution| self::execution(execution, language)).collect();
+    shown.sort();
+    shown.join("\n")
+}
+
+/// A thread; of a Python process nothing if it runs no Python.
+fn execution(execution: &Execution, language: Language) -> Option<String> {
+    let is_shown = |frame: &Frame| frame.language == language && !frame.internal;
+    let mut out = format!("{}\n", layout::bar(&label(execution)));
+    let mut frames = 0;
+    if language == Language::Native
+        && let Some(end) = stack::end(&execution.stack.end)
+    {
+        out.push_str(&format!("\n{end}\n"));
+    }
+    for piece in stack::pieces(&execution.stack) {
+        match piece {
+            Piece::Frame(frame) if is_shown(frame) => {
+                frames += 1;
+                let source = stack::source(frame).unwrap_or(stack::SOURCE_NOT_FOUND.to_owned());
+                out.push_str(&format!("\n{}\n{source}\n", stack::location(frame)));
+            }
+            Piece::Frame(_) => {}
+            Piece::Gap(frames) => out.push_str(&format!("\n{}\n", stack::gap(frames))),
+        }
+    }
+    match (frames, language) {
+        (0, Language::Python) => None,
+        (0, Language::Native) => Some(out + "\nNo Traceback!\n"),
+        _ => Some(out),
+    }
+}
+
+/// What a thread is called over its stack: by the number that `pthread_self` gives it.
+pub fn label(execution: &Execution) -> String {
+    match execution.kind {
+        ExecutionKind::Thread => match (execution.ident, execution.tid) {
+            (Some(ident), _) => format!("Thread #{ident}"),
+            (None, Some(tid)) => format!("Thread #{tid}"),
+            (None, None) => "Thread #?".into(),
+        },
+    }
+}
+
+/// The tree as oslo.reports prints it: whatever lies below the root, however deep, has the same
+/// four spaces; states are psutil's words.
+fn processes(root: &ProcessNode) -> String {
+    layout::walk(root)
+        .into_iter()
+        .map(|(level, node)| {
+            let state = node.state.replace(' ', "-");
+            format!("{}{}\n", layout::indent(level.min(1)), layout::process(node, &state))
+        })
+        .collect()
+}
+
+fn groups(groups: &[OptionGroup]) -> String {
+    let mut sorted: Vec<&OptionGroup> = groups.iter().collect();
+    sorted.sort_by_key(|group| layout::group_name(group.name.raw()));
+    let mut out = String::new();
+    for group in sorted {
+        layout::group(&mut out, group.name.raw());
+        let mut options: Vec<_> = group.options.iter().collect();
+        options.sort_by(|a, b| a.name.cmp(&b.name));
+        for option in options {
+            let mut values: Vec<&str> = option.values.iter().map(|value| value.raw()).collect();
+            values.sort_unstable();
+            layout::entry(&mut out, layout::OPTION, option.name.raw(), &values, "");
+        }
+    }
+    without_last_newline(out)
+}
+
+/// The key and value view of oslo.reports ends without a newline, all others with one.
+fn without_last_newline(mut out: String) -> String {
+    if out.ends_with('\n') {
+        out.pop();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::super::sample::{self, rendered};
+    use super::*;
+
+    #[test]
+    fn a_python_process_shows_its_python_frames_only() {
+        let mut report = sample::report();
+        sample::threads(&mut report)[1].ident = None;
+        let text = rendered(&Gmr, &report);
+        assert_eq!(section(&text, "Threads"), THREADS);
+    }
+
+    const THREADS: &str = "\
+------                        Thread #4712                        ------
+
+/srv/mini/miniapp.py:35 in c_sleep
+    `ctypes.CDLL(None).sleep(100000)`
+
+------                  Thread #140053835671232                   ------
+
+/srv/mini/miniapp.py:37 in py_wait
+    `ev.wait()`
+
+/usr/lib/python3.11/threading.py:629 in wait
+    (source not found)
+";
+
+    #[test]
+    fn any_other_process_shows_all_its_threads_with_native_frames() {
+        let mut report = sample::report();
+        report.process.runtimes.clear();
+        let text = rendered(&Gmr, &report);
+        let threads = section(&text, "Threads");
+        assert_eq!(threads.matches("Thread #").count(), 3);
+        assert!(threads.contains("\n/lib/libc.so.6+0x85e96 in pthread_cond_wait\n    (source"));
+        assert!(threads.contains("\n(stack ends here: no rules for 0x7f0000001000)\n"));
+        assert!(!threads.contains("_PyEval_Vector"));
+        assert!(!threads.contains("miniapp.py"));
+    }
+
+    #[test]
+    fn grandchildren_are_indented_as_children_are() {
+        let mut report = sample::report();
+        sample::root_process(&mut report).children[0].children =
+            vec![sample::process(44, 43, "disk sleep")];
+        let text = rendered(&Gmr, &report);
+        assert_eq!(
+            section(&text, "Processes"),
+            "Process 4711 (under 1) [ run by: root (0), state: sleeping ]\n    \
+             Process 43 (under 4711) [ run by: 1000 (1000), state: zombie ]\n    \
+             Process 44 (under 43) [ run by: 1000 (1000), state: disk-sleep ]\n"
+        );
+    }
+
+    #[test]
+    fn what_is_beyond_a_gmr_is_left_out() {
+        let text = rendered(&Gmr, &sample::report());
+        assert_eq!(section(&text, "Package"), "product = None\nvendor = V\nversion = 1.2");
+        assert_eq!(section(&text, "Green Threads"), "(not looked for)");
+        assert!(!text.contains("note:") && !text.contains("mini.conf"));
+    }
+
+    #[test]
+    fn groups_and_list_values_are_sorted_as_a_gmr_sorts_them() {
+        let text = rendered(&Gmr, &sample::report());
+        assert_eq!(
+            section(&text, "Configuration"),
+            "\nApi: \n  port = 80\n\ndefault: \n  connection = ***\n  plug = \n    a\n    b\n"
+        );
+    }
+
+    fn section<'a>(text: &'a str, title: &str) -> &'a str {
+        let heading = format!("{}\n", layout::heading(title));
+        let (_, rest) = text.split_once(&heading).unwrap();
+        rest.split("\n========").next().unwrap()
+    }
+}

@@ -1,0 +1,116 @@
+//! Tests: whatever a process writes into its texts, no output steers a terminal, and no line
+//! passes for a heading.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::sample::{self, rendered};
+use super::sanitize::is_harmful;
+use super::{RENDERERS, gmr::Gmr, json::Json, text::Plain};
+use crate::report::Report;
+use crate::text::Text;
+
+/// Strings that are no text of the process but words of the model.
+const WORDS: &[&str] = &[
+    "type",
+    "kind",
+    "language",
+    "trust",
+    "reason",
+    "hold",
+    "weight",
+    "address",
+    "module_address",
+    "futex",
+];
+
+/// The sample with every text replaced by `hostile`, whatever its field is called.
+fn poisoned(hostile: &str) -> Report {
+    let mut report = serde_json::to_value(sample::report()).unwrap();
+    poison(&mut report, hostile);
+    let mut report: Report = serde_json::from_value(report).unwrap();
+    // Keep what `gmr` shows of Python.
+    report.process.runtimes[0].name = "python".into();
+    report
+}
+
+fn poison(value: &mut Value, hostile: &str) {
+    match value {
+        Value::String(text) => *text = hostile.into(),
+        Value::Array(items) => items.iter_mut().for_each(|item| poison(item, hostile)),
+        Value::Object(fields) => fields
+            .iter_mut()
+            .filter(|(name, _)| !WORDS.contains(&name.as_str()))
+            .for_each(|(_, field)| poison(field, hostile)),
+        _ => {}
+    }
+}
+
+/// How many lines look like a heading, and like the bar of a thread.
+fn headings(text: &str) -> (usize, usize) {
+    let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    (count("===="), count("------"))
+}
+
+fn check(hostile: &str) {
+    let report = poisoned(hostile);
+    for native in [false, true] {
+        let (mut report, mut benign) = (report.clone(), sample::report());
+        if native {
+            report.process.runtimes.clear();
+            benign.process.runtimes.clear();
+        }
+        for renderer in RENDERERS {
+            let text = rendered(*renderer, &report);
+            assert!(!text.contains(|c| is_harmful(c) && c != '\n'), "{hostile:?}: {text}");
+            assert_eq!(headings(&text), headings(&rendered(*renderer, &benign)), "{hostile:?}");
+        }
+        let parsed: Report = serde_json::from_str(&rendered(&Json, &report)).unwrap();
+        assert_eq!(parsed, report);
+    }
+}
+
+#[test]
+fn no_control_character_reaches_any_output() {
+    let controls = (0..=0x9f).chain(0x202a..=0x202e).chain(0x2066..=0x2069);
+    for character in controls.chain([0x200e, 0x200f, 0x61c, 0x2028, 0x2029, 0xfeff, 0xe0041]) {
+        check(&format!("a{}b", char::from_u32(character).unwrap()));
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_reach_no_output() {
+    for byte in 0x80..=0xff {
+        check(Text::from_bytes(&[b'a', byte, b'b']).raw());
+    }
+}
+
+#[test]
+fn no_text_forges_a_heading() {
+    let heading = super::layout::heading("Threads");
+    let bar = super::layout::bar("Thread #1");
+    for text in [heading.as_str(), &bar, "====", "=", "------", "-", "|", ""] {
+        check(text);
+        check(&format!("\n{text}\n"));
+        check(&format!("x\r{text}"));
+    }
+}
+
+#[test]
+fn a_very_long_text_is_cut() {
+    let report = poisoned(&"x".repeat(100_000));
+    for text in [rendered(&Plain, &report), rendered(&Gmr, &report)] {
+        assert!(text.lines().all(|line| line.chars().count() < 40_000));
+        assert!(text.contains("… (95904 more)"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_text_is_harmless(text in proptest::collection::vec(any::<char>(), 0..40)) {
+        check(&text.into_iter().collect::<String>());
+    }
+}

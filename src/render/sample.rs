@@ -1,0 +1,242 @@
+//! A small report for the tests of the renderers: something of everything the model has.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::Renderer;
+use crate::addr::Addr;
+use crate::note::Note;
+use crate::report::*;
+use crate::stack::{Frame, Language, Omitted, Stack, StackEnd, Trust};
+use crate::text::Text;
+
+pub fn rendered(renderer: &dyn Renderer, report: &Report) -> String {
+    let mut out = Vec::new();
+    renderer.render(report, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+pub fn native(function: &str, module: &str, address: u64) -> Frame {
+    Frame {
+        function: Some(function.into()),
+        file: None,
+        line: None,
+        source: None,
+        module: Some(module.into()),
+        address: Some(Addr(0x7f00_0000_0000 + address)),
+        module_address: Some(Addr(address)),
+        language: Language::Native,
+        inlined: false,
+        trust: Trust::Cfi,
+        internal: false,
+    }
+}
+
+pub fn python(file: &str, line: u32, function: &str, source: Option<&str>) -> Frame {
+    Frame {
+        function: Some(function.into()),
+        file: Some(file.into()),
+        line: Some(line),
+        source: source.map(Text::from),
+        module: None,
+        address: None,
+        module_address: None,
+        language: Language::Python,
+        inlined: false,
+        trust: Trust::Runtime,
+        internal: false,
+    }
+}
+
+pub fn thread(ident: u64, frames: Vec<Frame>) -> Execution {
+    Execution {
+        kind: ExecutionKind::Thread,
+        tid: None,
+        ident: Some(ident),
+        name: None,
+        state: None,
+        waits: None,
+        stack: Stack { frames, omitted: None, end: StackEnd::Root },
+        native_stack: None,
+        notes: Vec::new(),
+    }
+}
+
+pub fn process(pid: i32, ppid: i32, state: &str) -> ProcessNode {
+    ProcessNode {
+        pid,
+        ppid,
+        user: None,
+        uid: 1000,
+        state: state.into(),
+        name: "sh".into(),
+        command: Vec::new(),
+        children: Vec::new(),
+    }
+}
+
+pub fn option(name: &str, values: &[&str]) -> OptionValue {
+    OptionValue {
+        name: name.into(),
+        values: values.iter().copied().map(Text::from).collect(),
+        origin: None,
+        masked: values == ["***"],
+    }
+}
+
+pub fn section(id: &str, title: &str, block: Block) -> SectionReport {
+    SectionReport { id: id.into(), title: title.into(), blocks: vec![block], notes: Vec::new() }
+}
+
+pub fn report() -> Report {
+    Report {
+        schema: SCHEMA,
+        guru: "0.1.0".into(),
+        process: ProcessSummary {
+            pid: 4711,
+            name: "mini".into(),
+            executable: Some("/usr/bin/python3.11".into()),
+            command: vec!["python3".into(), "miniapp.py".into()],
+            started: Some("2026-11-22T16:25:13Z".into()),
+            runtimes: vec![RuntimeSummary {
+                name: "python".into(),
+                version: "3.11.7".into(),
+                layout: "table 3.11".into(),
+            }],
+        },
+        taken: Taken {
+            at: "2026-11-22T16:25:19Z".into(),
+            hold: Hold::Stopped,
+            paused_us: Some(80),
+            held_us: Some(1300),
+        },
+        sections: vec![
+            package(),
+            section("threads", "Threads", Block::Executions { executions: executions() }),
+            section(
+                "green_threads",
+                "Green Threads",
+                Block::NotLookedFor { why: "not yet".into() },
+            ),
+            section("processes", "Processes", processes()),
+            configuration(),
+        ],
+        notes: vec![Note::missing("memory", "a page was gone")],
+    }
+}
+
+fn package() -> SectionReport {
+    let field = |name: &str, value: Option<&str>, in_gmr| Field {
+        name: name.into(),
+        value: value.map(Text::from),
+        in_gmr,
+    };
+    let fields = vec![
+        field("version", Some("1.2"), true),
+        field("vendor", Some("V"), true),
+        field("product", None, true),
+        field("build id", Some("0123"), false),
+    ];
+    section("package", "Package", Block::Fields { fields })
+}
+
+fn executions() -> Vec<Execution> {
+    let mut waiting = thread(
+        140_053_835_671_232,
+        vec![
+            native("_start", "/usr/bin/python3.11", 0x10),
+            python("/srv/mini/miniapp.py", 37, "py_wait", Some("ev.wait()")),
+            python("/usr/lib/python3.11/threading.py", 629, "wait", None),
+            native("lock_PyThread_acquire_lock", "/usr/bin/python3.11", 0x20),
+            native("pthread_cond_wait", "/lib/libc.so.6", 0x85e96),
+        ],
+    );
+    if let Some(start) = waiting.stack.frames.first_mut() {
+        start.internal = true;
+        start.function = Some("_PyEval_Vector".into());
+    }
+    waiting.tid = Some(4711);
+    waiting.name = Some("mini".into());
+    waiting.state = Some("sleeping".into());
+    waiting.waits = Some(Wait {
+        call: Some("futex".into()),
+        argument: None,
+        futex: Some(Addr(0x7f21_c0de)),
+        owner: Some(4712),
+        wchan: Some("futex_wait_queue".into()),
+    });
+    let mut sleeping = thread(
+        140_053_844_063_936,
+        vec![python(
+            "/srv/mini/miniapp.py",
+            35,
+            "c_sleep",
+            Some("ctypes.CDLL(None).sleep(100000)"),
+        )],
+    );
+    sleeping.tid = Some(4712);
+    sleeping.state = Some("sleeping".into());
+    sleeping.waits = Some(Wait {
+        call: Some("poll".into()),
+        argument: Some("1 descriptor".into()),
+        ..Wait::default()
+    });
+    sleeping.notes = vec![Note::remark("thread 4712", "moved while it was read")];
+    sleeping.native_stack = Some(Stack {
+        frames: vec![native("poll", "/lib/libc.so.6", 0x10)],
+        omitted: Some(Omitted { after: 0, frames: 9 }),
+        end: StackEnd::Limit("1024 frames".into()),
+    });
+    let mut foreign = thread(140_053_879_872_384, vec![native("work", "/opt/w.so", 0x99)]);
+    foreign.tid = Some(4713);
+    foreign.stack.end = StackEnd::Broken("no rules for 0x7f0000001000".into());
+    vec![waiting, sleeping, foreign]
+}
+
+fn processes() -> Block {
+    let mut root = process(4711, 1, "sleeping");
+    root.user = Some("root".into());
+    root.uid = 0;
+    root.command = vec!["python3".into(), "miniapp.py".into()];
+    root.children = vec![process(43, 4711, "zombie")];
+    Block::Processes { root }
+}
+
+fn configuration() -> SectionReport {
+    let file = |path: &str, changed, unread: Option<&str>| ConfigFile {
+        path: path.into(),
+        why: "named by --config-file".into(),
+        modified: unread.is_none().then(|| "2026-11-22T17:00:00Z".into()),
+        changed_since_start: changed,
+        unread: unread.map(Text::from),
+    };
+    let mut connection = option("connection", &["***"]);
+    connection.origin = Some(Origin { file: "/srv/mini/mini.conf".into(), line: 7 });
+    let groups = vec![
+        OptionGroup {
+            name: "DEFAULT".into(),
+            options: vec![option("plug", &["b", "a"]), connection],
+        },
+        OptionGroup { name: "Api".into(), options: vec![option("port", &["80"])] },
+    ];
+    let files = vec![
+        file("/srv/mini/mini.conf", true, None),
+        file("/srv/mini/gone.conf", false, Some("no such file")),
+    ];
+    let mut section = section("configuration", "Configuration", Block::Options { files, groups });
+    section.notes = vec![Note::missing("/srv/mini/gone.conf", "no such file")];
+    section
+}
+
+pub fn threads(report: &mut Report) -> &mut Vec<Execution> {
+    match &mut report.sections[1].blocks[0] {
+        Block::Executions { executions } => executions,
+        other => panic!("no threads: {other:?}"),
+    }
+}
+
+pub fn root_process(report: &mut Report) -> &mut ProcessNode {
+    match &mut report.sections[3].blocks[0] {
+        Block::Processes { root } => root,
+        other => panic!("no processes: {other:?}"),
+    }
+}
