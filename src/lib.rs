@@ -1,1 +1,3 @@
 //! guru
+
+pub mod config;
