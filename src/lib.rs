@@ -12,6 +12,7 @@
 pub mod addr;
 pub mod arch;
 pub mod evidence;
+pub mod merge;
 pub mod module;
 pub mod note;
 pub mod report;

@@ -60,6 +60,10 @@ pub struct Frame {
     pub inlined: bool,
     /// How it was found.
     pub trust: Trust,
+    /// Whether it is machinery of a language's runtime that most readers do not want to see: a
+    /// native frame of the interpreter or the C library, outwards of a frame of the language.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
 }
 
 /// Why a stack has no further frames outwards.
