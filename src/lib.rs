@@ -15,6 +15,7 @@ pub mod config;
 pub mod error;
 pub mod evidence;
 pub mod inspect;
+pub mod merge;
 pub mod module;
 pub mod native;
 pub mod note;
