@@ -10,7 +10,9 @@
 //! of the evidence.
 
 pub mod addr;
+pub mod analysis;
 pub mod arch;
+pub mod assemble;
 pub mod config;
 pub mod error;
 pub mod evidence;
@@ -22,6 +24,7 @@ pub mod note;
 pub mod render;
 pub mod report;
 pub mod runtime;
+pub mod section;
 pub mod stack;
 pub mod symbol;
 pub mod target;

@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod pages;
+pub mod store;
 
 use serde::{Deserialize, Serialize};
 

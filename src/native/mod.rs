@@ -58,10 +58,10 @@ pub enum RawEnd {
 }
 
 /// Unwinds stacks of one process; what is learned from one stack serves the next.
-pub struct Unwinder<'a> {
-    modules: &'a Modules<'a>,
-    mappings: &'a [Mapping],
-    memory: &'a dyn Memory,
+pub struct Unwinder<'u, 'a> {
+    modules: &'u Modules<'a>,
+    mappings: &'u [Mapping],
+    memory: &'u dyn Memory,
     cfi: RefCell<HashMap<Addr, Option<Rc<Cfi<'a>>>>>,
 }
 
@@ -71,13 +71,13 @@ enum Step {
     End(RawEnd),
 }
 
-impl<'a> Unwinder<'a> {
+impl<'u, 'a> Unwinder<'u, 'a> {
     /// An unwinder for a process with these modules and this memory.
     pub fn new(
-        modules: &'a Modules<'a>,
-        mappings: &'a [Mapping],
-        memory: &'a dyn Memory,
-    ) -> Unwinder<'a> {
+        modules: &'u Modules<'a>,
+        mappings: &'u [Mapping],
+        memory: &'u dyn Memory,
+    ) -> Unwinder<'u, 'a> {
         Unwinder { modules, mappings, memory, cfi: RefCell::default() }
     }
 

@@ -20,11 +20,11 @@ pub const RUNTIMES: &[&dyn Runtime] = &[&python::Python];
 
 /// What a runtime may look at to find out whether it is there.
 #[derive(Clone, Copy)]
-pub struct Preview<'a> {
+pub struct Preview<'a, 'm> {
     /// The mappings of the process, sorted by address.
     pub mappings: &'a [Mapping],
     /// Its mapped ELF files.
-    pub modules: &'a Modules<'a>,
+    pub modules: &'a Modules<'m>,
     /// Its memory: live and moving, or recorded.
     pub memory: &'a dyn Memory,
     /// Where the process lives in a pid namespace of its own: for each thread the id that it sees
@@ -37,7 +37,7 @@ pub struct Preview<'a> {
 pub trait Runtime: Sync {
     /// Finds the runtime in the process. Its layout is checked against the memory before it is
     /// believed; what was found but can not be read is a note.
-    fn detect(&self, process: &Preview<'_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>>;
+    fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>>;
 }
 
 /// The threads that the runtime itself knows, at one instant.

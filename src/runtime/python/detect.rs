@@ -32,7 +32,7 @@ pub struct Found {
 }
 
 /// Finds the CPython that lives in the process. What is found and can not be read is a note.
-pub fn detect(process: &Preview<'_>, notes: &mut Vec<Note>) -> Option<Found> {
+pub fn detect(process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Found> {
     let mut refused = Vec::new();
     for module in by_likelihood(process) {
         let Some(mark) = module.symbol(MARK) else { continue };
@@ -46,7 +46,7 @@ pub fn detect(process: &Preview<'_>, notes: &mut Vec<Note>) -> Option<Found> {
 }
 
 /// The modules, those named after Python first: symbol tables are large.
-fn by_likelihood<'a>(process: &Preview<'a>) -> impl Iterator<Item = &'a Module<'a>> {
+fn by_likelihood<'a, 'm>(process: &Preview<'a, 'm>) -> impl Iterator<Item = &'a Module<'m>> {
     let named = |module: &&Module<'_>| base_name(module).contains("python");
     let modules = process.modules;
     modules.iter().filter(named).chain(modules.iter().filter(move |module| !named(module)))
@@ -58,7 +58,7 @@ fn base_name<'a>(module: &Module<'a>) -> &'a str {
 }
 
 /// Looks closer at a module that defines [`MARK`]; if it can not be read, says why.
-fn examine(process: &Preview<'_>, module: &Module<'_>, mark: Addr) -> Result<Found, String> {
+fn examine(process: &Preview<'_, '_>, module: &Module<'_>, mark: Addr) -> Result<Found, String> {
     let Some(version) = module.symbol("Py_Version") else {
         return Err(format!(
             "a Python older than 3.11 found in {}: its layout is not known to this guru; \

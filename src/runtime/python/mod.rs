@@ -35,7 +35,7 @@ use frames::{Chain, Walker};
 pub struct Python;
 
 impl Runtime for Python {
-    fn detect(&self, process: &Preview<'_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
+    fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
         let tids = process.inner_tids.iter().copied().collect();
         Some(Box::new(Interpreters { found, tids }))

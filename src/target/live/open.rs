@@ -93,7 +93,9 @@ impl Opener for LiveOpener {
                 }
                 self.open_mapped(mapping)?
             }
-            FileRequest::InRoot(path) => reopen(self.find(path.raw(), OFlags::PATH)?)?,
+            FileRequest::InRoot(path) | FileRequest::Config(path) => {
+                reopen(self.find(path.raw(), OFlags::PATH)?)?
+            }
             FileRequest::Debug(path) => {
                 let flags = OFlags::PATH | OFlags::CLOEXEC;
                 let found = rustix::fs::open(path.raw(), flags, Mode::empty()).map_err(of_errno)?;
