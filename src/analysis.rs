@@ -211,7 +211,11 @@ fn frames_at(
         internal: false,
     };
     let mut functions = place.functions.clone();
-    let outermost = functions.pop().unwrap_or_default();
+    let mut outermost = functions.pop().unwrap_or_default();
+    if raw.signal {
+        // As gdb says it: the C library's name for the place would tell nobody.
+        outermost.name = Some("<signal handler called>".into());
+    }
     let mut frames = vec![frame(outermost, false)];
     frames.extend(functions.into_iter().rev().map(|function| frame(function, true)));
     frames

@@ -37,7 +37,7 @@ fn taken(evidence: &Evidence) -> Taken {
     Taken {
         at: timestamp(held.at).unwrap_or_default(),
         hold: held.hold,
-        paused_us: stopped.then_some(held.paused_us),
+        paused_us: held.paused_us.filter(|_| stopped),
         held_us: stopped.then_some(held.held_us),
     }
 }

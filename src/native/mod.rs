@@ -29,6 +29,8 @@ pub struct RawFrame {
     pub address: CodeAddr,
     /// How it was found.
     pub trust: Trust,
+    /// Whether it is no function's, but the kernel's return from a signal handler.
+    pub signal: bool,
 }
 
 /// A stack of addresses, innermost first.
@@ -86,7 +88,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
     pub fn unwind(&self, registers: &Registers) -> RawStack {
         let mut registers = registers.clone();
         let mut address = CodeAddr::Exact(registers.pc);
-        let mut frames = vec![RawFrame { address, trust: Trust::Registers }];
+        let mut frames = vec![RawFrame { address, trust: Trust::Registers, signal: false }];
         let mut switches = 0;
         loop {
             if frames.len() >= MAX_FRAMES {
@@ -102,7 +104,10 @@ impl<'u, 'a> Unwinder<'u, 'a> {
                     return RawStack { frames, end: RawEnd::Loop(address.shown()) };
                 }
             }
-            frames.push(RawFrame { address: to, trust });
+            if let (CodeAddr::Exact(_), Some(last)) = (to, frames.last_mut()) {
+                last.signal = true;
+            }
+            frames.push(RawFrame { address: to, trust, signal: false });
             (registers, address) = (next, to);
         }
     }
