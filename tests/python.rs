@@ -268,6 +268,53 @@ fn of_two_mapped_pythons_the_living_one_is_read() {
 }
 
 #[test]
+fn a_python_inside_another_program_is_found() {
+    let library = "/usr/lib/python3.11/config-3.11-x86_64-linux-gnu/libpython3.11.a";
+    if !Path::new(library).exists() || !Path::new("/usr/include/python3.11/Python.h").exists() {
+        return skipped("no static libpython3.11 with headers on this machine");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("service");
+    let source = folder.path().join("service.c");
+    let script = "def embedded(): print('ready', flush=True); input()\\nembedded()";
+    let text = format!(
+        "#include <Python.h>\nint main() {{ Py_Initialize(); PyRun_SimpleString(\"{script}\"); }}"
+    );
+    fs::write(&source, text).unwrap();
+    let built = Command::new("cc")
+        .args(["-no-pie", "-I/usr/include/python3.11", "-o"])
+        .args([&program, &source])
+        .args([library, "-lm", "-lz", "-lexpat"])
+        .status();
+    assert!(built.unwrap().success());
+    let mut target = Target::start(&program, &[]);
+    target.says();
+    target.detect(&[], |visitor, notes, modules| {
+        assert_eq!(notes, []);
+        let visitor = visitor.unwrap();
+        let module = modules.find(visitor.interpreter()).unwrap();
+        assert!(module.path().raw().ends_with("/service"));
+        let roster = visitor.roster(&target).unwrap();
+        let threads = visitor.visit(&roster, &|_| true, &target);
+        assert!(lines(&threads[0]).iter().any(|(_, _, function)| function == "embedded"));
+    });
+}
+
+#[test]
+fn a_python_that_is_ending_is_not_read() {
+    let ending = "import os\nclass Last:\n  def __del__(self, os=os): os.write(1, b'ready\\n'); \
+                  os.read(0, 1)\nlast = Last()";
+    for python in pythons("3.11") {
+        let mut target = Target::start(&python, &["-c", ending]);
+        target.says();
+        target.detect(&[], |visitor, notes, _| {
+            assert!(visitor.is_none());
+            assert!(notes[0].message.raw().contains("it is ending"), "{notes:?}");
+        });
+    }
+}
+
+#[test]
 fn other_pythons_are_named_and_not_guessed_at() {
     let expected = [
         ("2.7", "older than 3.11"),
