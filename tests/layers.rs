@@ -24,10 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("native", &["module", "symbol", "target"]),
     ("runtime", &["module", "report", "target"]),
     ("merge", &["runtime"]),
-    (
-        "inspect",
-        &["config", "evidence", "module", "report", "runtime", "target", "target::live"],
-    ),
+    ("inspect", &["config", "evidence", "module", "report", "runtime", "target", "target::live"]),
     ("package", &["evidence", "module", "report", "target"]),
     ("processes", &["config", "evidence", "report", "target"]),
     (
@@ -77,7 +74,8 @@ fn unsafe_code_is_in_one_file() {
 #[test]
 fn the_file_system_is_touched_by_the_living_target_and_the_store_only() {
     for (path, text) in sources() {
-        let allowed = ["target/live", "evidence/store.rs", "main.rs", "cli.rs", "demo.rs", "output.rs"];
+        let allowed =
+            ["target/live", "evidence/store.rs", "main.rs", "cli.rs", "demo.rs", "output.rs"];
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         let touches = code.contains("std::fs::") || code.contains("rustix::fs::");
         let ok = allowed.iter().any(|part| path.to_string_lossy().contains(part));

@@ -3,144 +3,49 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, IoSliceMut};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
-use guru::addr::Addr;
-use guru::evidence::files::{FileError, FileMeta, FileRequest, Files, Opener, Source};
+use guru::evidence::files::Files;
 use guru::module::Modules;
 use guru::note::{Note, Weight};
 use guru::runtime::python::Python;
 use guru::runtime::{LanguageThread, Preview, Runtime as _, Visitor};
-use guru::target::memory::{Fault, FaultKind, Memory};
-use guru::target::{Mapping, Tid};
-use guru::text::Text;
-use nix::sys::uio::{RemoteIoVec, process_vm_readv};
-use nix::unistd::Pid;
+use guru::target::Tid;
+use guru::target::live::maps;
+use guru::target::live::memory::LiveMemory;
+use guru::target::live::open::LiveOpener;
+
+use crate::support::{Target, skip, skip_impossible};
 
 /// File, line, function.
 type Line = (String, Option<u32>, String);
 
-/// A Python that runs until this is dropped.
-struct Target {
-    child: Child,
-    /// It ends when this is closed.
-    _input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+/// Starts a Python with these arguments, which prints `ready PID`.
+fn start(python: &Path, arguments: &[&str]) -> Target {
+    let mut command = Command::new(python);
+    command.args(arguments);
+    Target::start(command)
 }
 
-impl Target {
-    fn start(python: &Path, arguments: &[&str]) -> Target {
-        let mut child = Command::new(python)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let _input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Target { child, _input, output }
-    }
+/// A line of Python that says so, in every version.
+const READY: &str =
+    "import os, sys; sys.stdout.write('ready %d\\n' % os.getpid()); sys.stdout.flush()";
 
-    /// The line with which it says that it is ready.
-    fn says(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        line
-    }
-
-    fn pid(&self) -> i32 {
-        self.child.id().cast_signed()
-    }
-
-    fn mappings(&self) -> Vec<Mapping> {
-        let maps = fs::read_to_string(format!("/proc/{}/maps", self.pid())).unwrap();
-        maps.lines().map(mapping).collect()
-    }
-
-    /// Looks for Python in it and hands what was found to `then`.
-    fn detect<T>(
-        &self,
-        inner_tids: &[(Tid, Tid)],
-        then: impl FnOnce(Option<Box<dyn Visitor>>, &[Note], &Modules<'_>) -> T,
-    ) -> T {
-        let mappings = self.mappings();
-        let files = Files::live(Box::new(Mapped(mappings.clone())));
-        let modules = Modules::new(&files, &mappings);
-        let memory = self;
-        let process = Preview { mappings: &mappings, modules: &modules, memory, inner_tids };
-        let mut notes = Vec::new();
-        let visitor = Python.detect(&process, &mut notes);
-        then(visitor, &notes, &modules)
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Memory for Target {
-    fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
-        let remote = [RemoteIoVec { base: addr.0 as usize, len: buf.len() }];
-        let wanted = buf.len();
-        let pid = Pid::from_raw(self.pid());
-        match process_vm_readv(pid, &mut [IoSliceMut::new(buf)], &remote) {
-            Ok(read) if read == wanted => Ok(()),
-            _ => Err(Fault { addr, kind: FaultKind::Unmapped }),
-        }
-    }
-}
-
-/// A line of `/proc/PID/maps`.
-fn mapping(line: &str) -> Mapping {
-    let mut words = line.splitn(6, ' ');
-    let mut word = || words.next().unwrap();
-    let hex = |digits| u64::from_str_radix(digits, 16).unwrap();
-    let (start, end) = word().split_once('-').unwrap();
-    let rights = word();
-    let offset = hex(word());
-    let (major, minor) = word().split_once(':').unwrap();
-    Mapping {
-        start: Addr(hex(start)),
-        end: Addr(hex(end)),
-        readable: rights.contains('r'),
-        writable: rights.contains('w'),
-        executable: rights.contains('x'),
-        offset,
-        device: (hex(major) as u32, hex(minor) as u32),
-        inode: word().parse().unwrap(),
-        path: words.next().unwrap_or_default().trim().into(),
-    }
-}
-
-/// Opens mapped files by their paths.
-struct Mapped(Vec<Mapping>);
-
-impl Opener for Mapped {
-    fn open(&self, request: &FileRequest) -> Result<(Box<dyn Source>, FileMeta), FileError> {
-        let FileRequest::Mapped { start, .. } = request else { return Err(FileError::Absent) };
-        let mapping = self.0.iter().find(|mapping| mapping.start == *start).unwrap();
-        let file = fs::File::open(mapping.path.raw()).map_err(|_| FileError::Absent)?;
-        let len = file.metadata().unwrap().len();
-        Ok((Box::new(Disk(file)), FileMeta { len, modified: 0, identity: (0, mapping.inode) }))
-    }
-
-    fn list(&self, _: &Text) -> Result<Vec<Text>, FileError> {
-        Err(FileError::Absent)
-    }
-}
-
-struct Disk(fs::File);
-
-impl Source for Disk {
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
-        self.0.read_at(buf, offset).map_err(|error| FileError::Other(error.to_string()))
-    }
+/// Looks for Python in a process and hands what was found to `then`.
+fn detect<T>(
+    pid: i32,
+    inner_tids: &[(Tid, Tid)],
+    then: impl FnOnce(Option<Box<dyn Visitor>>, &[Note], &Modules<'_>) -> T,
+) -> T {
+    let mappings = maps::parse(&fs::read(format!("/proc/{pid}/maps")).unwrap());
+    let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
+    let modules = Modules::new(&files, &mappings);
+    let memory = &LiveMemory::new(pid);
+    let process = Preview { mappings: &mappings, modules: &modules, memory, inner_tids };
+    let mut notes = Vec::new();
+    let visitor = Python.detect(&process, &mut notes);
+    then(visitor, &notes, &modules)
 }
 
 /// The Pythons of this machine whose version begins like this: Debian's and those of pyenv.
@@ -156,15 +61,6 @@ fn pythons(version: &str) -> Vec<PathBuf> {
     }
     found.retain(|path| path.exists());
     found
-}
-
-/// Says that a part of a test did not run.
-fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
-}
-
-fn script() -> String {
-    format!("{}/fixtures/targets/python_threads.py", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn lines(thread: &LanguageThread) -> Vec<Line> {
@@ -187,18 +83,18 @@ fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
     let pythons = pythons("3.11");
     assert!(!pythons.is_empty(), "no Python 3.11 on this machine");
     for python in pythons {
-        let mut target = Target::start(&python, &[&script()]);
-        let truth: BTreeMap<Tid, Vec<Line>> = serde_json::from_str(&target.says()).unwrap();
+        let target = Target::python(&python, "python_threads.py", &[] as &[&str]);
+        let truth: BTreeMap<Tid, Vec<Line>> = serde_json::from_str(&target.line()).unwrap();
         assert!(truth.len() > 14, "{truth:?}");
-        target.detect(&[], |visitor, notes, modules| {
+        detect(target.pid(), &[], |visitor, notes, modules| {
             assert_eq!(notes, []);
             let visitor = visitor.unwrap();
             assert!(visitor.summary().version.starts_with("3.11."));
             assert!(modules.find(visitor.interpreter()).unwrap().path().raw().contains("python"));
-            let roster = visitor.roster(&target).unwrap();
+            let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
             assert_eq!(roster.cut, None);
-            assert_eq!(roster, visitor.roster(&target).unwrap());
-            let threads = visitor.visit(&roster, &|_| true, &target);
+            assert_eq!(roster, visitor.roster(&LiveMemory::new(target.pid())).unwrap());
+            let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
             for (tid, expected) in truth {
                 let thread = threads.iter().find(|thread| thread.tid == tid).unwrap();
                 let expected: Vec<Line> = expected.into_iter().map(as_read).collect();
@@ -214,11 +110,10 @@ fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
 #[test]
 fn ids_of_python_threads_are_translated_from_their_namespace() {
     for python in pythons("3.11") {
-        let mut target = Target::start(&python, &["-c", "print('ready', flush=True); input()"]);
-        target.says();
-        target.detect(&[(target.pid(), 4711)], |visitor, _, _| {
+        let target = start(&python, &["-c", &format!("{READY}; input()")]);
+        detect(target.pid(), &[(target.pid(), 4711)], |visitor, _, _| {
             let visitor = visitor.unwrap();
-            let roster = visitor.roster(&target).unwrap();
+            let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
             assert_eq!(roster.threads.iter().map(|(tid, _)| *tid).collect::<Vec<_>>(), [4711]);
         });
     }
@@ -226,16 +121,15 @@ fn ids_of_python_threads_are_translated_from_their_namespace() {
 
 #[test]
 fn a_running_thread_read_a_thousand_times_is_always_a_bounded_answer() {
-    let busy = "def f(n): return n and f(n - 1)\nprint('ready', flush=True)\nwhile 1: f(50)";
+    let busy = format!("def f(n): return n and f(n - 1)\n{READY}\nwhile 1: f(50)");
     for python in pythons("3.11") {
-        let mut target = Target::start(&python, &["-c", busy]);
-        target.says();
-        target.detect(&[], |visitor, notes, _| {
+        let target = start(&python, &["-c", &busy]);
+        detect(target.pid(), &[], |visitor, notes, _| {
             assert_eq!(notes, []);
             let visitor = visitor.unwrap();
             for _ in 0..1000 {
-                let roster = visitor.roster(&target).unwrap();
-                let threads = visitor.visit(&roster, &|_| true, &target);
+                let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
+                let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
                 assert_eq!(threads.len(), 1);
                 assert!(threads[0].frames.len() < 1000);
             }
@@ -249,19 +143,18 @@ fn of_two_mapped_pythons_the_living_one_is_read() {
         let library = python.parent()?.parent()?.join("lib/libpython3.11.so.1.0");
         library.exists().then_some(library)
     }) else {
-        return skipped("no libpython3.11.so.1.0 on this machine");
+        return skip_impossible("no libpython3.11.so.1.0 on this machine");
     };
     let load = format!(
-        "import ctypes; ctypes.CDLL({:?}); print('ready', flush=True); input()",
+        "import ctypes; ctypes.CDLL({:?}); {READY}; input()",
         library.display().to_string()
     );
     for python in pythons("3.11") {
-        let mut target = Target::start(&python, &["-c", &load]);
-        target.says();
-        target.detect(&[], |visitor, notes, _| {
+        let target = start(&python, &["-c", &load]);
+        detect(target.pid(), &[], |visitor, notes, _| {
             assert_eq!(notes, []);
             let visitor = visitor.unwrap();
-            let roster = visitor.roster(&target).unwrap();
+            let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
             assert_eq!(roster.threads.len(), 1);
         });
     }
@@ -271,12 +164,13 @@ fn of_two_mapped_pythons_the_living_one_is_read() {
 fn a_python_inside_another_program_is_found() {
     let library = "/usr/lib/python3.11/config-3.11-x86_64-linux-gnu/libpython3.11.a";
     if !Path::new(library).exists() || !Path::new("/usr/include/python3.11/Python.h").exists() {
-        return skipped("no static libpython3.11 with headers on this machine");
+        return skip("no static libpython3.11 with headers: Debian has it as libpython3.11-dev");
     }
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("service");
     let source = folder.path().join("service.c");
-    let script = "def embedded(): print('ready', flush=True); input()\\nembedded()";
+    let ready = READY.replace('\\', "\\\\");
+    let script = format!("def embedded(): {ready}; input()\\nembedded()");
     let text = format!(
         "#include <Python.h>\nint main() {{ Py_Initialize(); PyRun_SimpleString(\"{script}\"); }}"
     );
@@ -287,27 +181,25 @@ fn a_python_inside_another_program_is_found() {
         .args([library, "-lm", "-lz", "-lexpat"])
         .status();
     assert!(built.unwrap().success());
-    let mut target = Target::start(&program, &[]);
-    target.says();
-    target.detect(&[], |visitor, notes, modules| {
+    let target = Target::start(Command::new(&program));
+    detect(target.pid(), &[], |visitor, notes, modules| {
         assert_eq!(notes, []);
         let visitor = visitor.unwrap();
         let module = modules.find(visitor.interpreter()).unwrap();
         assert!(module.path().raw().ends_with("/service"));
-        let roster = visitor.roster(&target).unwrap();
-        let threads = visitor.visit(&roster, &|_| true, &target);
+        let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
+        let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
         assert!(lines(&threads[0]).iter().any(|(_, _, function)| function == "embedded"));
     });
 }
 
 #[test]
 fn a_python_that_is_ending_is_not_read() {
-    let ending = "import os\nclass Last:\n  def __del__(self, os=os): os.write(1, b'ready\\n'); \
-                  os.read(0, 1)\nlast = Last()";
+    let ending = "import os\nclass Last:\n  def __del__(self, os=os): \
+                  os.write(1, b'ready %d\\n' % os.getpid()); os.read(0, 1)\nlast = Last()";
     for python in pythons("3.11") {
-        let mut target = Target::start(&python, &["-c", ending]);
-        target.says();
-        target.detect(&[], |visitor, notes, _| {
+        let target = start(&python, &["-c", ending]);
+        detect(target.pid(), &[], |visitor, notes, _| {
             assert!(visitor.is_none());
             assert!(notes[0].message.raw().contains("it is ending"), "{notes:?}");
         });
@@ -329,14 +221,11 @@ fn other_pythons_are_named_and_not_guessed_at() {
     for (version, message) in expected {
         let pythons = pythons(version);
         if pythons.is_empty() {
-            skipped(&format!("no Python {version} on this machine"));
+            skip_impossible(&format!("no Python {version} on this machine"));
         }
         for python in pythons {
-            let ready = "import sys; sys.stdout.write('ready\\n'); sys.stdout.flush(); \
-                         sys.stdin.read()";
-            let mut target = Target::start(&python, &["-c", ready]);
-            target.says();
-            target.detect(&[], |visitor, notes, _| {
+            let target = start(&python, &["-c", &format!("{READY}; sys.stdin.read()")]);
+            detect(target.pid(), &[], |visitor, notes, _| {
                 assert!(visitor.is_none());
                 let [note] = notes else { panic!("{}: {notes:?}", python.display()) };
                 assert_eq!(note.weight, Weight::Missing);
@@ -349,8 +238,8 @@ fn other_pythons_are_named_and_not_guessed_at() {
 
 #[test]
 fn a_program_without_python_has_none_and_no_note() {
-    let target = Target::start(Path::new("/bin/cat"), &[]);
-    target.detect(&[], |visitor, notes, _| {
+    let target = start(Path::new("/bin/sh"), &["-c", "echo ready $$; exec cat"]);
+    detect(target.pid(), &[], |visitor, notes, _| {
         assert!(visitor.is_none());
         assert_eq!(notes, []);
     });
