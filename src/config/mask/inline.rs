@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::name::names_a_secret;
+use super::name::{is_harmless, is_secret_name};
 
 /// How far a name reaches back from its separator. The end of a longer one decides as well.
 const MAX_NAME_BYTES: usize = 128;
@@ -26,10 +26,13 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
         if *byte == b':' && !key.quoted {
             continue;
         }
-        let value = value_after(text, at + 1, key.quoted);
-        let shown = text.get(value.clone()).unwrap_or_default();
         let signature = key.in_query && SIGNATURES.iter().any(|s| key.name.eq_ignore_ascii_case(s));
-        if !shown.is_empty() && (signature || names_a_secret(key.name, shown)) {
+        // The name first: to look for the end of every value would take quadratic time.
+        if !signature && !is_secret_name(key.name) {
+            continue;
+        }
+        let value = value_after(text, at + 1, key.quoted);
+        if !is_harmless(key.name, text.get(value.clone()).unwrap_or_default()) {
             from = value.end;
             spans.push(value);
         }
@@ -46,7 +49,10 @@ struct Key<'a> {
 fn key_before(text: &str, from: usize, at: usize) -> Option<Key<'_>> {
     let head = text.as_bytes().get(from..at)?;
     let mut end = head.len();
-    while end > 0 && head.len() - end < MAX_BLANKS && matches!(head.get(end - 1), Some(b' ' | b'\t')) {
+    while end > 0
+        && head.len() - end < MAX_BLANKS
+        && matches!(head.get(end - 1), Some(b' ' | b'\t'))
+    {
         end -= 1;
     }
     let quote = head.get(..end)?.last().copied().filter(|b| matches!(b, b'"' | b'\''));
@@ -91,7 +97,8 @@ fn value_after(text: &str, mut from: usize, quoted_key: bool) -> Range<usize> {
             end_of(from + 1, rest(from + 1).iter().position(|b| *b == b'}'))
         }
         _ if quoted_key => {
-            let end = rest(from).iter().position(|b| b.is_ascii_whitespace() || b",}]".contains(b));
+            let end =
+                rest(from).iter().position(|b| b.is_ascii_whitespace() || b",}]\"'".contains(b));
             end_of(from, end)
         }
         _ => from..end_of_word(text, from),
@@ -121,7 +128,8 @@ fn end_of_word(text: &str, from: usize) -> usize {
                 let next = rest.get(index + 1..).unwrap_or_default();
                 let next = next.strip_prefix(b" ").unwrap_or(next);
                 let name = next.iter().take(MAX_NAME_BYTES);
-                let name = name.take_while(|b| b.is_ascii_alphanumeric() || b"_.-".contains(b)).count();
+                let name =
+                    name.take_while(|b| b.is_ascii_alphanumeric() || b"_.-".contains(b)).count();
                 name > 0 && next.get(name) == Some(&b'=')
             }
             byte => byte.is_ascii_whitespace(),

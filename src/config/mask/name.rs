@@ -11,27 +11,125 @@ const MAX_NAME_BYTES: usize = 128;
 /// A name that ends so, without separators, names a secret.
 const SECRET_ENDINGS: &[&str] = &[
     // passwords
-    "password", "passwords", "passwd", "passphrase", "passcode", "passkey", "pswd", "pwd",
-    "passwort", "adminpass", "authpass", "bindpass", "databasepass", "dbpass", "keypass",
-    "ldappass", "loginpass", "masterpass", "mysqlpass", "newpass", "requirepass", "rootpass",
-    "smtppass", "sshpass", "storepass", "userpass", "adminpw", "bindpw", "dbpw", "rootpw",
-    "userpw", "masterauth", "rediscliauth", "basicauth", "httpauth",
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "passkey",
+    "pswd",
+    "pwd",
+    "passwort",
+    "adminpass",
+    "authpass",
+    "bindpass",
+    "databasepass",
+    "dbpass",
+    "keypass",
+    "ldappass",
+    "loginpass",
+    "masterpass",
+    "mysqlpass",
+    "newpass",
+    "requirepass",
+    "rootpass",
+    "smtppass",
+    "sshpass",
+    "storepass",
+    "userpass",
+    "adminpw",
+    "bindpw",
+    "dbpw",
+    "rootpw",
+    "userpw",
+    "masterauth",
+    "rediscliauth",
+    "basicauth",
+    "httpauth",
     // secrets and tokens
-    "secret", "secrets", "secretid", "secretuuid", "secretkeybase", "token", "tokens",
-    "credential", "credentials", "creds", "authorization", "erlangcookie", "rabbitcookie",
-    "setcookie", "sessionid", "sessid", "presharedkey", "sastoken", "communitystring",
+    "secret",
+    "secrets",
+    "secretid",
+    "secretuuid",
+    "secretkeybase",
+    "token",
+    "tokens",
+    "credential",
+    "credentials",
+    "creds",
+    "authorization",
+    "erlangcookie",
+    "rabbitcookie",
+    "setcookie",
+    "sessionid",
+    "sessid",
+    "presharedkey",
+    "sastoken",
+    "communitystring",
     // keys
-    "accesskey", "accountkey", "activationkey", "adminkey", "aeskey", "apikey", "apikeys",
-    "appkey", "applicationkey", "authkey", "backupkey", "clientkey", "consumerkey", "cookiekey",
-    "cryptkey", "cryptokey", "databasekey", "dbkey", "decryptionkey", "deploykey", "encryptedkey",
-    "encryptionkey", "encryptkey", "fernetkey", "hashkey", "hmackey", "jwtkey", "licensekey",
-    "masterkey", "metadatakey", "mackey", "privatekey", "privkey", "recoverykey", "secretkey",
-    "servicekey", "sessionkey", "sharedkey", "signingkey", "signkey", "sshkey", "sslkey",
-    "storagekey", "subscriptionkey", "tlskey", "tokenkey", "unsealkey", "vaultkey", "webhookkey",
+    "accesskey",
+    "accountkey",
+    "activationkey",
+    "adminkey",
+    "aeskey",
+    "apikey",
+    "apikeys",
+    "appkey",
+    "applicationkey",
+    "authkey",
+    "backupkey",
+    "clientkey",
+    "consumerkey",
+    "cookiekey",
+    "cryptkey",
+    "cryptokey",
+    "databasekey",
+    "dbkey",
+    "decryptionkey",
+    "deploykey",
+    "encryptedkey",
+    "encryptionkey",
+    "encryptkey",
+    "fernetkey",
+    "hashkey",
+    "hmackey",
+    "jwtkey",
+    "licensekey",
+    "masterkey",
+    "metadatakey",
+    "mackey",
+    "privatekey",
+    "privkey",
+    "recoverykey",
+    "secretkey",
+    "servicekey",
+    "sessionkey",
+    "sharedkey",
+    "signingkey",
+    "signkey",
+    "sshkey",
+    "sslkey",
+    "storagekey",
+    "subscriptionkey",
+    "tlskey",
+    "tokenkey",
+    "unsealkey",
+    "vaultkey",
+    "webhookkey",
     // oslo.utils, names of TripleO and kolla
-    "configdrive", "cephclusterfsid", "octaviaheartbeatkey", "cephmanilaclientkey",
-    "pacemakerremoteauthkey", "designaterndckey", "cephrgwkey", "cephmdskey", "cephmonkey",
-    "barbicansimplecryptokek", "swifthashsuffix", "swifthashpathsuffix", "swifthashpathprefix",
+    "configdrive",
+    "cephclusterfsid",
+    "octaviaheartbeatkey",
+    "cephmanilaclientkey",
+    "pacemakerremoteauthkey",
+    "designaterndckey",
+    "cephrgwkey",
+    "cephmdskey",
+    "cephmonkey",
+    "barbicansimplecryptokek",
+    "swifthashsuffix",
+    "swifthashpathsuffix",
+    "swifthashpathprefix",
 ];
 
 /// A name whose last word is one of these names a secret; as a mere ending they are too common
@@ -41,8 +139,22 @@ const SECRET_WORDS: &[&str] =
 
 /// Words that may follow the word that tells: `password_old`, `token_hash`.
 const TRAILING_WORDS: &[&str] = &[
-    "old", "new", "previous", "prev", "current", "confirm", "confirmation", "value", "hash",
-    "string", "plain", "base64", "b64", "hex", "raw", "data",
+    "old",
+    "new",
+    "previous",
+    "prev",
+    "current",
+    "confirm",
+    "confirmation",
+    "value",
+    "hash",
+    "string",
+    "plain",
+    "base64",
+    "b64",
+    "hex",
+    "raw",
+    "data",
 ];
 
 /// What nginx passes requests on with; these are addresses.
@@ -57,8 +169,20 @@ const SWITCH_WORDS: &[&str] = &[
 
 /// Values that are no secrets under any name.
 const NO_SECRETS: &[&str] = &[
-    "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "<none>", "enabled",
-    "disabled", "undefined", "<service default>",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "none",
+    "null",
+    "nil",
+    "<none>",
+    "enabled",
+    "disabled",
+    "undefined",
+    "<service default>",
 ];
 
 /// Where files are: a value that begins so is the path of a key, not a key.
@@ -85,13 +209,12 @@ pub fn is_secret_name(name: &str) -> bool {
 
 /// Whether this value under this name is a secret.
 pub(super) fn names_a_secret(name: &str, value: &str) -> bool {
-    let value = value.trim();
     if is_secret_name(name) {
         !is_harmless(name, value)
     } else {
         // `key = AQB…==` of a Ceph keyring. A `key` that is a word is none.
         words(name).concat().trim_end_matches(|c: char| c.is_ascii_digit()) == "key"
-            && looks_random(value)
+            && looks_random(value.trim())
     }
 }
 
@@ -101,9 +224,12 @@ pub(super) fn is_switch(name: &str) -> bool {
     words(name).first().is_some_and(|first| SWITCH_WORDS.contains(&&**first))
 }
 
-/// Values under a secret's name that show nothing: switches, references, paths of key files.
-fn is_harmless(name: &str, value: &str) -> bool {
+/// Values under a secret's name that show nothing: switches, references, paths of key files, and
+/// what is masked already.
+pub(super) fn is_harmless(name: &str, value: &str) -> bool {
+    let value = value.trim();
     value.is_empty()
+        || value == super::MASK
         || NO_SECRETS.iter().any(|word| value.eq_ignore_ascii_case(word))
         || is_reference(value)
         || is_path(value)
@@ -120,7 +246,7 @@ fn is_reference(value: &str) -> bool {
         .or_else(|| value.strip_prefix("{{").and_then(|v| v.strip_suffix("}}")));
     inner.map(str::trim).is_some_and(|inner| {
         !inner.is_empty()
-            && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
+            && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'*'))
     })
 }
 
@@ -151,10 +277,12 @@ fn words(name: &str) -> Vec<String> {
     let mut word = String::new();
     let mut after_lower = false;
     for c in name.get(start..).unwrap_or_default().chars() {
-        if !c.is_alphanumeric() || (after_lower && c.is_uppercase()) {
+        // A masked part of a name is a word of it: `private_key_***` is not `private_key`.
+        let in_word = c.is_alphanumeric() || c == '*';
+        if !in_word || (after_lower && c.is_uppercase()) {
             words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
         }
-        if c.is_alphanumeric() {
+        if in_word {
             word.extend(c.to_lowercase());
         }
         after_lower = c.is_lowercase();
@@ -170,10 +298,25 @@ mod tests {
     #[test]
     fn every_spelling_of_a_secret_name_is_one() {
         for name in [
-            "password", "Password", "ADMIN_PASS", "adminPass", "admin-pass", "db.password",
-            "OS_PASSWORD", "PGPASSWORD", "MYSQL_PWD", "AWS_SECRET_ACCESS_KEY", "memcache_secret_key",
-            "metadata_proxy_shared_secret", "auth_encryption_key", "requirepass", "X-Auth-Token",
-            "javax.net.ssl.keyStorePassword", "password2", "password_old", "clientSecret",
+            "password",
+            "Password",
+            "ADMIN_PASS",
+            "adminPass",
+            "admin-pass",
+            "db.password",
+            "OS_PASSWORD",
+            "PGPASSWORD",
+            "MYSQL_PWD",
+            "AWS_SECRET_ACCESS_KEY",
+            "memcache_secret_key",
+            "metadata_proxy_shared_secret",
+            "auth_encryption_key",
+            "requirepass",
+            "X-Auth-Token",
+            "javax.net.ssl.keyStorePassword",
+            "password2",
+            "password_old",
+            "clientSecret",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -182,9 +325,24 @@ mod tests {
     #[test]
     fn a_name_that_measures_or_locates_a_secret_is_none() {
         for name in [
-            "token_ttl", "password_length", "key_file", "auth_type", "max_token_size", "proxy_pass",
-            "bypass", "public_key", "primary_key", "routing_key", "password_file", "secret_name",
-            "token_provider", "PasswordAuthentication", "SSH_AUTH_SOCK", "cookie_name", "key", "",
+            "token_ttl",
+            "password_length",
+            "key_file",
+            "auth_type",
+            "max_token_size",
+            "proxy_pass",
+            "bypass",
+            "public_key",
+            "primary_key",
+            "routing_key",
+            "password_file",
+            "secret_name",
+            "token_provider",
+            "PasswordAuthentication",
+            "SSH_AUTH_SOCK",
+            "cookie_name",
+            "key",
+            "",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }
@@ -193,14 +351,22 @@ mod tests {
     #[test]
     fn switches_references_and_paths_are_harmless_under_any_name() {
         for (name, value) in [
-            ("use_token", "1"), ("reset_password", "yes"), ("password", ""), ("ssl_key", "/etc/k.pem"),
-            ("password", "${DB_PASSWORD}"), ("password", "%(pw)s"), ("max_tokens", "4096"),
+            ("use_token", "1"),
+            ("reset_password", "yes"),
+            ("password", ""),
+            ("ssl_key", "/etc/k.pem"),
+            ("password", "${DB_PASSWORD}"),
+            ("password", "%(pw)s"),
+            ("max_tokens", "4096"),
         ] {
             assert!(!names_a_secret(name, value), "{name} {value}");
         }
         for (name, value) in [
-            ("password", "1234"), ("password", "${X:-hunter2}"), ("api_key", "/aB3/x9=="),
-            ("key", "AQBsdGpZAAAAABAA8Vv1mxkXvLq0xQ=="), ("password", "$ecret"),
+            ("password", "1234"),
+            ("password", "${X:-hunter2}"),
+            ("api_key", "/aB3/x9=="),
+            ("key", "AQBsdGpZAAAAABAA8Vv1mxkXvLq0xQ=="),
+            ("password", "$ecret"),
         ] {
             assert!(names_a_secret(name, value), "{name} {value}");
         }

@@ -13,8 +13,9 @@ use super::name::looks_random;
 
 /// Schemes whose programs end the authority at the first `/`: what is `host:8080/` there is a port.
 /// SQLAlchemy and oslo.messaging do not, so `mysql://user:12/34@host` has a password.
-const RFC_SCHEMES: &[&str] =
-    &["http", "https", "ws", "wss", "ftp", "ftps", "git", "ssh", "git+ssh", "svn", "file", "docker"];
+const RFC_SCHEMES: &[&str] = &[
+    "http", "https", "ws", "wss", "ftp", "ftps", "git", "ssh", "git+ssh", "svn", "file", "docker",
+];
 
 static SCHEME: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[A-Za-z][A-Za-z0-9+.\-]*://").ok());
@@ -65,13 +66,13 @@ fn find_in_url(
         if at.after(text, password) >= end {
             return start;
         }
-        let last_at = last_at(text, password, end);
+        let (last_at, next_host) = last_at(text, password, end);
         spans.push(password..last_at);
         let user = rest.get(..mark).unwrap_or_default();
         if looks_random(user) {
             spans.push(start..start + mark);
         }
-        match next_host(text, last_at + 1, end) {
+        match next_host {
             Some(next) => start = next,
             None => return last_at + 1,
         }
@@ -101,31 +102,31 @@ fn is_port(scheme: &str, rest: &str, from: usize) -> bool {
 /// `?name=…`: what follows is a query, in which an `@` means nothing.
 fn is_query(text: &str) -> bool {
     text.strip_prefix('?').is_some_and(|query| {
-        let name = query.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let name =
+            query.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.-".contains(c));
         name.len() < query.len() && name.starts_with('=')
     })
 }
 
 /// The `@` before the host: the last one, but not one in the query or of the next host of a list.
-/// There is one in `password..end`.
-fn last_at(text: &str, password: usize, end: usize) -> usize {
-    let mut found = password;
-    for (offset, byte) in text.as_bytes().get(password..end).unwrap_or_default().iter().enumerate() {
+/// There is one in `password..end`. With it, where the next `user:password@host` begins.
+fn last_at(text: &str, password: usize, end: usize) -> (usize, Option<usize>) {
+    let mut found = None;
+    for (offset, byte) in text.as_bytes().get(password..end).unwrap_or_default().iter().enumerate()
+    {
         let here = password + offset;
         match byte {
-            b'@' => found = here,
-            b'?' if found > password && text.get(here..end).is_some_and(is_query) => break,
-            b',' if found > password && is_user_and_password(text, here + 1, end) => break,
+            b'@' => found = Some(here),
+            b'?' if found.is_some() && text.get(here..end).is_some_and(is_query) => break,
+            b',' if is_user_and_password(text, here + 1, end) => {
+                if let Some(found) = found {
+                    return (found, Some(here + 1));
+                }
+            }
             _ => {}
         }
     }
-    found
-}
-
-/// The next `user:password@host` of a list of hosts, if the host at `from` is followed by one.
-fn next_host(text: &str, from: usize, end: usize) -> Option<usize> {
-    let comma = from + text.get(from..end)?.find(',')?;
-    is_user_and_password(text, comma + 1, end).then_some(comma + 1)
+    (found.unwrap_or(password), None)
 }
 
 /// How far a user's name is looked for behind a comma.
@@ -217,7 +218,8 @@ impl Next {
             Some(found) if self.searched_from <= from && from <= found => found,
             _ => {
                 let rest = text.as_bytes().get(from..).unwrap_or_default();
-                let found = rest.iter().position(|b| (self.is)(*b)).map_or(text.len(), |i| from + i);
+                let found =
+                    rest.iter().position(|b| (self.is)(*b)).map_or(text.len(), |i| from + i);
                 self.searched_from = from;
                 self.found = Some(found);
                 found
