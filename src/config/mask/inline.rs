@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::name::names_a_secret;
+use super::name::{is_harmless, is_secret_name};
 
 /// How far a name reaches back from its separator. The end of a longer one decides as well.
 const MAX_NAME_BYTES: usize = 128;
@@ -26,10 +26,13 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
         if *byte == b':' && !key.quoted {
             continue;
         }
-        let value = value_after(text, at + 1, key.quoted);
-        let shown = text.get(value.clone()).unwrap_or_default();
         let signature = key.in_query && SIGNATURES.iter().any(|s| key.name.eq_ignore_ascii_case(s));
-        if !shown.is_empty() && (signature || names_a_secret(key.name, shown)) {
+        // The name first: to look for the end of every value would take quadratic time.
+        if !signature && !is_secret_name(key.name) {
+            continue;
+        }
+        let value = value_after(text, at + 1, key.quoted);
+        if !is_harmless(key.name, text.get(value.clone()).unwrap_or_default()) {
             from = value.end;
             spans.push(value);
         }
@@ -94,7 +97,8 @@ fn value_after(text: &str, mut from: usize, quoted_key: bool) -> Range<usize> {
             end_of(from + 1, rest(from + 1).iter().position(|b| *b == b'}'))
         }
         _ if quoted_key => {
-            let end = rest(from).iter().position(|b| b.is_ascii_whitespace() || b",}]".contains(b));
+            let end =
+                rest(from).iter().position(|b| b.is_ascii_whitespace() || b",}]\"'".contains(b));
             end_of(from, end)
         }
         _ => from..end_of_word(text, from),
