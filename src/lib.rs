@@ -11,6 +11,7 @@
 
 pub mod addr;
 pub mod arch;
+pub mod config;
 pub mod error;
 pub mod evidence;
 pub mod inspect;

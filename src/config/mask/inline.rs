@@ -1,0 +1,134 @@
+//! `name=value` and `"name": "value"` anywhere in a text: connection strings, query strings, JSON,
+//! Python's repr.
+//!
+//! An unquoted `name: value` is no assignment here: prose is full of it.
+
+use std::ops::Range;
+
+use super::name::names_a_secret;
+
+/// How far a name reaches back from its separator. The end of a longer one decides as well.
+const MAX_NAME_BYTES: usize = 128;
+/// Blanks around a separator.
+const MAX_BLANKS: usize = 8;
+/// Names that are secrets in the query of a signed URL only.
+const SIGNATURES: &[&str] = &["sig", "signature", "x-amz-signature", "x-goog-signature"];
+
+/// Adds the values of all assignments to secret names.
+pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if at < from || !matches!(byte, b'=' | b':') {
+            continue;
+        }
+        let Some(key) = key_before(text, from, at) else { continue };
+        if *byte == b':' && !key.quoted {
+            continue;
+        }
+        let value = value_after(text, at + 1, key.quoted);
+        let shown = text.get(value.clone()).unwrap_or_default();
+        let signature = key.in_query && SIGNATURES.iter().any(|s| key.name.eq_ignore_ascii_case(s));
+        if !shown.is_empty() && (signature || names_a_secret(key.name, shown)) {
+            from = value.end;
+            spans.push(value);
+        }
+    }
+}
+
+struct Key<'a> {
+    name: &'a str,
+    quoted: bool,
+    in_query: bool,
+}
+
+/// The name that ends before the separator at `at`, not reaching before `from`.
+fn key_before(text: &str, from: usize, at: usize) -> Option<Key<'_>> {
+    let head = text.as_bytes().get(from..at)?;
+    let mut end = head.len();
+    while end > 0 && head.len() - end < MAX_BLANKS && matches!(head.get(end - 1), Some(b' ' | b'\t')) {
+        end -= 1;
+    }
+    let quote = head.get(..end)?.last().copied().filter(|b| matches!(b, b'"' | b'\''));
+    if quote.is_some() {
+        end -= 1;
+        // The quote of JSON inside a string: \"name\": \"value\"
+        end -= usize::from(head.get(..end)?.last() == Some(&b'\\'));
+    }
+    let in_name = |b: &&u8| b.is_ascii_alphanumeric() || b"_.-".contains(b);
+    let length = head.get(..end)?.iter().rev().take(MAX_NAME_BYTES).take_while(in_name).count();
+    let start = end - length;
+    let before = head.get(..start)?.last();
+    if length == 0 || (quote.is_some() && before != quote.as_ref()) {
+        return None;
+    }
+    let name = text.get(from + start..from + end)?;
+    Some(Key { name, quoted: quote.is_some(), in_query: matches!(before, Some(b'?' | b'&')) })
+}
+
+/// Where the value behind a separator is, without its quotes.
+fn value_after(text: &str, mut from: usize, quoted_key: bool) -> Range<usize> {
+    let bytes = text.as_bytes();
+    // Ruby's => and the == of a comparison
+    from += usize::from(matches!(bytes.get(from), Some(b'>' | b'=')));
+    let blanks = bytes.get(from..).unwrap_or_default().iter().take(MAX_BLANKS);
+    from += blanks.take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let escaped = bytes.get(from) == Some(&b'\\');
+    let opener = from + usize::from(escaped);
+    let rest = |from: usize| bytes.get(from..).unwrap_or_default();
+    let end_of = |from: usize, length: Option<usize>| from..length.map_or(text.len(), |l| from + l);
+    match bytes.get(opener) {
+        Some(quote @ (b'"' | b'\'')) => {
+            let start = opener + 1;
+            let end = end_of_quoted(rest(start), *quote, escaped);
+            end_of(start, end)
+        }
+        // A list of secrets; an object has names of its own.
+        Some(b'[') => end_of(from + 1, rest(from + 1).iter().position(|b| *b == b']')),
+        Some(b'{') if quoted_key => from..from,
+        // ODBC quotes so.
+        Some(b'{') if bytes.get(opener + 1) != Some(&b'{') => {
+            end_of(from + 1, rest(from + 1).iter().position(|b| *b == b'}'))
+        }
+        _ if quoted_key => {
+            let end = rest(from).iter().position(|b| b.is_ascii_whitespace() || b",}]".contains(b));
+            end_of(from, end)
+        }
+        _ => from..end_of_word(text, from),
+    }
+}
+
+/// The length of a quoted text, up to the quote that is (or is not) behind a backslash.
+fn end_of_quoted(text: &[u8], quote: u8, escaped: bool) -> Option<usize> {
+    let mut backslash = false;
+    for (index, byte) in text.iter().enumerate() {
+        if *byte == quote && backslash == escaped {
+            return Some(index - usize::from(escaped));
+        }
+        backslash = *byte == b'\\' && !backslash;
+    }
+    None
+}
+
+/// Where an unquoted value ends. A comma may be part of a password, unless a name follows it.
+fn end_of_word(text: &str, from: usize) -> usize {
+    let bytes = text.as_bytes();
+    let rest = bytes.get(from..).unwrap_or_default();
+    for (index, byte) in rest.iter().enumerate() {
+        let ends = match byte {
+            b'&' | b';' | b'"' | b'\'' | b'<' => true,
+            b',' => {
+                let next = rest.get(index + 1..).unwrap_or_default();
+                let next = next.strip_prefix(b" ").unwrap_or(next);
+                let name = next.iter().take(MAX_NAME_BYTES);
+                let name = name.take_while(|b| b.is_ascii_alphanumeric() || b"_.-".contains(b)).count();
+                name > 0 && next.get(name) == Some(&b'=')
+            }
+            byte => byte.is_ascii_whitespace(),
+        };
+        if ends {
+            return from + index;
+        }
+    }
+    text.len()
+}

@@ -1,0 +1,67 @@
+//! Masks JSON text in place: every byte that is not a secret stays, so lines stay lines.
+//!
+//! The text must be valid JSON (`serde_json` has said so); nothing is parsed into values here.
+
+use super::{MASK, mask_text, name};
+
+/// Masks the scalars under secret names, and whatever a string's text shows to be secret.
+pub(super) fn mask(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // For each open object or array the name its scalars have.
+    let mut names: Vec<String> = Vec::new();
+    let mut name = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let token = token_length(rest);
+        let (token, after) = rest.split_at_checked(token).unwrap_or((rest, ""));
+        match first {
+            '{' | '[' => names.push(name.clone()),
+            '}' | ']' => name = names.pop().unwrap_or_default(),
+            ',' => name = names.last().cloned().unwrap_or_default(),
+            _ => {}
+        }
+        if first == '"' && after.trim_start().starts_with(':') {
+            name = serde_json::from_str(token).unwrap_or_default();
+            out.push_str(token);
+        } else if first == '"' || first == '-' || first.is_ascii_alphanumeric() {
+            out.push_str(&mask_scalar(&name, token));
+        } else {
+            out.push_str(token);
+        }
+        rest = after;
+    }
+    out
+}
+
+/// Length of the string, number, word or single character that a text begins with.
+fn token_length(text: &str) -> usize {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    match text.chars().next() {
+        Some('"') => {
+            let mut backslash = false;
+            for (index, byte) in text.bytes().enumerate().skip(1) {
+                if byte == b'"' && !backslash {
+                    return index + 1;
+                }
+                backslash = byte == b'\\' && !backslash;
+            }
+            text.len()
+        }
+        Some(c) if is_word(c) => text.find(|c| !is_word(c)).unwrap_or(text.len()),
+        Some(c) => c.len_utf8(),
+        None => 0,
+    }
+}
+
+/// A scalar as it stands in the text. What is masked becomes a string, so that it stays JSON.
+fn mask_scalar(name: &str, token: &str) -> String {
+    let value: String = serde_json::from_str(token).unwrap_or_else(|_| token.to_owned());
+    if name::names_a_secret(name, &value) {
+        return format!("\"{MASK}\"");
+    }
+    let masked = mask_text(&value);
+    if masked == value {
+        return token.to_owned();
+    }
+    serde_json::to_string(&masked).unwrap_or_else(|_| format!("\"{MASK}\""))
+}

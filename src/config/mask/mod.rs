@@ -1,0 +1,91 @@
+//! The masker: replaces secrets in command lines, environments, configuration values and files by
+//! `***`.
+//!
+//! There is one masker, and every text of the target goes through it before anything is cut or
+//! saved. Two kinds of rules: by *name*, where something says what a value is (an option, a
+//! variable, a key), and by *pattern*, always: user information in every URL, tokens that announce
+//! themselves, private keys, `password=…` inside a longer text.
+//!
+//! Promises: linear time; idempotent (masking what is masked changes nothing, so a masked recording
+//! replays to the same report); lines stay lines. It does not guess by entropy: a random-looking
+//! word under an innocent name stays readable.
+
+mod argv;
+mod file;
+mod inline;
+mod json;
+mod name;
+mod token;
+mod url;
+
+#[cfg(test)]
+mod corpus;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+pub use argv::mask_argv;
+pub use file::mask_config_text;
+pub use name::is_secret_name;
+
+/// What stands for a secret.
+pub const MASK: &str = "***";
+
+/// Passes over one text until nothing changes. One pass is enough for every text seen; a mask that
+/// uncovers another secret (a token inside a URL inside a token) takes a second one.
+const MAX_PASSES: usize = 4;
+
+/// Masks the value of something that has a name: an option, an environment variable, a JSON key.
+pub fn mask_value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+    if value == MASK {
+        Cow::Borrowed(value)
+    } else if name::names_a_secret(name, value) {
+        Cow::Borrowed(MASK)
+    } else {
+        mask_text(value)
+    }
+}
+
+/// Masks what shows by itself that it is secret, in any text.
+pub fn mask_text(value: &str) -> Cow<'_, str> {
+    let mut masked = Cow::Borrowed(value);
+    for _ in 0..MAX_PASSES {
+        let Some(next) = replace(&masked, secrets(&masked)) else { break };
+        masked = Cow::Owned(next);
+    }
+    masked
+}
+
+/// Where the secrets of a text are, in no order.
+fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    token::find(text, &mut spans);
+    url::find(text, &mut spans);
+    inline::find(text, &mut spans);
+    spans
+}
+
+/// `text` with every span replaced by [`MASK`]; spans that overlap become one. `None` if that
+/// changes nothing.
+fn replace(text: &str, mut spans: Vec<Range<usize>>) -> Option<String> {
+    spans.sort_by_key(|span| span.start);
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(spans.len());
+    for span in spans.into_iter().filter(|span| !span.is_empty()) {
+        match merged.last_mut() {
+            Some(last) if span.start < last.end => last.end = last.end.max(span.end),
+            _ => merged.push(span),
+        }
+    }
+    if merged.iter().all(|span| text.get(span.clone()) == Some(MASK)) {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for span in merged {
+        out.push_str(text.get(done..span.start)?);
+        out.push_str(MASK);
+        done = span.end;
+    }
+    out.push_str(text.get(done..)?);
+    Some(out)
+}

@@ -1,0 +1,208 @@
+//! Which names are names of secrets.
+//!
+//! The last words of a name decide: `db_password` is a secret, `password_length` is a number. The
+//! words are those of oslo.utils (`strutils._SANITIZE_KEYS`), Sentry's scrubber, detect-secrets and
+//! gitleaks. Names are compared case-folded and without separators, so that `admin_pass`,
+//! `adminPass` and `ADMIN-PASS` are one name.
+
+/// Only this much of the end of a name is looked at.
+const MAX_NAME_BYTES: usize = 128;
+
+/// A name that ends so, without separators, names a secret.
+const SECRET_ENDINGS: &[&str] = &[
+    // passwords
+    "password", "passwords", "passwd", "passphrase", "passcode", "passkey", "pswd", "pwd",
+    "passwort", "adminpass", "authpass", "bindpass", "databasepass", "dbpass", "keypass",
+    "ldappass", "loginpass", "masterpass", "mysqlpass", "newpass", "requirepass", "rootpass",
+    "smtppass", "sshpass", "storepass", "userpass", "adminpw", "bindpw", "dbpw", "rootpw",
+    "userpw", "masterauth", "rediscliauth", "basicauth", "httpauth",
+    // secrets and tokens
+    "secret", "secrets", "secretid", "secretuuid", "secretkeybase", "token", "tokens",
+    "credential", "credentials", "creds", "authorization", "erlangcookie", "rabbitcookie",
+    "setcookie", "sessionid", "sessid", "presharedkey", "sastoken", "communitystring",
+    // keys
+    "accesskey", "accountkey", "activationkey", "adminkey", "aeskey", "apikey", "apikeys",
+    "appkey", "applicationkey", "authkey", "backupkey", "clientkey", "consumerkey", "cookiekey",
+    "cryptkey", "cryptokey", "databasekey", "dbkey", "decryptionkey", "deploykey", "encryptedkey",
+    "encryptionkey", "encryptkey", "fernetkey", "hashkey", "hmackey", "jwtkey", "licensekey",
+    "masterkey", "metadatakey", "mackey", "privatekey", "privkey", "recoverykey", "secretkey",
+    "servicekey", "sessionkey", "sharedkey", "signingkey", "signkey", "sshkey", "sslkey",
+    "storagekey", "subscriptionkey", "tlskey", "tokenkey", "unsealkey", "vaultkey", "webhookkey",
+    // oslo.utils, names of TripleO and kolla
+    "configdrive", "cephclusterfsid", "octaviaheartbeatkey", "cephmanilaclientkey",
+    "pacemakerremoteauthkey", "designaterndckey", "cephrgwkey", "cephmdskey", "cephmonkey",
+    "barbicansimplecryptokek", "swifthashsuffix", "swifthashpathsuffix", "swifthashpathprefix",
+];
+
+/// A name whose last word is one of these names a secret; as a mere ending they are too common
+/// (`bypass`, `compass`, `laptop`).
+const SECRET_WORDS: &[&str] =
+    &["pass", "pw", "psk", "kek", "jwt", "otp", "cvv", "cvc", "ssn", "bearer", "cookie"];
+
+/// Words that may follow the word that tells: `password_old`, `token_hash`.
+const TRAILING_WORDS: &[&str] = &[
+    "old", "new", "previous", "prev", "current", "confirm", "confirmation", "value", "hash",
+    "string", "plain", "base64", "b64", "hex", "raw", "data",
+];
+
+/// What nginx passes requests on with; these are addresses.
+const PASSES_REQUESTS: &[&str] = &["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached"];
+
+/// First words of switches and limits: `use_token = 1`, `max_tokens = 4096`, `--no-password`.
+const SWITCH_WORDS: &[&str] = &[
+    "no", "ask", "use", "enable", "disable", "allow", "require", "has", "is", "show", "skip",
+    "with", "without", "force", "validate", "check", "verify", "max", "min", "num", "total",
+    "server", "reset", "prompt",
+];
+
+/// Values that are no secrets under any name.
+const NO_SECRETS: &[&str] = &[
+    "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "<none>", "enabled",
+    "disabled", "undefined", "<service default>",
+];
+
+/// Where files are: a value that begins so is the path of a key, not a key.
+const ROOTS: &[&str] = &[
+    "app", "bin", "boot", "config", "data", "dev", "etc", "home", "lib", "lib64", "mnt", "nix",
+    "opt", "proc", "root", "run", "sbin", "srv", "snap", "sys", "tmp", "usr", "var",
+];
+
+/// Whether a value of this name is a secret, judged by the name alone.
+pub fn is_secret_name(name: &str) -> bool {
+    let mut words = words(name);
+    while words.len() > 1 && words.last().is_some_and(|last| TRAILING_WORDS.contains(&&**last)) {
+        words.pop();
+    }
+    let squashed = words.concat();
+    let squashed = squashed.trim_end_matches(|c: char| c.is_ascii_digit());
+    let Some(last) = words.last() else { return false };
+    let last = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    if last == "pass" && words.iter().any(|word| PASSES_REQUESTS.contains(&&**word)) {
+        return false;
+    }
+    SECRET_WORDS.contains(&last) || SECRET_ENDINGS.iter().any(|end| squashed.ends_with(end))
+}
+
+/// Whether this value under this name is a secret.
+pub(super) fn names_a_secret(name: &str, value: &str) -> bool {
+    let value = value.trim();
+    if is_secret_name(name) {
+        !is_harmless(name, value)
+    } else {
+        // `key = AQB…==` of a Ceph keyring. A `key` that is a word is none.
+        words(name).concat().trim_end_matches(|c: char| c.is_ascii_digit()) == "key"
+            && looks_random(value)
+    }
+}
+
+/// Whether an option of this name takes no value on a command line (`--ask-pass`), or a number or
+/// a switch in a file.
+pub(super) fn is_switch(name: &str) -> bool {
+    words(name).first().is_some_and(|first| SWITCH_WORDS.contains(&&**first))
+}
+
+/// Values under a secret's name that show nothing: switches, references, paths of key files.
+fn is_harmless(name: &str, value: &str) -> bool {
+    value.is_empty()
+        || NO_SECRETS.iter().any(|word| value.eq_ignore_ascii_case(word))
+        || is_reference(value)
+        || is_path(value)
+        || (is_switch(name) && value.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `${NAME}`, `%(name)s` and `{{ name }}` stand for a secret that is elsewhere. A default inside
+/// (`${NAME:-secret}`) makes it one.
+fn is_reference(value: &str) -> bool {
+    let inner = value
+        .strip_prefix("${")
+        .and_then(|v| v.strip_suffix('}'))
+        .or_else(|| value.strip_prefix("%(").and_then(|v| v.strip_suffix(")s")))
+        .or_else(|| value.strip_prefix("{{").and_then(|v| v.strip_suffix("}}")));
+    inner.map(str::trim).is_some_and(|inner| {
+        !inner.is_empty()
+            && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
+    })
+}
+
+/// A path below one of the usual directories. Base64 may begin with `/`, but not with `/etc/`.
+fn is_path(value: &str) -> bool {
+    value
+        .strip_prefix('/')
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(root, rest)| ROOTS.contains(&root) && !rest.contains([' ', '=']))
+}
+
+/// Long, without spaces, with letters and digits.
+pub(super) fn looks_random(value: &str) -> bool {
+    value.len() >= 20
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b))
+        && value.bytes().any(|b| b.is_ascii_digit())
+        && value.bytes().any(|b| b.is_ascii_alphabetic())
+        && !is_path(value)
+}
+
+/// The words of a name in lower case: `adminPass`, `admin_pass` and `admin-pass` have two.
+fn words(name: &str) -> Vec<String> {
+    let mut start = name.len().saturating_sub(MAX_NAME_BYTES);
+    while !name.is_char_boundary(start) {
+        start += 1;
+    }
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut after_lower = false;
+    for c in name.get(start..).unwrap_or_default().chars() {
+        if !c.is_alphanumeric() || (after_lower && c.is_uppercase()) {
+            words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+        }
+        if c.is_alphanumeric() {
+            word.extend(c.to_lowercase());
+        }
+        after_lower = c.is_lowercase();
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_secret_name, names_a_secret};
+
+    #[test]
+    fn every_spelling_of_a_secret_name_is_one() {
+        for name in [
+            "password", "Password", "ADMIN_PASS", "adminPass", "admin-pass", "db.password",
+            "OS_PASSWORD", "PGPASSWORD", "MYSQL_PWD", "AWS_SECRET_ACCESS_KEY", "memcache_secret_key",
+            "metadata_proxy_shared_secret", "auth_encryption_key", "requirepass", "X-Auth-Token",
+            "javax.net.ssl.keyStorePassword", "password2", "password_old", "clientSecret",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_measures_or_locates_a_secret_is_none() {
+        for name in [
+            "token_ttl", "password_length", "key_file", "auth_type", "max_token_size", "proxy_pass",
+            "bypass", "public_key", "primary_key", "routing_key", "password_file", "secret_name",
+            "token_provider", "PasswordAuthentication", "SSH_AUTH_SOCK", "cookie_name", "key", "",
+        ] {
+            assert!(!is_secret_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn switches_references_and_paths_are_harmless_under_any_name() {
+        for (name, value) in [
+            ("use_token", "1"), ("reset_password", "yes"), ("password", ""), ("ssl_key", "/etc/k.pem"),
+            ("password", "${DB_PASSWORD}"), ("password", "%(pw)s"), ("max_tokens", "4096"),
+        ] {
+            assert!(!names_a_secret(name, value), "{name} {value}");
+        }
+        for (name, value) in [
+            ("password", "1234"), ("password", "${X:-hunter2}"), ("api_key", "/aB3/x9=="),
+            ("key", "AQBsdGpZAAAAABAA8Vv1mxkXvLq0xQ=="), ("password", "$ecret"),
+        ] {
+            assert!(names_a_secret(name, value), "{name} {value}");
+        }
+    }
+}
