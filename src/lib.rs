@@ -17,6 +17,8 @@ pub mod evidence;
 pub mod inspect;
 pub mod module;
 pub mod note;
+pub mod package;
+pub mod processes;
 pub mod render;
 pub mod report;
 pub mod runtime;

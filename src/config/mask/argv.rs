@@ -33,10 +33,25 @@ struct ShortOption {
 const SHORT_OPTIONS: &[ShortOption] = &[
     ShortOption {
         programs: &[
-            "mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlshow", "mysqlcheck",
-            "mysqlslap", "mysqlbinlog", "mysql_upgrade", "mariadb", "mariadb-dump",
-            "mariadb-admin", "mariadb-check", "mariadb-import", "mariadb-show", "mariabackup", "7z",
-            "7za", "7zr",
+            "mysql",
+            "mysqldump",
+            "mysqladmin",
+            "mysqlimport",
+            "mysqlshow",
+            "mysqlcheck",
+            "mysqlslap",
+            "mysqlbinlog",
+            "mysql_upgrade",
+            "mariadb",
+            "mariadb-dump",
+            "mariadb-admin",
+            "mariadb-check",
+            "mariadb-import",
+            "mariadb-show",
+            "mariabackup",
+            "7z",
+            "7za",
+            "7zr",
         ],
         option: "-p",
         attached: true,
@@ -45,9 +60,22 @@ const SHORT_OPTIONS: &[ShortOption] = &[
     },
     ShortOption {
         programs: &[
-            "sshpass", "mongo", "mongosh", "mongodump", "mongorestore", "mongoexport",
-            "mongoimport", "cqlsh", "docker", "podman", "skopeo", "buildah", "nerdctl", "mycli",
-            "rdesktop", "rabbitmqadmin",
+            "sshpass",
+            "mongo",
+            "mongosh",
+            "mongodump",
+            "mongorestore",
+            "mongoexport",
+            "mongoimport",
+            "cqlsh",
+            "docker",
+            "podman",
+            "skopeo",
+            "buildah",
+            "nerdctl",
+            "mycli",
+            "rdesktop",
+            "rabbitmqadmin",
         ],
         option: "-p",
         attached: true,
@@ -83,7 +111,14 @@ const SHORT_OPTIONS: &[ShortOption] = &[
         part: Part::Whole,
     },
     ShortOption {
-        programs: &["ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldappasswd", "ldapwhoami"],
+        programs: &[
+            "ldapsearch",
+            "ldapadd",
+            "ldapmodify",
+            "ldapdelete",
+            "ldappasswd",
+            "ldapwhoami",
+        ],
         option: "-w",
         attached: true,
         separate: true,
@@ -134,7 +169,8 @@ const SHORT_OPTIONS: &[ShortOption] = &[
 ];
 
 /// Long options of any program whose value is `user:password`.
-const USER_AND_PASSWORD: &[&str] = &["--user", "--proxy-user", "--auth", "--userpwd", "--http-user"];
+const USER_AND_PASSWORD: &[&str] =
+    &["--user", "--proxy-user", "--auth", "--userpwd", "--http-user"];
 
 /// Their `-c` is followed by a command line in one word.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "su", "runuser"];
@@ -256,7 +292,8 @@ fn mask_part(value: &str, part: Part) -> String {
 /// Masks `NAME=value`, `--name=value` and `Name: value`, by name and by pattern.
 fn mask_named(word: &str) -> Cow<'_, str> {
     let Some(at) = word.find(['=', ':']) else { return mask_text(word) };
-    let (name, value) = (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());
+    let (name, value) =
+        (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());
     let is_header = word.get(at..).is_some_and(|rest| rest.starts_with(": "));
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !is_name || (!is_header && !word.get(at..).is_some_and(|rest| rest.starts_with('='))) {

@@ -71,8 +71,11 @@ impl Masker {
         }
         let uncommented = content.trim_start_matches(['#', ';', '/', ' ', '\t']);
         let is_comment = content.starts_with(['#', ';']) || content.starts_with("//");
-        let (content, indent) =
-            if is_comment { (uncommented, line.len() - uncommented.len()) } else { (content, indent) };
+        let (content, indent) = if is_comment {
+            (uncommented, line.len() - uncommented.len())
+        } else {
+            (content, indent)
+        };
         if content.starts_with('[') {
             return mask_text(line);
         }
@@ -157,7 +160,9 @@ fn directive_secret(content: &str) -> Option<usize> {
             return names_a_secret(name, bare).then_some(start);
         }
         // haproxy: `stats auth user:password`; redis: `user u on >password`.
-        if name == "auth" && let Some(colon) = word.find(':') {
+        if name == "auth"
+            && let Some(colon) = word.find(':')
+        {
             return Some(start + colon + 1);
         }
         if content.starts_with("user ") && word.starts_with('>') {

@@ -46,7 +46,10 @@ struct Key<'a> {
 fn key_before(text: &str, from: usize, at: usize) -> Option<Key<'_>> {
     let head = text.as_bytes().get(from..at)?;
     let mut end = head.len();
-    while end > 0 && head.len() - end < MAX_BLANKS && matches!(head.get(end - 1), Some(b' ' | b'\t')) {
+    while end > 0
+        && head.len() - end < MAX_BLANKS
+        && matches!(head.get(end - 1), Some(b' ' | b'\t'))
+    {
         end -= 1;
     }
     let quote = head.get(..end)?.last().copied().filter(|b| matches!(b, b'"' | b'\''));
@@ -121,7 +124,8 @@ fn end_of_word(text: &str, from: usize) -> usize {
                 let next = rest.get(index + 1..).unwrap_or_default();
                 let next = next.strip_prefix(b" ").unwrap_or(next);
                 let name = next.iter().take(MAX_NAME_BYTES);
-                let name = name.take_while(|b| b.is_ascii_alphanumeric() || b"_.-".contains(b)).count();
+                let name =
+                    name.take_while(|b| b.is_ascii_alphanumeric() || b"_.-".contains(b)).count();
                 name > 0 && next.get(name) == Some(&b'=')
             }
             byte => byte.is_ascii_whitespace(),

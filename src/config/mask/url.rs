@@ -13,8 +13,9 @@ use super::name::looks_random;
 
 /// Schemes whose programs end the authority at the first `/`: what is `host:8080/` there is a port.
 /// SQLAlchemy and oslo.messaging do not, so `mysql://user:12/34@host` has a password.
-const RFC_SCHEMES: &[&str] =
-    &["http", "https", "ws", "wss", "ftp", "ftps", "git", "ssh", "git+ssh", "svn", "file", "docker"];
+const RFC_SCHEMES: &[&str] = &[
+    "http", "https", "ws", "wss", "ftp", "ftps", "git", "ssh", "git+ssh", "svn", "file", "docker",
+];
 
 static SCHEME: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[A-Za-z][A-Za-z0-9+.\-]*://").ok());
@@ -101,7 +102,8 @@ fn is_port(scheme: &str, rest: &str, from: usize) -> bool {
 /// `?name=…`: what follows is a query, in which an `@` means nothing.
 fn is_query(text: &str) -> bool {
     text.strip_prefix('?').is_some_and(|query| {
-        let name = query.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let name =
+            query.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.-".contains(c));
         name.len() < query.len() && name.starts_with('=')
     })
 }
@@ -110,7 +112,8 @@ fn is_query(text: &str) -> bool {
 /// There is one in `password..end`.
 fn last_at(text: &str, password: usize, end: usize) -> usize {
     let mut found = password;
-    for (offset, byte) in text.as_bytes().get(password..end).unwrap_or_default().iter().enumerate() {
+    for (offset, byte) in text.as_bytes().get(password..end).unwrap_or_default().iter().enumerate()
+    {
         let here = password + offset;
         match byte {
             b'@' => found = here,
@@ -217,7 +220,8 @@ impl Next {
             Some(found) if self.searched_from <= from && from <= found => found,
             _ => {
                 let rest = text.as_bytes().get(from..).unwrap_or_default();
-                let found = rest.iter().position(|b| (self.is)(*b)).map_or(text.len(), |i| from + i);
+                let found =
+                    rest.iter().position(|b| (self.is)(*b)).map_or(text.len(), |i| from + i);
                 self.searched_from = from;
                 self.found = Some(found);
                 found
