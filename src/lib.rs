@@ -21,6 +21,8 @@ pub mod merge;
 pub mod module;
 pub mod native;
 pub mod note;
+pub mod package;
+pub mod processes;
 pub mod render;
 pub mod report;
 pub mod runtime;

@@ -3,6 +3,7 @@
 
 mod cli;
 mod layers;
+mod package;
 mod python;
 mod services;
 mod support;

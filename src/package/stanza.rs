@@ -1,0 +1,53 @@
+//! Text in stanzas of `Name: value` lines: dpkg's status file, apk's index, Python's METADATA.
+//!
+//! Only values of one line are read; a line that continues another is passed over.
+
+use crate::text::Text;
+
+/// The stanzas of a text: what empty lines divide.
+pub fn stanzas(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.windows(2).position(|pair| pair == b"\n\n").unwrap_or(rest.len());
+        let (stanza, after) = rest.split_at(end);
+        rest = after.get(2..).unwrap_or_default();
+        Some(stanza)
+    })
+}
+
+/// The lines of a text.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end)
+}
+
+/// The first value of that name in a stanza, if it is not empty. Names are compared exactly:
+/// apk's `M` and `m` differ.
+pub fn field(stanza: &[u8], name: &str) -> Option<Text> {
+    lines(stanza).find_map(|line| {
+        let value = line.strip_prefix(name.as_bytes())?.strip_prefix(b":")?.trim_ascii();
+        (!value.is_empty()).then(|| Text::from_bytes(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_in_its_own_stanza_only() {
+        let text = b"Package: a\nVersion: 1\n more\n\nPackage: b\nVersion:\n";
+        let found: Vec<_> = stanzas(text)
+            .map(|stanza| (field(stanza, "Package"), field(stanza, "Version")))
+            .collect();
+        assert_eq!(found, [(Some("a".into()), Some("1".into())), (Some("b".into()), None)]);
+    }
+
+    #[test]
+    fn a_name_must_match_to_its_end() {
+        assert_eq!(field(b"Author-email: x\nM:1\nm:2", "Author"), None);
+        assert_eq!(field(b"M:1\nm:2", "m"), Some("2".into()));
+    }
+}
