@@ -3,7 +3,10 @@
 //! A section never fails: what is missing is a note, and "not looked for" is not "there is
 //! none". It knows the analysis and the evidence, and no other section.
 
+mod configuration;
 mod green_threads;
+mod package;
+mod processes;
 mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +26,13 @@ pub trait Section: Sync {
 }
 
 /// The built-in sections, in the order of a Guru Meditation Report.
-pub const SECTIONS: &[&dyn Section] = &[&threads::Threads, &green_threads::GreenThreads];
+pub const SECTIONS: &[&dyn Section] = &[
+    &package::Package,
+    &threads::Threads,
+    &green_threads::GreenThreads,
+    &processes::Processes,
+    &configuration::Configuration,
+];
 
 /// Builds sections. One that panics loses itself, not the report.
 pub fn build(sections: &[&dyn Section], analysis: &Analysis<'_>) -> Vec<SectionReport> {
