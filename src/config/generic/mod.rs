@@ -156,8 +156,6 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::panic, reason = "tests")]
-
     use proptest::prelude::*;
 
     use super::*;

@@ -68,11 +68,8 @@ const SHORT_OPTIONS: &[ShortOption] = &[
             "mongoexport",
             "mongoimport",
             "cqlsh",
-            "docker",
-            "podman",
-            "skopeo",
-            "buildah",
-            "nerdctl",
+            // Of docker, podman and their like: their `run -p` is a port.
+            "login",
             "mycli",
             "rdesktop",
             "rabbitmqadmin",
@@ -336,5 +333,6 @@ fn mask_command(command: &str) -> String {
     if !word.is_empty() {
         out.push_str(&masker.word(&word, false));
     }
-    out
+    // What spans several words: JSON, a URL with a blank in its password.
+    mask_text(&out).into_owned()
 }

@@ -86,6 +86,8 @@ impl Masker {
         let is_value = self.open.as_ref().is_some_and(|open| !open.mapping);
         match assignment(content) {
             Some(found) => self.assignment(line, indent, &found, is_comment),
+            // Prose speaks of passwords: as a directive, a comment has two words.
+            None if is_comment && content.split_whitespace().count() != 2 => mask_text(line),
             None if is_value => mask_text(line),
             None => match directive_secret(content) {
                 Some(at) => masked(line, indent + at),

@@ -92,10 +92,13 @@ fn value_after(text: &str, mut from: usize, quoted_key: bool) -> Range<usize> {
         // A list of secrets; an object has names of its own.
         Some(b'[') => end_of(from + 1, rest(from + 1).iter().position(|b| *b == b']')),
         Some(b'{') if quoted_key => from..from,
-        // ODBC quotes so.
-        Some(b'{') if bytes.get(opener + 1) != Some(&b'{') => {
-            end_of(from + 1, rest(from + 1).iter().position(|b| *b == b'}'))
+        // A template's {{ name }} or ${{ name }}; what it stands for is elsewhere.
+        Some(b'{' | b'$') if is_template(rest(from)) => {
+            let close = rest(from).windows(2).position(|pair| pair == b"}}");
+            end_of(from, close.map(|at| at + 2))
         }
+        // ODBC quotes so.
+        Some(b'{') => end_of(from + 1, rest(from + 1).iter().position(|b| *b == b'}')),
         _ if quoted_key => {
             let end =
                 rest(from).iter().position(|b| b.is_ascii_whitespace() || b",}]\"'".contains(b));
@@ -103,6 +106,10 @@ fn value_after(text: &str, mut from: usize, quoted_key: bool) -> Range<usize> {
         }
         _ => from..end_of_word(text, from),
     }
+}
+
+fn is_template(value: &[u8]) -> bool {
+    value.starts_with(b"{{") || value.starts_with(b"${{")
 }
 
 /// The length of a quoted text, up to the quote that is (or is not) behind a backslash.

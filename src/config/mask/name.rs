@@ -236,14 +236,17 @@ pub(super) fn is_harmless(name: &str, value: &str) -> bool {
         || (is_switch(name) && value.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// `${NAME}`, `%(name)s` and `{{ name }}` stand for a secret that is elsewhere. A default inside
+/// `${NAME}`, `%(name)s`, `{{ name }}` and `${{ name }}` stand for a secret that is elsewhere. A default inside
 /// (`${NAME:-secret}`) makes it one.
 fn is_reference(value: &str) -> bool {
     let inner = value
         .strip_prefix("${")
         .and_then(|v| v.strip_suffix('}'))
+        .filter(|v| !v.starts_with('{'))
         .or_else(|| value.strip_prefix("%(").and_then(|v| v.strip_suffix(")s")))
-        .or_else(|| value.strip_prefix("{{").and_then(|v| v.strip_suffix("}}")));
+        .or_else(|| {
+            value.trim_start_matches('$').strip_prefix("{{").and_then(|v| v.strip_suffix("}}"))
+        });
     inner.map(str::trim).is_some_and(|inner| {
         !inner.is_empty()
             && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'*'))

@@ -132,8 +132,6 @@ fn is_space(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::panic, reason = "tests")]
-
     use proptest::prelude::*;
 
     use super::*;
