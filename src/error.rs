@@ -93,14 +93,25 @@ pub enum Error {
         /// Why.
         why: String,
     },
-    /// The system failed in a way that is not told apart.
-    #[error("{doing}: {source}")]
-    System {
-        /// What was being done.
-        doing: String,
-        /// What the system said.
-        source: std::io::Error,
+    /// The report can not be written.
+    #[error("cannot write the report to {to}: {why}")]
+    Output {
+        /// Where to: a path, or `standard output`.
+        to: String,
+        /// Why.
+        why: String,
     },
+    /// The demo could not be shown.
+    #[error("the demo could not {doing}: {why}")]
+    Demo {
+        /// What it tried.
+        doing: String,
+        /// Why it failed.
+        why: String,
+    },
+    /// guru itself was given rights that its user does not have.
+    #[error("guru refuses to run with the rights of another user (setuid or setgid)")]
+    Privileged,
 }
 
 impl Error {

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::addr::Addr;
+use crate::config::mask::mask_argv;
 use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
@@ -20,7 +21,8 @@ use crate::target::live::open::LiveOpener;
 use crate::target::live::stop::Wave;
 use crate::target::live::{LiveProcess, facts};
 use crate::target::memory::Memory;
-use crate::target::{Consistency, Mapping, Thread, ThreadFacts, Tid};
+use crate::target::{Consistency, Mapping, ProcessFacts, Thread, ThreadFacts, Tid};
+use crate::text::Text;
 
 mod hold;
 mod stacks;
@@ -53,9 +55,11 @@ pub fn inspect(id: i32, budget: Budget) -> Result<Evidence, Error> {
     }
     let mut target = process.facts()?;
     target.arch = process.arch()?;
+    mask_command(&mut target.process);
     let mappings = process.mappings()?;
     let files = Files::live(Box::new(LiveOpener::new(process.pid, mappings.clone())));
-    let descendants = facts::descendants(process.pid);
+    let mut descendants = facts::descendants(process.pid);
+    descendants.iter_mut().for_each(mask_command);
     let before = turns(process.pid, &process.tids());
     let threads = process.threads();
 
@@ -70,7 +74,7 @@ pub fn inspect(id: i32, budget: Budget) -> Result<Evidence, Error> {
         memory: &rehearsal,
         inner_tids: &inner_tids,
     };
-    let found = find_runtimes(&preview, &mut notes);
+    let found = find_runtimes(&preview);
     let hot = running(process.pid, &threads, &before);
     let plan = Plan::rehearse(&process, &threads, hot, &found, &rehearsal, &mappings, budget);
     drop(rehearsal);
@@ -90,9 +94,18 @@ pub fn inspect(id: i32, budget: Budget) -> Result<Evidence, Error> {
     Ok(Evidence { snapshot, files })
 }
 
+/// Command lines hold secrets; the evidence does not.
+fn mask_command(process: &mut ProcessFacts) {
+    let words: Vec<String> = process.command.iter().map(|word| word.raw().to_owned()).collect();
+    process.command = mask_argv(&words).into_iter().map(Text::from).collect();
+}
+
 /// The runtimes in the process that answer with their threads.
-fn find_runtimes(preview: &Preview<'_>, notes: &mut Vec<Note>) -> Vec<Found> {
-    let visitors = runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(preview, notes));
+fn find_runtimes(preview: &Preview<'_, '_>) -> Vec<Found> {
+    // What there is to say of them is said when they are found again, in the evidence.
+    let mut notes = Vec::new();
+    let visitors =
+        runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(preview, &mut notes));
     visitors
         .map(|visitor| {
             // On a running process this may fail; the hold reads it again.

@@ -10,18 +10,24 @@
 //! of the evidence.
 
 pub mod addr;
+pub mod analysis;
 pub mod arch;
+pub mod assemble;
 pub mod config;
 pub mod error;
 pub mod evidence;
 pub mod inspect;
+pub mod merge;
 pub mod module;
+pub mod native;
 pub mod note;
 pub mod package;
 pub mod processes;
 pub mod render;
 pub mod report;
 pub mod runtime;
+pub mod section;
 pub mod stack;
+pub mod symbol;
 pub mod target;
 pub mod text;

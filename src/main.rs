@@ -1,1 +1,63 @@
-fn main() {}
+//! Arguments in, exit status out.
+
+mod cli;
+mod demo;
+mod output;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use guru::error::{Error, Status};
+use guru::evidence::{Evidence, store};
+use guru::inspect::{Budget, inspect};
+use guru::section::SECTIONS;
+use guru::{assemble, report};
+use output::{complain, deadline};
+
+fn main() -> ExitCode {
+    let status = run(Cli::parse().command).unwrap_or_else(|error| {
+        complain(&error.to_string());
+        if let Some(hint) = error.hint() {
+            complain(&format!("to do: {hint}"));
+        }
+        error.status()
+    });
+    ExitCode::from(status as u8)
+}
+
+fn run(command: Command) -> Result<Status, Error> {
+    if rustix::process::getuid() != rustix::process::geteuid()
+        || rustix::process::getgid() != rustix::process::getegid()
+    {
+        return Err(Error::Privileged);
+    }
+    match command {
+        Command::Report(options) => report(options),
+        Command::Demo(options) => demo::run(&options),
+        Command::DemoService(options) => demo::serve(&options),
+        Command::Man { directory } => output::manual(&directory),
+    }
+}
+
+fn report(options: cli::Report) -> Result<Status, Error> {
+    let sink = output::Sink::open(&options.output)?;
+    deadline(Duration::from_secs(options.timeout));
+    let evidence = match (&options.from, options.pid) {
+        (Some(path), _) => store::load(path)?,
+        (None, pid) => inspect(pid.unwrap_or_default(), Budget::default())?,
+    };
+    let report = print(&evidence, sink)?;
+    if let Some(path) = &options.record {
+        store::save(evidence, path)?;
+    }
+    Ok(if report.is_partial() { Status::Partial } else { Status::Complete })
+}
+
+/// Makes the report and prints it.
+fn print(evidence: &Evidence, sink: output::Sink) -> Result<report::Report, Error> {
+    let report = assemble::report(evidence, SECTIONS);
+    sink.print(&report)?;
+    Ok(report)
+}

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cli;
+mod layers;
 mod package;
+mod python;
 mod services;
 mod support;
 mod targets;

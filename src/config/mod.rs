@@ -14,7 +14,7 @@ mod group;
 pub mod mask;
 pub mod named;
 pub mod oslo;
-pub(crate) mod path;
+pub mod path;
 
 pub use group::{ConfigGroup, ConfigOption, ConfigValue, ParseNote, Parsed};
 

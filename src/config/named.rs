@@ -1,1 +1,202 @@
+//! Which words of a command line name a configuration file, for programs that are not oslo's.
+//!
+//! Names only: whether such a file exists, and whether it may be opened, is for others to say.
+//! Directories, sockets, logs and data are left out.
 
+use super::path::{MAX_PATH_BYTES, absolute, base_name};
+
+/// Files of one command line.
+pub const MAX_FILES: usize = 32;
+
+/// Options (without dashes and separators) whose value is a configuration file.
+const OPTIONS: &[&str] = &[
+    "c",
+    "f",
+    "cf",
+    "cfg",
+    "cfgfile",
+    "conf",
+    "conffile",
+    "config",
+    "configfile",
+    "configfilename",
+    "configpath",
+    "configuration",
+    "configurationfile",
+    "config.file",
+    "defaultsfile",
+    "defaultsextrafile",
+    "envfile",
+    "ini",
+    "inifile",
+    "paste",
+    "properties",
+    "propertiesfile",
+    "rcfile",
+    "settings",
+    "settingsfile",
+    "yaml",
+    "json",
+    "xml",
+];
+
+/// Endings of configuration files.
+const ENDINGS: &[&str] =
+    &[".conf", ".cfg", ".cnf", ".ini", ".yaml", ".yml", ".toml", ".json", ".properties", ".env"];
+
+/// Endings of what a `-c` or `-f` may name as well.
+const OTHER_ENDINGS: &[&str] = &[
+    ".log", ".sock", ".socket", ".pid", ".lock", ".db", ".sqlite", ".sqlite3", ".py", ".pyc",
+    ".pl", ".rb", ".js", ".sh", ".so", ".jar", ".war", ".csv", ".txt", ".gz", ".xz", ".zst",
+    ".tar", ".zip", ".html", ".pem", ".crt", ".key", ".sql", ".out",
+];
+
+/// Programs whose `-c` is code and whose `-f` is data.
+const NOT_BY_OPTION: &[&str] = &[
+    "sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "su", "runuser", "python", "perl", "ruby",
+    "node", "php", "tail", "grep", "egrep", "less", "tar", "sed", "awk", "gawk", "mawk", "make",
+    "taskset", "ionice", "ping", "xargs", "timeout", "psql",
+];
+
+/// Options whose value is written, or is data, whatever its ending.
+const OUTPUTS: &[&str] = &[
+    "o",
+    "out",
+    "output",
+    "outputfile",
+    "log",
+    "logfile",
+    "pidfile",
+    "data",
+    "datafile",
+    "report",
+];
+
+/// The files that a command line names, absolute, in its order, each once.
+pub fn named_files(argv: &[String], cwd: &str) -> Vec<String> {
+    // A title that the program gave itself is one word: `nginx: master process nginx -c F`.
+    let title: Vec<String>;
+    let argv = match argv {
+        [only] if only.contains(' ') => {
+            title = only.split_whitespace().map(str::to_owned).collect();
+            &title
+        }
+        argv => argv,
+    };
+    let program = argv.first().map_or("", |word| base_name(word));
+    let program = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let by_option = !NOT_BY_OPTION.contains(&program);
+    let mut files: Vec<String> = Vec::new();
+    let mut option: Option<String> = None;
+    for word in argv.iter().skip(1) {
+        let named = option.take();
+        let file = match split_option(word) {
+            Some((name, value)) => {
+                let file = value.and_then(|value| file_of(&name, value, by_option));
+                option = value.is_none().then_some(name);
+                file
+            }
+            None => file_of(named.as_deref().unwrap_or_default(), word, by_option),
+        };
+        let path = file.map(|file| absolute(file, cwd, None));
+        files.extend(path.filter(|path| path.len() < MAX_PATH_BYTES && !files.contains(path)));
+        if files.len() >= MAX_FILES {
+            break;
+        }
+    }
+    files
+}
+
+/// An option's name without dashes and separators, and its value if the word has one.
+fn split_option(word: &str) -> Option<(String, Option<&str>)> {
+    let bare = word.strip_prefix('-')?;
+    let long = bare.trim_start_matches('-');
+    // `-c/etc/x.conf`
+    if let Some(value) = bare.strip_prefix(['c', 'f']).filter(|value| value.starts_with('/')) {
+        return Some((bare.get(..1)?.to_owned(), Some(value)));
+    }
+    let (name, value) = match long.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (long, None),
+    };
+    let name = name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase());
+    Some((name.collect(), value))
+}
+
+/// The path in a word that stands behind `option` (or alone, if that is empty).
+fn file_of<'a>(option: &str, word: &'a str, by_option: bool) -> Option<&'a str> {
+    // `config_file=/etc/x.conf` of postgres' -c, `@/etc/x` of some, `file:/etc/x` of Java
+    let word = word.rsplit_once('=').map_or(word, |(_, value)| value);
+    let word = word.strip_prefix("file:").unwrap_or(word).trim_start_matches('@');
+    let is_path = !word.is_empty()
+        && !word.ends_with('/')
+        && !word.contains("://")
+        && !word.contains(|c: char| c.is_whitespace() || c.is_control() || "{}<>|;*?$".contains(c));
+    let ends_like = |endings: &[&str]| {
+        let name = base_name(word);
+        endings.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
+    };
+    if !is_path || OUTPUTS.contains(&option) {
+        return None;
+    }
+    if ends_like(ENDINGS) {
+        return Some(word);
+    }
+    let named = by_option
+        && OPTIONS.contains(&option)
+        && (option.len() > 1 || word.contains('/'))
+        && !ends_like(OTHER_ENDINGS);
+    named.then_some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named_files;
+
+    fn named(command: &str) -> Vec<String> {
+        let argv: Vec<String> = command.split('|').map(str::to_owned).collect();
+        named_files(&argv, "/srv")
+    }
+
+    #[test]
+    fn the_usual_ways_of_naming_a_configuration_file_are_known() {
+        for (command, expected) in [
+            ("nginx|-c|/etc/nginx/nginx.conf", "/etc/nginx/nginx.conf"),
+            ("nginx: master process /usr/sbin/nginx -c /etc/nginx/main", "/etc/nginx/main"),
+            ("haproxy|-Ws|-f|/etc/haproxy/haproxy.cfg", "/etc/haproxy/haproxy.cfg"),
+            ("redis-server|./redis.conf", "/srv/redis.conf"),
+            ("prometheus|--config.file=/etc/p/prometheus", "/etc/p/prometheus"),
+            ("mysqld|--defaults-file=/etc/my.cnf", "/etc/my.cnf"),
+            ("postgres|-D|/d|-c|config_file=/etc/pg/postgresql.conf", "/etc/pg/postgresql.conf"),
+            ("uwsgi|--ini|app.ini", "/srv/app.ini"),
+            ("java|-Dspring.config.location=file:/etc/app.yml|-jar|a.jar", "/etc/app.yml"),
+            ("app|--config|etc/app", "/srv/etc/app"),
+            ("sshd|-f/etc/ssh/sshd_config", "/etc/ssh/sshd_config"),
+            ("app|-c|a.toml|--config=./a.toml", "/srv/a.toml"),
+        ] {
+            assert_eq!(named(command), [expected], "{command}");
+        }
+    }
+
+    #[test]
+    fn code_logs_sockets_directories_and_addresses_are_no_configuration() {
+        for command in [
+            "sh|-c|cat /etc/a.conf",
+            "python3|-c|import a",
+            "tail|-f|/var/log/messages",
+            "app|-c|/run/a.sock",
+            "app|-f|/var/log/a.log",
+            "app|--config|/etc/app/",
+            "app|--conf",
+            "curl|https://h/a.json",
+            "app|-o|out.json",
+            "redis-server *:6379",
+            "app|-f|4",
+            "",
+            "app|--config|{\"a\": 1}",
+            "app|--log-file=/x/a.yaml|--confirm|yes",
+        ] {
+            assert_eq!(named(command), [""; 0], "{command}");
+        }
+    }
+}

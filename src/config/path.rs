@@ -3,11 +3,11 @@
 //! Nothing is looked up: a symlink followed by `..` is resolved by whoever opens the file.
 
 /// Paths longer than this cannot be opened by Linux (`PATH_MAX`).
-pub(crate) const MAX_PATH_BYTES: usize = 4096;
+pub const MAX_PATH_BYTES: usize = 4096;
 
 /// `path`, absolute and without `.`, `..` and empty components. `~` alone is expanded; `~user`
 /// needs the user database and stays a name.
-pub(crate) fn absolute(path: &str, cwd: &str, home: Option<&str>) -> String {
+pub fn absolute(path: &str, cwd: &str, home: Option<&str>) -> String {
     let expanded = match (path.strip_prefix('~'), home) {
         (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
             format!("{home}{rest}")
@@ -29,7 +29,7 @@ pub(crate) fn absolute(path: &str, cwd: &str, home: Option<&str>) -> String {
 }
 
 /// The part after the last `/`.
-pub(crate) fn base_name(path: &str) -> &str {
+pub fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 

@@ -11,6 +11,8 @@ use std::fmt;
 use elsa::{FrozenBTreeMap, FrozenMap};
 use serde::{Deserialize, Serialize};
 
+use crate::config::MAX_FILE_BYTES;
+use crate::config::mask::mask_config_text;
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
 
@@ -39,6 +41,15 @@ impl OpenFile {
         let count = usize::try_from(meta.len.div_ceil(BLOCK)).unwrap_or(0);
         let blocks = std::iter::repeat_with(OnceCell::new).take(count).collect();
         OpenFile { meta, source, blocks, joined: FrozenMap::new(), inflated: FrozenMap::new() }
+    }
+
+    /// A file with these bytes instead of its own.
+    fn of_bytes(meta: FileMeta, bytes: &[u8]) -> OpenFile {
+        let meta = FileMeta { len: bytes.len() as u64, ..meta };
+        let file = OpenFile::new(meta, None);
+        let chunks = bytes.chunks(usize::try_from(BLOCK).unwrap_or(usize::MAX));
+        let blocks = chunks.map(|chunk| OnceCell::from(Ok(chunk.into()))).collect();
+        OpenFile { blocks, ..file }
     }
 
     /// What is known of it.
@@ -189,12 +200,24 @@ impl Files {
         if meta.len > MAX_FILE {
             return Err(FileError::TooLarge(MAX_FILE));
         }
-        Ok(OpenFile::new(meta, Some(source)))
+        let file = OpenFile::new(meta, Some(source));
+        match request {
+            FileRequest::Config(_) => {
+                let bytes = file.read_all(MAX_FILE_BYTES as u64)?;
+                Ok(OpenFile::of_bytes(file.meta.clone(), &mask_config_text(bytes)))
+            }
+            _ => Ok(file),
+        }
     }
 
     /// Opens the file at a path inside the target's root.
     pub fn in_root(&self, path: &str) -> Result<&OpenFile, FileError> {
         self.open(&FileRequest::InRoot(path.into()))
+    }
+
+    /// Opens the configuration file at a path inside the target's root, its secrets masked.
+    pub fn config(&self, path: &str) -> Result<&OpenFile, FileError> {
+        self.open(&FileRequest::Config(path.into()))
     }
 
     /// The names in a directory inside the target's root, sorted.
@@ -235,18 +258,13 @@ struct RecordedFile {
 }
 
 impl Files {
-    /// What has been asked up to now. `mask` is given the whole content of each file that was
-    /// read from its first to its last byte, and returns it without its secrets, or `None` to
-    /// keep it as it is.
-    pub fn into_log(self, mask: impl Fn(&FileRequest, &[u8]) -> Option<Vec<u8>>) -> FileLog {
-        let opened = self.opened.into_map().into_iter().map(|(request, answer)| {
-            let answer =
-                answer.map(|file| match file.whole().and_then(|bytes| mask(&request, &bytes)) {
-                    Some(masked) => RecordedFile::of_bytes(file.meta(), &masked),
-                    None => RecordedFile::of_blocks(&file),
-                });
-            (request, answer)
-        });
+    /// What has been asked up to now.
+    pub fn into_log(self) -> FileLog {
+        let opened = self
+            .opened
+            .into_map()
+            .into_iter()
+            .map(|(request, answer)| (request, answer.map(|file| RecordedFile::of(&file))));
         let listed = self.listed.into_map().into_iter().map(|(path, names)| (path, *names));
         FileLog { opened: opened.collect(), listed: listed.collect() }
     }
@@ -266,32 +284,13 @@ impl Files {
     }
 }
 
-impl OpenFile {
-    /// All its bytes, if all were read.
-    fn whole(&self) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        for cell in &self.blocks {
-            bytes.extend_from_slice(cell.get()?.as_ref().ok()?);
-        }
-        Some(bytes)
-    }
-}
-
 impl RecordedFile {
-    fn of_blocks(file: &OpenFile) -> RecordedFile {
+    fn of(file: &OpenFile) -> RecordedFile {
         let blocks = (0u32..).zip(&file.blocks).filter_map(|(index, cell)| {
             let block = cell.get()?.as_ref().map_err(Clone::clone);
             Some((index, block.map(|bytes| serde_bytes::ByteBuf::from(bytes.to_vec()))))
         });
         RecordedFile { meta: file.meta.clone(), blocks: blocks.collect() }
-    }
-
-    fn of_bytes(meta: &FileMeta, bytes: &[u8]) -> RecordedFile {
-        let size = usize::try_from(BLOCK).unwrap_or(usize::MAX);
-        let blocks = (0u32..).zip(bytes.chunks(size));
-        let blocks = blocks.map(|(index, chunk)| (index, Ok(chunk.to_vec().into())));
-        let meta = FileMeta { len: bytes.len() as u64, ..meta.clone() };
-        RecordedFile { meta, blocks: blocks.collect() }
     }
 
     fn into_open(self) -> Result<OpenFile, FileError> {

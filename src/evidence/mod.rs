@@ -7,6 +7,7 @@
 pub mod fake;
 pub mod files;
 pub mod pages;
+pub mod store;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,9 +52,9 @@ pub struct Held {
     pub hold: Hold,
     /// When, in seconds since 1970.
     pub at: i64,
-    /// The longest that a thread which had been running stood still, in microseconds. With no
-    /// such thread: the longest of any.
-    pub paused_us: u64,
+    /// The longest that a thread which had been running stood still, in microseconds; `None`
+    /// where no thread was running.
+    pub paused_us: Option<u64>,
     /// From the first thread stopped to the last let go, in microseconds.
     pub held_us: u64,
 }

@@ -154,10 +154,9 @@ fn record_stopped(
         let text = "new threads kept appearing; those made last are not in the report";
         notes.push(Note::missing("threads", text));
     }
-    // Where no thread was running, nobody's pause was shorter than the hold.
-    let paused = if paused.is_zero() { held } else { paused };
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let held = Held { hold: Hold::Stopped, at, paused_us: micros(paused), held_us: micros(held) };
+    let held =
+        Held { hold: Hold::Stopped, at, paused_us: paused.map(micros), held_us: micros(held) };
     Taken { threads, memory: recording, held }
 }
 
@@ -205,7 +204,7 @@ fn record_watched(plan: &Plan<'_>, memory: &LiveMemory) -> Taken {
     let mut threads = HashMap::new();
     let all: Vec<&ThreadFacts> = plan.threads.iter().filter(|thread| !thread.kernel).collect();
     watch(plan, &all, memory, &mut recording, &mut threads);
-    let held = Held { hold: Hold::Watched, at, paused_us: 0, held_us: 0 };
+    let held = Held { hold: Hold::Watched, at, paused_us: None, held_us: 0 };
     Taken { threads, memory: recording, held }
 }
 

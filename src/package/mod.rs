@@ -6,7 +6,7 @@
 //! replaced since, and where that shows, a note says so.
 
 mod executable;
-mod python;
+pub mod python;
 mod reader;
 mod similar;
 mod stanza;

@@ -20,15 +20,16 @@ pub const RUNTIMES: &[&dyn Runtime] = &[&python::Python];
 
 /// What a runtime may look at to find out whether it is there.
 #[derive(Clone, Copy)]
-pub struct Preview<'a> {
+pub struct Preview<'a, 'm> {
     /// The mappings of the process, sorted by address.
     pub mappings: &'a [Mapping],
     /// Its mapped ELF files.
-    pub modules: &'a Modules<'a>,
+    pub modules: &'a Modules<'m>,
     /// Its memory: live and moving, or recorded.
     pub memory: &'a dyn Memory,
-    /// The ids that the process itself uses for its threads, each with the id used here; empty
-    /// where they are the same.
+    /// Where the process lives in a pid namespace of its own: for each thread the id that it sees
+    /// itself, and the one that the inspecting side sees. An id that is not in it is the same on
+    /// both sides.
     pub inner_tids: &'a [(Tid, Tid)],
 }
 
@@ -36,7 +37,7 @@ pub struct Preview<'a> {
 pub trait Runtime: Sync {
     /// Finds the runtime in the process. Its layout is checked against the memory before it is
     /// believed; what was found but can not be read is a note.
-    fn detect(&self, process: &Preview<'_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>>;
+    fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>>;
 }
 
 /// The threads that the runtime itself knows, at one instant.
@@ -49,6 +50,8 @@ pub struct Roster {
     pub generation: u64,
     /// The threads: the kernel's id, and where the runtime keeps its record of it.
     pub threads: Vec<(Tid, Addr)>,
+    /// Why the list is not whole, if it is not: a limit, or a list that makes no sense.
+    pub cut: Option<Text>,
 }
 
 /// Reads one found runtime.
@@ -100,4 +103,7 @@ pub struct LanguageFrame {
     pub line: Option<u32>,
     /// Whether native code called it: the function that runs frames was entered anew for it.
     pub entry: bool,
+    /// Whether the runtime itself does not show it: the function is entered, but not yet at its
+    /// first line. It counts where frames are put to native activations, and is shown nowhere.
+    pub hidden: bool,
 }

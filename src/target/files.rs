@@ -22,6 +22,9 @@ pub enum FileRequest {
     },
     /// The regular file at this absolute path inside the root of the target.
     InRoot(Text),
+    /// The configuration file at this absolute path inside the root of the target. It is masked
+    /// as it is read: nothing that comes after, not even a recording, holds its secrets.
+    Config(Text),
     /// A file of separate debug information at this path of the inspecting side.
     Debug(Text),
 }
@@ -30,7 +33,9 @@ impl fmt::Display for FileRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FileRequest::Mapped { start, end } => write!(f, "the file mapped at {start}-{end}"),
-            FileRequest::InRoot(path) | FileRequest::Debug(path) => f.write_str(path.raw()),
+            FileRequest::InRoot(path) | FileRequest::Config(path) | FileRequest::Debug(path) => {
+                f.write_str(path.raw())
+            }
         }
     }
 }

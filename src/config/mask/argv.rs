@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::name::{is_secret_name, is_switch, names_a_secret};
-use super::{MASK, mask_text, mask_value};
+use super::{MASK, mask_text, mask_value, until_stable};
 use crate::config::path::base_name;
 
 /// Which part of an option's value is the secret.
@@ -68,11 +68,8 @@ const SHORT_OPTIONS: &[ShortOption] = &[
             "mongoexport",
             "mongoimport",
             "cqlsh",
-            "docker",
-            "podman",
-            "skopeo",
-            "buildah",
-            "nerdctl",
+            // Of docker, podman and their like: their `run -p` is a port.
+            "login",
             "mycli",
             "rdesktop",
             "rabbitmqadmin",
@@ -177,8 +174,10 @@ const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "su
 
 /// Masks a command line. The result has as many words.
 pub fn mask_argv(argv: &[String]) -> Vec<String> {
-    let mut masker = Masker::default();
-    argv.iter().enumerate().map(|(index, word)| masker.word(word, index == 0)).collect()
+    until_stable(argv.to_vec(), |argv| {
+        let mut masker = Masker::default();
+        argv.iter().enumerate().map(|(index, word)| masker.word(word, index == 0)).collect()
+    })
 }
 
 /// What the next word is.
@@ -334,5 +333,6 @@ fn mask_command(command: &str) -> String {
     if !word.is_empty() {
         out.push_str(&masker.word(&word, false));
     }
+    // What spans several words: JSON, a URL with a blank in its password.
     mask_text(&out).into_owned()
 }

@@ -6,16 +6,20 @@
 use std::borrow::Cow;
 
 use super::name::{is_secret_name, names_a_secret};
-use super::{MASK, json, mask_text};
+use super::{MASK, json, mask_text, until_stable};
 
 /// Masks a file: `key = value`, `key: value`, `key value`, JSON, lines that continue a secret,
 /// private keys. Bytes that are not UTF-8 become U+FFFD.
 pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    until_stable(text, |text| mask_once(text)).into_bytes()
+}
+
+fn mask_once(text: &str) -> String {
     if text.trim_start().starts_with(['{', '['])
-        && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
     {
-        return json::mask(&text).into_bytes();
+        return json::mask(text);
     }
     let mut masker = Masker::default();
     let mut out = String::with_capacity(text.len());
@@ -25,7 +29,7 @@ pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
         out.push_str(&masker.line(body));
         out.push_str(line.get(body.len()..).unwrap_or_default());
     }
-    out.into_bytes()
+    out
 }
 
 /// An assignment whose value may go on in lines that are indented more.
@@ -82,6 +86,8 @@ impl Masker {
         let is_value = self.open.as_ref().is_some_and(|open| !open.mapping);
         match assignment(content) {
             Some(found) => self.assignment(line, indent, &found, is_comment),
+            // Prose speaks of passwords: as a directive, a comment has two words.
+            None if is_comment && content.split_whitespace().count() != 2 => mask_text(line),
             None if is_value => mask_text(line),
             None => match directive_secret(content) {
                 Some(at) => masked(line, indent + at),
@@ -126,7 +132,7 @@ fn assignment(content: &str) -> Option<Assignment<'_>> {
     let at = content.find(['=', ':'])?;
     let name = content.get(..at)?.trim_end();
     // `requirepass a=b`: a separator inside the value of a directive.
-    if name.is_empty() || directive_secret(name).is_some() {
+    if name.is_empty() || directive_secret(content).is_some() {
         return None;
     }
     let after = content.get(at + 1..)?;
@@ -150,8 +156,8 @@ fn directive_secret(content: &str) -> Option<usize> {
         if word.is_empty() {
             continue;
         }
-        // `name = value` is no directive.
-        if index > 0 && start > 0 && word.starts_with(['=', ':']) && !name.is_empty() {
+        // `name = value` and `name: value` are no directives.
+        if word.starts_with(['=', ':']) || (index == 0 && word.contains(['=', ':'])) {
             return None;
         }
         if is_secret_name(name) && !word.starts_with('{') {
@@ -161,6 +167,7 @@ fn directive_secret(content: &str) -> Option<usize> {
         }
         // haproxy: `stats auth user:password`; redis: `user u on >password`.
         if name == "auth"
+            && !word.contains("://")
             && let Some(colon) = word.find(':')
         {
             return Some(start + colon + 1);

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::name::names_a_secret;
+use super::name::{is_harmless, is_secret_name};
 
 /// How far a name reaches back from its separator. The end of a longer one decides as well.
 const MAX_NAME_BYTES: usize = 128;
@@ -26,10 +26,13 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
         if *byte == b':' && !key.quoted {
             continue;
         }
-        let value = value_after(text, at + 1, key.quoted);
-        let shown = text.get(value.clone()).unwrap_or_default();
         let signature = key.in_query && SIGNATURES.iter().any(|s| key.name.eq_ignore_ascii_case(s));
-        if !shown.is_empty() && (signature || names_a_secret(key.name, shown)) {
+        // The name first: to look for the end of every value would take quadratic time.
+        if !signature && !is_secret_name(key.name) {
+            continue;
+        }
+        let value = value_after(text, at + 1, key.quoted);
+        if !is_harmless(key.name, text.get(value.clone()).unwrap_or_default()) {
             from = value.end;
             spans.push(value);
         }
@@ -89,16 +92,24 @@ fn value_after(text: &str, mut from: usize, quoted_key: bool) -> Range<usize> {
         // A list of secrets; an object has names of its own.
         Some(b'[') => end_of(from + 1, rest(from + 1).iter().position(|b| *b == b']')),
         Some(b'{') if quoted_key => from..from,
-        // ODBC quotes so.
-        Some(b'{') if bytes.get(opener + 1) != Some(&b'{') => {
-            end_of(from + 1, rest(from + 1).iter().position(|b| *b == b'}'))
+        // A template's {{ name }} or ${{ name }}; what it stands for is elsewhere.
+        Some(b'{' | b'$') if is_template(rest(from)) => {
+            let close = rest(from).windows(2).position(|pair| pair == b"}}");
+            end_of(from, close.map(|at| at + 2))
         }
+        // ODBC quotes so.
+        Some(b'{') => end_of(from + 1, rest(from + 1).iter().position(|b| *b == b'}')),
         _ if quoted_key => {
-            let end = rest(from).iter().position(|b| b.is_ascii_whitespace() || b",}]".contains(b));
+            let end =
+                rest(from).iter().position(|b| b.is_ascii_whitespace() || b",}]\"'".contains(b));
             end_of(from, end)
         }
         _ => from..end_of_word(text, from),
     }
+}
+
+fn is_template(value: &[u8]) -> bool {
+    value.starts_with(b"{{") || value.starts_with(b"${{")
 }
 
 /// The length of a quoted text, up to the quote that is (or is not) behind a backslash.

@@ -31,9 +31,10 @@ pub use name::is_secret_name;
 /// What stands for a secret.
 pub const MASK: &str = "***";
 
-/// Passes over one text until nothing changes. One pass is enough for every text seen; a mask that
-/// uncovers another secret (a token inside a URL inside a token) takes a second one.
-const MAX_PASSES: usize = 4;
+/// Passes over one text until nothing changes. Two are enough for real ones, the second of which
+/// only confirms; a mask that uncovers another secret (a token in the name of a secret) takes one
+/// more.
+const MAX_PASSES: usize = 8;
 
 /// Masks the value of something that has a name: an option, an environment variable, a JSON key.
 pub fn mask_value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
@@ -52,6 +53,19 @@ pub fn mask_text(value: &str) -> Cow<'_, str> {
     for _ in 0..MAX_PASSES {
         let Some(next) = replace(&masked, secrets(&masked)) else { break };
         masked = Cow::Owned(next);
+    }
+    masked
+}
+
+/// Repeats a pass until it changes nothing: this is what makes the masker idempotent, whatever text
+/// its rules leave behind.
+fn until_stable<T: PartialEq>(mut masked: T, pass: impl Fn(&T) -> T) -> T {
+    for _ in 0..MAX_PASSES {
+        let next = pass(&masked);
+        if next == masked {
+            break;
+        }
+        masked = next;
     }
     masked
 }

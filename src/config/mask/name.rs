@@ -209,13 +209,12 @@ pub fn is_secret_name(name: &str) -> bool {
 
 /// Whether this value under this name is a secret.
 pub(super) fn names_a_secret(name: &str, value: &str) -> bool {
-    let value = value.trim();
     if is_secret_name(name) {
         !is_harmless(name, value)
     } else {
         // `key = AQB…==` of a Ceph keyring. A `key` that is a word is none.
         words(name).concat().trim_end_matches(|c: char| c.is_ascii_digit()) == "key"
-            && looks_random(value)
+            && looks_random(value.trim())
     }
 }
 
@@ -225,26 +224,32 @@ pub(super) fn is_switch(name: &str) -> bool {
     words(name).first().is_some_and(|first| SWITCH_WORDS.contains(&&**first))
 }
 
-/// Values under a secret's name that show nothing: switches, references, paths of key files.
-fn is_harmless(name: &str, value: &str) -> bool {
+/// Values under a secret's name that show nothing: switches, references, paths of key files, and
+/// what is masked already.
+pub(super) fn is_harmless(name: &str, value: &str) -> bool {
+    let value = value.trim();
     value.is_empty()
+        || value == super::MASK
         || NO_SECRETS.iter().any(|word| value.eq_ignore_ascii_case(word))
         || is_reference(value)
         || is_path(value)
         || (is_switch(name) && value.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// `${NAME}`, `%(name)s` and `{{ name }}` stand for a secret that is elsewhere. A default inside
+/// `${NAME}`, `%(name)s`, `{{ name }}` and `${{ name }}` stand for a secret that is elsewhere. A default inside
 /// (`${NAME:-secret}`) makes it one.
 fn is_reference(value: &str) -> bool {
     let inner = value
         .strip_prefix("${")
         .and_then(|v| v.strip_suffix('}'))
+        .filter(|v| !v.starts_with('{'))
         .or_else(|| value.strip_prefix("%(").and_then(|v| v.strip_suffix(")s")))
-        .or_else(|| value.strip_prefix("{{").and_then(|v| v.strip_suffix("}}")));
+        .or_else(|| {
+            value.trim_start_matches('$').strip_prefix("{{").and_then(|v| v.strip_suffix("}}"))
+        });
     inner.map(str::trim).is_some_and(|inner| {
         !inner.is_empty()
-            && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
+            && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'*'))
     })
 }
 
@@ -275,10 +280,12 @@ fn words(name: &str) -> Vec<String> {
     let mut word = String::new();
     let mut after_lower = false;
     for c in name.get(start..).unwrap_or_default().chars() {
-        if !c.is_alphanumeric() || (after_lower && c.is_uppercase()) {
+        // A masked part of a name is a word of it: `private_key_***` is not `private_key`.
+        let in_word = c.is_alphanumeric() || c == '*';
+        if !in_word || (after_lower && c.is_uppercase()) {
             words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
         }
-        if c.is_alphanumeric() {
+        if in_word {
             word.extend(c.to_lowercase());
         }
         after_lower = c.is_lowercase();

@@ -50,6 +50,8 @@ const IN_CONTEXT: &[&str] = &[
         r"(?:(?:basic|bearer|digest|token|negotiate|ntlm|apikey|aws4-hmac-sha256)[ \t]+)?)",
         r#"([^\s"'\\][^\r\n"'\\]*)"#
     ),
+    // Authorization: Digest username="…", response="…"
+    r"(?i-u:authorization[ \t]*[:=][ \t]*digest[ \t]+)([^\r\n]+)",
     // X-Auth-Token: …, X-Api-Key: …; Cookie: …
     r#"(?i-u:\bx-[a-z0-9-]{0,60}(?:token|key|secret|password):[ \t]*)([^\s"'\\]+)"#,
     r#"(?i-u:\b(?:set-)?cookie:[ \t]*)([^\s"'\\][^\r\n"'\\]*)"#,

@@ -66,13 +66,13 @@ fn find_in_url(
         if at.after(text, password) >= end {
             return start;
         }
-        let last_at = last_at(text, password, end);
+        let (last_at, next_host) = last_at(text, password, end);
         spans.push(password..last_at);
         let user = rest.get(..mark).unwrap_or_default();
         if looks_random(user) {
             spans.push(start..start + mark);
         }
-        match next_host(text, last_at + 1, end) {
+        match next_host {
             Some(next) => start = next,
             None => return last_at + 1,
         }
@@ -109,26 +109,24 @@ fn is_query(text: &str) -> bool {
 }
 
 /// The `@` before the host: the last one, but not one in the query or of the next host of a list.
-/// There is one in `password..end`.
-fn last_at(text: &str, password: usize, end: usize) -> usize {
-    let mut found = password;
+/// There is one in `password..end`. With it, where the next `user:password@host` begins.
+fn last_at(text: &str, password: usize, end: usize) -> (usize, Option<usize>) {
+    let mut found = None;
     for (offset, byte) in text.as_bytes().get(password..end).unwrap_or_default().iter().enumerate()
     {
         let here = password + offset;
         match byte {
-            b'@' => found = here,
-            b'?' if found > password && text.get(here..end).is_some_and(is_query) => break,
-            b',' if found > password && is_user_and_password(text, here + 1, end) => break,
+            b'@' => found = Some(here),
+            b'?' if found.is_some() && text.get(here..end).is_some_and(is_query) => break,
+            b',' if is_user_and_password(text, here + 1, end) => {
+                if let Some(found) = found {
+                    return (found, Some(here + 1));
+                }
+            }
             _ => {}
         }
     }
-    found
-}
-
-/// The next `user:password@host` of a list of hosts, if the host at `from` is followed by one.
-fn next_host(text: &str, from: usize, end: usize) -> Option<usize> {
-    let comma = from + text.get(from..end)?.find(',')?;
-    is_user_and_password(text, comma + 1, end).then_some(comma + 1)
+    (found.unwrap_or(password), None)
 }
 
 /// How far a user's name is looked for behind a comma.

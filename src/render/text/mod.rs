@@ -53,9 +53,12 @@ fn title(report: &Report) -> String {
     let mut how = vec![format!("taken {}", line(&taken.at))];
     match taken.hold {
         Hold::Stopped => {
-            how.extend(taken.paused_us.map(|us| {
-                format!("paused {} (longest a running thread stood still)", milliseconds(us))
-            }));
+            how.push(match taken.paused_us {
+                Some(us) => {
+                    format!("paused {} (longest a running thread stood still)", milliseconds(us))
+                }
+                None => "paused nothing (no thread was running)".into(),
+            });
             how.extend(taken.held_us.map(|us| format!("held {}", milliseconds(us))));
         }
         Hold::Watched => how.push("nothing was stopped".into()),

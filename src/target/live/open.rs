@@ -46,7 +46,7 @@ impl LiveOpener {
     /// A path inside the root, found but not opened.
     fn find(&self, path: &str, flags: OFlags) -> Result<OwnedFd, FileError> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = flags | OFlags::CLOEXEC;
         rustix::fs::openat2(self.root()?, path, flags, Mode::empty(), resolve).map_err(of_errno)
     }
 
@@ -93,7 +93,9 @@ impl Opener for LiveOpener {
                 }
                 self.open_mapped(mapping)?
             }
-            FileRequest::InRoot(path) => reopen(self.find(path.raw(), OFlags::PATH)?)?,
+            FileRequest::InRoot(path) | FileRequest::Config(path) => {
+                reopen(self.find(path.raw(), OFlags::PATH)?)?
+            }
             FileRequest::Debug(path) => {
                 let flags = OFlags::PATH | OFlags::CLOEXEC;
                 let found = rustix::fs::open(path.raw(), flags, Mode::empty()).map_err(of_errno)?;

@@ -95,8 +95,8 @@ struct Held {
 /// How long threads stood still.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timing {
-    /// The longest hold of a thread of the hot wave.
-    pub paused: Duration,
+    /// The longest hold of a thread of the hot wave, if there was one.
+    pub paused: Option<Duration>,
     /// From the first thread asked to the last let go.
     pub held: Duration,
 }
@@ -234,7 +234,7 @@ impl Stop {
                     let _ = sys::detach(held.tid, signal);
                     held.phase = Phase::Gone;
                     if let Some(asked) = held.asked.filter(|_| wave == Wave::Hot) {
-                        self.timing.paused = self.timing.paused.max(asked.elapsed());
+                        self.timing.paused = self.timing.paused.max(Some(asked.elapsed()));
                     }
                 }
             }

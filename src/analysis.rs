@@ -1,0 +1,306 @@
+//! From evidence to what the sections show: stacks unwound, named, and merged with those of the
+//! language. Pure: the same evidence gives the same answer.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::addr::Addr;
+use crate::evidence::Evidence;
+use crate::merge;
+use crate::module::Modules;
+use crate::native::{RawEnd, RawFrame, RawStack, Unwinder};
+use crate::note::Note;
+use crate::report::{Execution, ExecutionKind, RuntimeSummary};
+use crate::runtime::{self, LanguageThread, Preview, Visitor};
+use crate::stack::{Frame, Language, Omitted, Stack, StackEnd};
+use crate::symbol::source::Sources;
+use crate::symbol::{self, Function};
+use crate::target::memory::FaultKind;
+use crate::target::{Consistency, Thread, Tid};
+use crate::text::Text;
+
+/// The most native frames of one stack that are shown: half of them outermost, half innermost.
+pub const MAX_SHOWN: usize = 1024;
+
+/// What the sections are built from.
+pub struct Analysis<'a> {
+    /// What it was made of.
+    pub evidence: &'a Evidence,
+    /// The mapped ELF files.
+    pub modules: Modules<'a>,
+    /// The language runtimes that were found, each with the path of the module it lies in.
+    pub runtimes: Vec<(RuntimeSummary, Option<Text>)>,
+    /// The threads, by id.
+    pub threads: Vec<Execution>,
+    /// What was noticed.
+    pub notes: Vec<Note>,
+}
+
+/// Unwinds, names and merges everything that was recorded.
+pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
+    let snapshot = &evidence.snapshot;
+    let modules = Modules::new(&evidence.files, &snapshot.mappings);
+    let mut notes = snapshot.notes.clone();
+    let visitors = detect(evidence, &modules, &mut notes);
+    let interpreted = visit(evidence, &visitors, &mut notes);
+    let raw = unwind(evidence, &modules);
+    let known = symbol::resolve(&lookups(&raw), &modules, &evidence.files);
+    let sources = Sources::new(&evidence.files, snapshot.target.directory.clone());
+    let threads = snapshot.threads.iter().zip(&raw).map(|(thread, raw)| {
+        let native = match raw {
+            Some(raw) => shown(raw, thread, &modules, &known),
+            None => unread(thread),
+        };
+        let language = interpreted.get(&thread.facts.tid);
+        execution(thread, native, language, &modules, &sources)
+    });
+    let threads = threads.collect();
+    let runtimes = visitors
+        .iter()
+        .map(|visitor| {
+            let module = modules.find(visitor.interpreter());
+            (visitor.summary(), module.map(|module| module.path().clone()))
+        })
+        .collect();
+    Analysis { evidence, modules, runtimes, threads, notes }
+}
+
+fn detect(
+    evidence: &Evidence,
+    modules: &Modules<'_>,
+    notes: &mut Vec<Note>,
+) -> Vec<Box<dyn Visitor>> {
+    let threads = &evidence.snapshot.threads;
+    let inner_tids: Vec<(Tid, Tid)> = threads
+        .iter()
+        .filter_map(|thread| Some((thread.facts.inner_tid?, thread.facts.tid)))
+        .collect();
+    let preview = Preview {
+        mappings: &evidence.snapshot.mappings,
+        modules,
+        memory: &evidence.snapshot.memory,
+        inner_tids: &inner_tids,
+    };
+    runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(&preview, notes)).collect()
+}
+
+/// What each thread runs, as the runtimes know it, with the visitor that knows.
+type Interpreted<'v> = HashMap<Tid, (LanguageThread, &'v dyn Visitor)>;
+
+fn visit<'v>(
+    evidence: &Evidence,
+    visitors: &'v [Box<dyn Visitor>],
+    notes: &mut Vec<Note>,
+) -> Interpreted<'v> {
+    let memory = &evidence.snapshot.memory;
+    let mut known = HashMap::new();
+    for visitor in visitors {
+        let name = visitor.summary().name;
+        match visitor.roster(memory) {
+            Ok(roster) => {
+                if let Some(why) = &roster.cut {
+                    notes.push(Note::missing(name.as_str(), why.clone()));
+                }
+                for thread in visitor.visit(&roster, &|_| true, memory) {
+                    known.insert(thread.tid, (thread, &**visitor));
+                }
+            }
+            Err(fault) => {
+                let text = format!("its threads could not be listed: {fault}; native stacks only");
+                notes.push(Note::missing(name.as_str(), text));
+            }
+        }
+    }
+    known
+}
+
+/// The raw stacks of the threads, in their order; `None` for one without registers.
+fn unwind(evidence: &Evidence, modules: &Modules<'_>) -> Vec<Option<Shortened>> {
+    let snapshot = &evidence.snapshot;
+    let unwinder = Unwinder::new(modules, &snapshot.mappings, &snapshot.memory);
+    let threads = snapshot.threads.iter();
+    threads.map(|thread| Some(Shortened::of(unwinder.unwind(thread.registers.as_ref()?)))).collect()
+}
+
+/// A raw stack without its middle, if it is very deep: innermost first.
+struct Shortened {
+    inner: Vec<RawFrame>,
+    outer: Vec<RawFrame>,
+    omitted: usize,
+    end: RawEnd,
+}
+
+impl Shortened {
+    fn of(raw: RawStack) -> Shortened {
+        let mut inner = raw.frames;
+        let mut outer = Vec::new();
+        let mut omitted = 0;
+        if inner.len() > MAX_SHOWN {
+            outer = inner.split_off(inner.len() - MAX_SHOWN / 2);
+            omitted = inner.len() - MAX_SHOWN / 2;
+            inner.truncate(MAX_SHOWN / 2);
+            inner.shrink_to_fit();
+        }
+        Shortened { inner, outer, omitted, end: raw.end }
+    }
+
+    fn frames(&self) -> impl Iterator<Item = &RawFrame> {
+        self.inner.iter().chain(&self.outer)
+    }
+}
+
+fn lookups(stacks: &[Option<Shortened>]) -> BTreeSet<Addr> {
+    let frames = stacks.iter().flatten().flat_map(Shortened::frames);
+    frames.map(|frame| frame.address.lookup()).collect()
+}
+
+/// A raw stack with names, outermost first.
+fn shown(
+    raw: &Shortened,
+    thread: &Thread,
+    modules: &Modules<'_>,
+    known: &HashMap<Addr, Vec<Function>>,
+) -> Stack {
+    let named = |frames: &[RawFrame]| -> Vec<Frame> {
+        frames.iter().rev().flat_map(|frame| frames_at(frame, modules, known)).collect()
+    };
+    let mut frames = named(&raw.outer);
+    let omitted = (raw.omitted > 0).then(|| Omitted { after: frames.len(), frames: raw.omitted });
+    frames.extend(named(&raw.inner));
+    Stack { frames, omitted, end: end(&raw.end, thread) }
+}
+
+fn end(end: &RawEnd, thread: &Thread) -> StackEnd {
+    match end {
+        RawEnd::Root => StackEnd::Root,
+        RawEnd::Limit => StackEnd::Limit("more frames than guru walks".into()),
+        RawEnd::Fault(fault) if thread.cut && fault.kind == FaultKind::NotRecorded => {
+            StackEnd::Limit("the rest of the stack was not recorded (over the budget)".into())
+        }
+        RawEnd::Fault(fault) => StackEnd::Broken(fault.to_string().into()),
+        RawEnd::NoRules(addr) => {
+            StackEnd::Broken(format!("no unwind information for {addr}").into())
+        }
+        RawEnd::Loop(addr) => {
+            StackEnd::Broken(format!("the stack goes back on itself at {addr}").into())
+        }
+        RawEnd::Rules(addr) => {
+            StackEnd::Broken(format!("the unwind information for {addr} is of no use").into())
+        }
+    }
+}
+
+/// The frames that an address stands for: the function and what was inlined into it, outermost
+/// first.
+fn frames_at(
+    raw: &RawFrame,
+    modules: &Modules<'_>,
+    known: &HashMap<Addr, Vec<Function>>,
+) -> Vec<Frame> {
+    let place = symbol::place(raw.address, modules, known);
+    let frame = |function: Function, inlined: bool| Frame {
+        function: function.name,
+        file: function.file,
+        line: function.line,
+        source: None,
+        module: place.module.clone(),
+        address: Some(raw.address.shown()),
+        module_address: place.module_address,
+        language: Language::Native,
+        inlined,
+        trust: raw.trust,
+        internal: false,
+    };
+    let mut functions = place.functions.clone();
+    let mut outermost = functions.pop().unwrap_or_default();
+    if raw.signal {
+        // As gdb says it: the C library's name for the place would tell nobody.
+        outermost.name = Some("<signal handler called>".into());
+    }
+    let mut frames = vec![frame(outermost, false)];
+    frames.extend(functions.into_iter().rev().map(|function| frame(function, true)));
+    frames
+}
+
+fn unread(thread: &Thread) -> Stack {
+    let why = if thread.facts.kernel {
+        "it belongs to the kernel and has no user stack"
+    } else if thread.seen == Consistency::Stopped {
+        "its registers could not be read"
+    } else {
+        "it was running and could not be stopped"
+    };
+    Stack { frames: Vec::new(), omitted: None, end: StackEnd::Unread(why.into()) }
+}
+
+fn execution(
+    thread: &Thread,
+    native: Stack,
+    language: Option<&(LanguageThread, &dyn Visitor)>,
+    modules: &Modules<'_>,
+    sources: &Sources<'_>,
+) -> Execution {
+    let facts = &thread.facts;
+    let mut notes = Vec::new();
+    if thread.seen == Consistency::Torn {
+        let text = "it moved while it was looked at: its stack may be a mixture";
+        notes.push(Note::missing(format!("thread {}", facts.tid), text));
+    }
+    let mut ident = thread.registers.as_ref().and_then(|registers| registers.thread_pointer);
+    let (mut stack, mut native_stack) = (native, None);
+    if let Some((language, visitor)) = language {
+        ident = Some(Addr(language.ident));
+        let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
+        let merged = merge::merge(
+            stack,
+            language,
+            &merge::Runtime {
+                language: Language::Python,
+                name: "Python",
+                runs_frames: &|function| visitor.runs_frames(function),
+                interpreter,
+            },
+        );
+        stack = merged.stack;
+        native_stack = merged.native_stack;
+        notes.extend(merged.notes);
+    }
+    for stack in std::iter::once(&mut stack).chain(native_stack.as_mut()) {
+        add_sources(stack, sources);
+    }
+    Execution {
+        kind: ExecutionKind::Thread,
+        tid: Some(facts.tid),
+        ident: ident.filter(|ident| !ident.is_null()).map(|ident| ident.0),
+        name: Some(facts.name.clone()),
+        state: Some(state_name(facts.state).to_owned()),
+        waits: facts.wait.clone(),
+        stack,
+        native_stack,
+        notes,
+    }
+}
+
+fn add_sources(stack: &mut Stack, sources: &Sources<'_>) {
+    for frame in &mut stack.frames {
+        if let (Some(file), Some(line)) = (&frame.file, frame.line) {
+            frame.source = sources.line(file, line);
+        }
+    }
+}
+
+/// The kernel's letter for a state, as a word (`task_state_array` of the kernel's
+/// `fs/proc/array.c`).
+pub fn state_name(letter: char) -> &'static str {
+    match letter {
+        'R' => "running",
+        'S' => "sleeping",
+        'D' => "disk sleep",
+        'T' => "stopped",
+        't' => "tracing stop",
+        'Z' => "zombie",
+        'X' | 'x' => "dead",
+        'I' => "idle",
+        'P' => "parked",
+        _ => "unknown",
+    }
+}

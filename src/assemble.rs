@@ -1,0 +1,48 @@
+//! From evidence to the report: analysed once, shown in sections.
+
+use crate::analysis::{Analysis, analyse};
+use crate::evidence::Evidence;
+use crate::report::{Hold, ProcessSummary, Report, SCHEMA, Taken};
+use crate::section::{self, Section};
+
+/// Makes a report of evidence, with these sections.
+pub fn report(evidence: &Evidence, sections: &[&dyn Section]) -> Report {
+    let analysis = analyse(evidence);
+    let sections = section::build(sections, &analysis);
+    Report {
+        schema: SCHEMA,
+        guru: env!("CARGO_PKG_VERSION").to_owned(),
+        process: process(&analysis),
+        taken: taken(evidence),
+        sections,
+        notes: analysis.notes,
+    }
+}
+
+fn process(analysis: &Analysis<'_>) -> ProcessSummary {
+    let target = &analysis.evidence.snapshot.target;
+    ProcessSummary {
+        pid: target.process.pid,
+        name: target.process.name.clone(),
+        executable: target.executable.clone(),
+        command: target.process.command.clone(),
+        started: timestamp(target.process.started),
+        runtimes: analysis.runtimes.iter().map(|(summary, _)| summary.clone()).collect(),
+    }
+}
+
+fn taken(evidence: &Evidence) -> Taken {
+    let held = evidence.snapshot.hold;
+    let stopped = held.hold == Hold::Stopped;
+    Taken {
+        at: timestamp(held.at).unwrap_or_default(),
+        hold: held.hold,
+        paused_us: held.paused_us.filter(|_| stopped),
+        held_us: stopped.then_some(held.held_us),
+    }
+}
+
+/// Seconds since 1970 as RFC 3339; `None` for a time that no clock shows.
+pub fn timestamp(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}

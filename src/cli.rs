@@ -1,0 +1,113 @@
+//! The command line: what was typed, as plain data. Nothing else knows clap.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+use guru::render::RENDERERS;
+
+/// The largest process id that Linux gives: `PID_MAX_LIMIT` on 64-bit machines.
+const MAX_PID: i32 = 4_194_304;
+
+/// A Guru Meditation Report of any running process, assembled from outside.
+///
+/// guru looks at a process for a moment, without its help and without harm, and prints what it
+/// is, what its threads are doing, and what it was configured with.
+#[derive(Debug, Parser)]
+#[command(name = "guru", version, max_term_width = 100, subcommand_required = true)]
+#[command(after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  the report is complete
+  1  the report is partial: its notes say what is missing
+  2  the command line made no sense
+  3  the process cannot be inspected, or the report cannot be written
+  4  a deadline passed
+  5  the process ended, or became another program, meanwhile";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Report on a running process, or on a recording of one
+    #[command(after_help = EXIT_STATUS)]
+    Report(Report),
+    /// Start a small service and report on it: the first command to try
+    Demo(Demo),
+    /// Be the small service that `demo` starts
+    #[command(hide = true)]
+    DemoService(DemoService),
+    /// Write the manual pages into a directory
+    #[command(hide = true)]
+    Man {
+        /// The directory.
+        directory: PathBuf,
+    },
+}
+
+/// Report on a running process, or on a recording of one.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The process, by its id (the id of one of its threads will do)
+    #[arg(
+        value_parser = pid,
+        allow_negative_numbers = true,
+        required_unless_present = "from",
+        conflicts_with = "from"
+    )]
+    pub pid: Option<i32>,
+    #[command(flatten)]
+    pub output: Output,
+    /// Save the evidence to a new file, mode 0600, that `--from` reads anywhere. It holds memory
+    /// of the process: handle it like a core dump
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub record: Option<PathBuf>,
+    /// Report on a recording instead of a process
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+}
+
+/// Start a small service and report on it.
+#[derive(Debug, Args)]
+pub struct Demo {
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How and where to print a report.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// How to print it: `text` for eyes, `gmr` to compare with an in-process report, `json`
+    #[arg(long, default_value = "text", value_parser = formats())]
+    pub format: String,
+    /// Write it to a new file, mode 0600, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Be the small service that `demo` starts.
+#[derive(Debug, Args)]
+pub struct DemoService {
+    /// Its configuration file.
+    #[arg(long)]
+    pub config_file: PathBuf,
+}
+
+fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(RENDERERS.iter().map(|renderer| renderer.name()))
+}
+
+fn pid(typed: &str) -> Result<i32, String> {
+    match typed.parse() {
+        Ok(pid @ 1..=MAX_PID) => Ok(pid),
+        _ => Err(format!("PID must be a number 1…{MAX_PID}, got `{typed}`")),
+    }
+}

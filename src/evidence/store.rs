@@ -1,0 +1,76 @@
+//! Evidence as a file: what `--record` writes and `--from` reads.
+//!
+//! A line that says what it is, then CBOR in gzip. The recording holds the registers, stacks and
+//! pages that were recorded and the blocks that were read of each file, not whole files.
+//! Configuration and command lines were masked when they were read, and are masked here; the
+//! memory is the process's own and may hold anything.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::files::{FileLog, Files};
+use super::{Evidence, Snapshot};
+use crate::error::Error;
+
+/// The first line. The number rises when older programs can no longer read what follows.
+const MAGIC: &[u8] = b"guru evidence 1\n";
+
+/// The largest recording that is read, in bytes after decompression.
+const MAX_RECORDING: u64 = 1 << 30;
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    snapshot: Snapshot,
+    files: FileLog,
+}
+
+/// Writes evidence to a new file that only its owner may read.
+pub fn save(evidence: Evidence, path: &Path) -> Result<(), Error> {
+    let failed = |error: io::Error| recording(path, &error.to_string());
+    let file = create(path).map_err(failed)?;
+    let stored = Stored { snapshot: evidence.snapshot, files: evidence.files.into_log() };
+    write(&stored, BufWriter::new(file)).map_err(failed)
+}
+
+/// Creates a file that was not there, with mode 0600. A symbolic link is not followed.
+pub fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn write(stored: &Stored, mut out: impl Write) -> io::Result<()> {
+    out.write_all(MAGIC)?;
+    let mut packed = GzEncoder::new(out, Compression::fast());
+    ciborium::into_writer(stored, &mut packed).map_err(io::Error::other)?;
+    packed.finish()?.flush()
+}
+
+/// Reads evidence.
+pub fn load(path: &Path) -> Result<Evidence, Error> {
+    let failed = |error: io::Error| recording(path, &error.to_string());
+    let file = File::open(path).map_err(failed)?;
+    let stored = read(BufReader::new(file)).map_err(failed)?;
+    Ok(Evidence { snapshot: stored.snapshot, files: Files::from_log(stored.files) })
+}
+
+fn read(mut input: impl Read) -> io::Result<Stored> {
+    let mut magic = [0; MAGIC.len()];
+    let not_one = || io::Error::other("not a recording of this version of guru");
+    input.read_exact(&mut magic).map_err(|_| not_one())?;
+    if magic != MAGIC {
+        return Err(not_one());
+    }
+    let unpacked = GzDecoder::new(input).take(MAX_RECORDING);
+    ciborium::from_reader(BufReader::new(unpacked))
+        .map_err(|error| io::Error::other(format!("damaged: {error}")))
+}
+
+fn recording(path: &Path, why: &str) -> Error {
+    Error::Recording { path: path.display().to_string(), why: why.to_owned() }
+}

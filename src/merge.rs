@@ -1,0 +1,287 @@
+//! One stack of two: puts the frames of a language where the native stack ran them.
+//!
+//! The function that runs frames appears in the native stack once for each time that native code
+//! entered the language; the frames of one such *entry* take its place. Where the two stacks do
+//! not fit, both are kept, side by side, and a note says so: no frame is ever lost or guessed
+//! into place. Nothing here reads memory or files; source lines are filled in elsewhere.
+
+use std::cmp::Ordering;
+
+use crate::note::Note;
+use crate::runtime::{LanguageFrame, LanguageThread};
+use crate::stack::{Frame, Language, Omitted, Stack, StackEnd, Trust};
+use crate::text::Text;
+
+/// What the merging must know of the runtime.
+#[derive(Clone, Copy)]
+pub struct Runtime<'a> {
+    /// Its language.
+    pub language: Language,
+    /// What notes call it: `Python`.
+    pub name: &'a str,
+    /// Whether a native function is the one that runs frames of the language.
+    pub runs_frames: &'a dyn Fn(&str) -> bool,
+    /// The module that holds the interpreter's machine code, as frames name it.
+    pub interpreter: Option<&'a Text>,
+}
+
+/// A merged stack, or two that did not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// The stack, with all frames of the language.
+    pub stack: Stack,
+    /// The native stack, where it could not be merged.
+    pub native_stack: Option<Stack>,
+    /// What a reader should know of it.
+    pub notes: Vec<Note>,
+}
+
+/// Merges the native stack of a thread with its stack in the language.
+pub fn merge(native: Stack, thread: &LanguageThread, runtime: &Runtime<'_>) -> Merged {
+    let about = format!("thread {}", thread.tid);
+    let mut notes = Vec::new();
+    if let Some(why) = &thread.broken {
+        let why = format!("its {} stack ends early: {}", runtime.name, why.raw());
+        notes.push(Note::missing(about.as_str(), why));
+    }
+    let groups = groups(&thread.frames);
+    if groups.is_empty() {
+        return Merged { stack: native, native_stack: None, notes };
+    }
+    let activations = activations(&native.frames, runtime);
+    match Fit::of(&native, &activations, groups.len(), thread.broken.is_some()) {
+        Ok(fit) => {
+            if fit.left(groups.len()) > 0 {
+                let message = format!(
+                    "its native stack is not whole: {} frames of the missing part are put into \
+                     the gap, without the native ones between them",
+                    runtime.name
+                );
+                notes.push(Note::remark(about.as_str(), message));
+            }
+            let stack = interleave(native, &activations, &groups, &fit, thread, runtime);
+            Merged { stack, native_stack: None, notes }
+        }
+        Err(why) => {
+            let message = format!("its native and {} stacks stand apart: {why}", runtime.name);
+            notes.push(Note::remark(about.as_str(), message));
+            let frames = groups.iter().rev().flat_map(|group| shown(group, runtime)).collect();
+            let end = thread.broken.clone().map_or(StackEnd::Root, StackEnd::Broken);
+            let stack = Stack { frames, omitted: None, end };
+            Merged { stack, native_stack: Some(native), notes }
+        }
+    }
+}
+
+/// The frames of each entry, the innermost entry first. A group may have nothing to show.
+fn groups(frames: &[LanguageFrame]) -> Vec<&[LanguageFrame]> {
+    frames.split_inclusive(|frame| frame.entry).collect()
+}
+
+/// One activation of the function that runs frames: its place among the native frames, with the
+/// functions that the compiler dissolved into it, which lie inwards.
+#[derive(Clone, Copy, Debug)]
+struct Activation {
+    first: usize,
+    after: usize,
+}
+
+/// The activations in a native stack, outermost first.
+fn activations(frames: &[Frame], runtime: &Runtime<'_>) -> Vec<Activation> {
+    let runs = |frame: &Frame| {
+        let function = frame.function.as_ref();
+        !frame.inlined && function.is_some_and(|name| (runtime.runs_frames)(name.raw()))
+    };
+    let at = |first: usize| {
+        let inlined = frames[first + 1..].iter().take_while(|frame| frame.inlined).count();
+        Activation { first, after: first + 1 + inlined }
+    };
+    (0..frames.len()).filter(|index| runs(&frames[*index])).map(at).collect()
+}
+
+/// Which activations belong to which groups.
+#[derive(Debug, PartialEq, Eq)]
+struct Fit {
+    /// So many of the outermost activations run the outermost groups.
+    outer: usize,
+    /// So many of the innermost activations run the innermost groups …
+    inner: usize,
+    /// … but for the innermost of all, which runs no frame yet, or no more.
+    bare: bool,
+    /// Where groups without an activation go: before this native frame.
+    gap: usize,
+}
+
+impl Fit {
+    /// Fits the innermost to the innermost; outwards of a gap also the outermost to the
+    /// outermost.
+    fn of(
+        native: &Stack,
+        activations: &[Activation],
+        groups: usize,
+        broken: bool,
+    ) -> Result<Fit, String> {
+        let count = activations.len();
+        let rooted = native.end == StackEnd::Root;
+        let gap = match native.omitted {
+            Some(omitted) => Some(omitted.after.min(native.frames.len())),
+            None if rooted => None,
+            None => Some(0),
+        };
+        let counts = || Err(format!("{count} activations in one, {groups} entries in the other"));
+        let Some(gap) = gap else {
+            let fit = Fit { outer: 0, inner: groups, bare: false, gap: 0 };
+            return match count.cmp(&groups) {
+                Ordering::Equal => Ok(fit),
+                Ordering::Less => counts(),
+                // The missing frames are the outermost.
+                Ordering::Greater if broken => Ok(fit),
+                // A thread that runs can be at the begin or the end of the function itself.
+                Ordering::Greater if count == groups + 1 && is_leaf(native, activations) => {
+                    Ok(Fit { bare: true, ..fit })
+                }
+                Ordering::Greater => counts(),
+            };
+        };
+        let inner = activations.iter().filter(|activation| activation.first >= gap).count();
+        let outer = count - inner;
+        if broken {
+            Err("neither is whole".to_owned())
+        } else if count > groups {
+            counts()
+        } else if outer > 0 && !rooted {
+            Err("the native one is cut twice".to_owned())
+        } else if guessed(native, activations, gap) {
+            Err("the native one is not whole, and guessed in part".to_owned())
+        } else {
+            Ok(Fit { outer, inner, bare: false, gap })
+        }
+    }
+
+    /// How many of the groups have no activation.
+    fn left(&self, groups: usize) -> usize {
+        groups.saturating_sub(self.outer + self.inner)
+    }
+}
+
+/// Whether the thread stands in the function that runs frames itself, in none that it called, and
+/// no greenlet is about: those leave activations of others on the native stack.
+fn is_leaf(native: &Stack, activations: &[Activation]) -> bool {
+    let leaf = activations.last().is_some_and(|last| last.after == native.frames.len());
+    let greenlet = |frame: &Frame| base_name(frame).is_some_and(|name| name.contains("greenlet"));
+    leaf && !native.frames.iter().any(greenlet)
+}
+
+/// Whether a frame inwards of the outermost activation that counts was guessed: then one may be
+/// missing.
+fn guessed(native: &Stack, activations: &[Activation], gap: usize) -> bool {
+    let from = activations.iter().map(|activation| activation.first).find(|first| *first >= gap);
+    let inwards = from.and_then(|from| native.frames.get(from..)).unwrap_or_default();
+    inwards.iter().any(|frame| frame.trust == Trust::FramePointer)
+}
+
+/// Puts the groups in the place of their activations.
+fn interleave(
+    native: Stack,
+    activations: &[Activation],
+    groups: &[&[LanguageFrame]],
+    fit: &Fit,
+    thread: &LanguageThread,
+    runtime: &Runtime<'_>,
+) -> Stack {
+    let (from_outside, rest) = activations.split_at(fit.outer);
+    let (_, from_inside) =
+        rest.split_at(rest.len().saturating_sub(fit.inner + usize::from(fit.bare)));
+    // Groups come innermost first, activations outermost first.
+    let outermost = from_outside.iter().zip(groups.iter().rev());
+    let innermost = from_inside.iter().zip(groups.iter().take(fit.inner).rev());
+    let mut placed = outermost.chain(innermost).peekable();
+    let left = fit.inner..groups.len().saturating_sub(fit.outer);
+    let mut between = groups.get(left).unwrap_or_default().iter().rev().peekable();
+
+    let mut frames = Vec::new();
+    let mut after = native.omitted.map(|omitted| omitted.after);
+    let mut skip_to = 0;
+    for (index, frame) in native.frames.into_iter().enumerate() {
+        if index == fit.gap {
+            after = after.map(|_| frames.len());
+            frames.extend(between.by_ref().flat_map(|group| shown(group, runtime)));
+        }
+        if let Some((activation, group)) = placed.next_if(|(place, _)| place.first == index) {
+            frames.extend(shown(group, runtime));
+            skip_to = activation.after;
+        }
+        if index >= skip_to {
+            frames.push(frame);
+        }
+    }
+    // A gap after the last native frame.
+    frames.extend(between.flat_map(|group| shown(group, runtime)));
+
+    mark_internal(&mut frames, runtime);
+    let omitted = native.omitted.zip(after).map(|(old, after)| Omitted { after, ..old });
+    let end = match &thread.broken {
+        Some(why) => StackEnd::Broken(why.clone()),
+        None => native.end,
+    };
+    Stack { frames, omitted, end }
+}
+
+/// The frames of a group as the report shows them, outermost first.
+fn shown(group: &[LanguageFrame], runtime: &Runtime<'_>) -> impl Iterator<Item = Frame> {
+    let language = runtime.language;
+    group.iter().rev().filter(|frame| !frame.hidden).map(move |frame| Frame {
+        function: Some(frame.function.clone()),
+        file: Some(frame.file.clone()),
+        line: frame.line,
+        source: None,
+        module: None,
+        address: None,
+        module_address: None,
+        language,
+        inlined: false,
+        trust: Trust::Runtime,
+        internal: false,
+    })
+}
+
+/// Marks the runtime's own machinery: native frames outwards of a frame of the language, of the
+/// interpreter, the C library or the kernel. What lies inwards is what the thread is in; and any
+/// other library is somebody's program.
+fn mark_internal(frames: &mut [Frame], runtime: &Runtime<'_>) {
+    let innermost = frames.iter().rposition(|frame| frame.language == runtime.language);
+    let outwards = frames.iter_mut().take(innermost.unwrap_or(0));
+    for frame in outwards.filter(|frame| frame.language == Language::Native) {
+        let interpreter = frame.module.is_some() && frame.module.as_ref() == runtime.interpreter;
+        frame.internal = interpreter || base_name(frame).is_some_and(is_machinery);
+    }
+}
+
+fn base_name(frame: &Frame) -> Option<&str> {
+    let path = frame.module.as_ref()?.raw();
+    // The kernel's suffix for a file that was replaced.
+    let path = path.strip_suffix(" (deleted)").unwrap_or(path);
+    Some(path.rsplit_once('/').map_or(path, |(_, name)| name))
+}
+
+/// Whether a file of this name is the C library, the loader, the kernel's own code, or the small
+/// `python` program whose only work is to call libpython.
+fn is_machinery(name: &str) -> bool {
+    const FAMILIES: [&str; 8] = [
+        "libc.so",
+        "libc-2.",
+        "libpthread.so",
+        "libpthread-2.",
+        "ld-linux",
+        "ld-2.",
+        "ld-musl",
+        "libc.musl",
+    ];
+    let program = name
+        .strip_prefix("python")
+        .is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+    name == "[vdso]" || program || FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Where the program's words go: the report to standard output or a file, complaints to standard
+//! error, the manual to a directory.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::CommandFactory as _;
+use guru::error::{Error, Status};
+use guru::evidence::store;
+use guru::render::{RENDERERS, Renderer};
+use guru::report::Report;
+
+use crate::cli;
+
+/// One line on standard error.
+pub fn complain(text: &str) {
+    // A closed standard error leaves nobody to complain to.
+    let _ = writeln!(io::stderr(), "guru: {text}");
+}
+
+/// Ends the program if it still runs after this time: a file on a dead server can be waited for
+/// for ever. The kernel then lets go of what may be held.
+pub fn deadline(time: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        complain(&format!("no report within {} s", time.as_secs()));
+        std::process::exit(Status::Timeout as i32);
+    });
+}
+
+/// Where a report goes, and how it is printed.
+pub struct Sink {
+    renderer: &'static dyn Renderer,
+    file: Option<(File, String)>,
+}
+
+impl Sink {
+    /// Opens it, before any work is done.
+    pub fn open(options: &cli::Output) -> Result<Sink, Error> {
+        let chosen = RENDERERS.iter().find(|renderer| renderer.name() == options.format);
+        let file = options.output.as_deref().map(|path| {
+            let to = path.display().to_string();
+            let failed = |error: io::Error| Error::Output { to: to.clone(), why: reason(&error) };
+            store::create(path).map_err(failed).map(|file| (file, to.clone()))
+        });
+        Ok(Sink { renderer: *chosen.unwrap_or(&RENDERERS[0]), file: file.transpose()? })
+    }
+
+    /// Prints a report.
+    pub fn print(self, report: &Report) -> Result<(), Error> {
+        let (to, done) = match self.file {
+            Some((file, to)) => (to, write(self.renderer, report, file)),
+            None => {
+                let to = "standard output".to_owned();
+                (to, write(self.renderer, report, io::stdout().lock()))
+            }
+        };
+        done.map_err(|error| Error::Output { to, why: reason(&error) })
+    }
+}
+
+fn write(renderer: &dyn Renderer, report: &Report, out: impl io::Write) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    renderer.render(report, &mut out)?;
+    out.flush()
+}
+
+/// The system's words without the error's number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// Writes a manual page for the program and one for each of its commands.
+pub fn manual(directory: &Path) -> Result<Status, Error> {
+    let failed = |error: io::Error| Error::Output {
+        to: directory.display().to_string(),
+        why: reason(&error),
+    };
+    clap_mangen::generate_to(cli::Cli::command(), directory).map_err(failed)?;
+    Ok(Status::Complete)
+}

@@ -1,0 +1,101 @@
+//! Finding CPython among the mapped files, and its version.
+//!
+//! It can be a shared libpython, a part of the executable, or a part of any library that embeds
+//! it; and more than one may be mapped. The one that lives is taken.
+
+use super::check::{self, Rejected};
+use super::offsets::{self, Layout};
+use super::version::Version;
+use crate::addr::Addr;
+use crate::module::Module;
+use crate::note::Note;
+use crate::runtime::Preview;
+use crate::target::memory::MemoryExt as _;
+
+/// A function that every CPython defines, from 1.5 to the newest.
+const MARK: &str = "Py_GetVersion";
+
+/// The function that runs frames.
+pub const EVALUATOR: &str = "_PyEval_EvalFrameDefault";
+
+/// A CPython whose layout is known and was checked.
+#[derive(Debug)]
+pub struct Found {
+    /// Where `_PyRuntime` is.
+    pub runtime: Addr,
+    /// An address in its machine code.
+    pub code: Addr,
+    /// Its version.
+    pub version: Version,
+    /// Its layout.
+    pub layout: &'static Layout,
+}
+
+/// Finds the CPython that lives in the process. What is found and can not be read is a note.
+pub fn detect(process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Found> {
+    let mut refused = Vec::new();
+    for module in by_likelihood(process) {
+        let Some(mark) = module.symbol(MARK) else { continue };
+        match examine(process, module, mark) {
+            Ok(found) => return Some(found),
+            Err(why) => refused.push(Note::missing("python", why)),
+        }
+    }
+    notes.extend(refused);
+    None
+}
+
+/// The modules, those named after Python first: symbol tables are large.
+fn by_likelihood<'a, 'm>(process: &Preview<'a, 'm>) -> impl Iterator<Item = &'a Module<'m>> {
+    let named = |module: &&Module<'_>| base_name(module).contains("python");
+    let modules = process.modules;
+    modules.iter().filter(named).chain(modules.iter().filter(move |module| !named(module)))
+}
+
+fn base_name<'a>(module: &Module<'a>) -> &'a str {
+    let path = module.path().raw();
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// Looks closer at a module that defines [`MARK`]; if it can not be read, says why.
+fn examine(process: &Preview<'_, '_>, module: &Module<'_>, mark: Addr) -> Result<Found, String> {
+    let Some(version) = module.symbol("Py_Version") else {
+        return Err(format!(
+            "a Python older than 3.11 found in {}: its layout is not known to this guru; \
+             native stacks only",
+            base_name(module)
+        ));
+    };
+    let version = process.memory.u64(version).map_err(|fault| {
+        format!(
+            "Python found in {}, its version not: {fault}; native stacks only",
+            base_name(module)
+        )
+    })?;
+    let version = Version(u32::try_from(version).unwrap_or(u32::MAX));
+    let Some(layout) = offsets::of(version) else {
+        return Err(format!(
+            "Python {version} found: its layout is not known to this guru; native stacks only"
+        ));
+    };
+    let Some(runtime) = module.symbol("_PyRuntime") else {
+        return Err(format!(
+            "Python {version} found in {}, but it hides `_PyRuntime`; native stacks only",
+            base_name(module)
+        ));
+    };
+    check::check(process.memory, layout, runtime).map_err(|why| refusal(version, &why))?;
+    let code = module.symbol(EVALUATOR).unwrap_or(mark);
+    Ok(Found { runtime, code, version, layout })
+}
+
+fn refusal(version: Version, why: &Rejected) -> String {
+    let why = match why {
+        Rejected::NotStarted => "it is not started, or not in use".to_owned(),
+        Rejected::Starting => "it is still starting".to_owned(),
+        Rejected::Ending => "it is ending".to_owned(),
+        Rejected::Contradicts(what) => format!("its memory is not as expected: {what}"),
+        Rejected::Unreadable(fault) => fault.to_string(),
+    };
+    format!("Python {version} found, but {why}; native stacks only")
+}

@@ -1,0 +1,200 @@
+//! A hand-made CPython 3.11 in memory, for tests.
+
+use std::collections::HashMap;
+
+use super::offsets::V3_11;
+use crate::addr::Addr;
+use crate::target::memory::{Fault, FaultKind, Memory};
+
+/// Where it begins.
+const BASE: u64 = 0x7000_0000;
+
+/// Memory in one piece, filled from its begin.
+pub struct Fake {
+    pub data: Vec<u8>,
+    types: HashMap<&'static str, Addr>,
+}
+
+/// An object that is being made.
+pub struct Draft(Vec<u8>);
+
+impl Draft {
+    /// Puts bytes at an offset.
+    pub fn put(&mut self, offset: u64, bytes: &[u8]) -> &mut Draft {
+        let offset = offset as usize;
+        let end = offset + bytes.len();
+        self.0.resize(self.0.len().max(end), 0);
+        self.0[offset..end].copy_from_slice(bytes);
+        self
+    }
+
+    /// Puts a pointer or another 64-bit number.
+    pub fn put_u64(&mut self, offset: u64, value: u64) -> &mut Draft {
+        self.put(offset, &value.to_le_bytes())
+    }
+}
+
+/// A frame to be made.
+#[derive(Clone, Copy)]
+pub struct Activation {
+    pub code: Addr,
+    /// In bytes; negative is before the first instruction.
+    pub instruction: i64,
+    pub entry: bool,
+    pub owner: u8,
+}
+
+impl Fake {
+    pub fn new() -> Fake {
+        Fake { data: vec![0; 16], types: HashMap::new() }
+    }
+
+    /// Places bytes and tells where.
+    pub fn place(&mut self, bytes: impl AsRef<[u8]>) -> Addr {
+        self.data.resize(self.data.len().next_multiple_of(16), 0);
+        let addr = Addr(BASE + self.data.len() as u64);
+        self.data.extend_from_slice(bytes.as_ref());
+        addr
+    }
+
+    /// Overwrites a number.
+    pub fn poke(&mut self, addr: Addr, value: u64) {
+        let at = (addr.0 - BASE) as usize;
+        self.data[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+
+    pub fn finish(&mut self, draft: Draft) -> Addr {
+        self.place(draft.0)
+    }
+
+    /// An object of a type with this name, which is made on first use.
+    pub fn object(&mut self, size: usize, type_name: &'static str) -> Draft {
+        let kind = match self.types.get(type_name) {
+            Some(kind) => *kind,
+            None => self.make_type(type_name),
+        };
+        let mut draft = Draft(vec![0; size]);
+        draft.put_u64(V3_11.object.kind, kind.0);
+        draft
+    }
+
+    fn make_type(&mut self, name: &'static str) -> Addr {
+        let text = self.place([name.as_bytes(), b"\0"].concat());
+        let mut draft = Draft(vec![0; 408]);
+        let flags = match name {
+            "str" => V3_11.object.flag_str,
+            "bytes" => V3_11.object.flag_bytes,
+            _ => 0,
+        };
+        draft.put_u64(V3_11.object.type_name, text.0).put_u64(V3_11.object.type_flags, flags);
+        let kind = self.finish(draft);
+        self.types.insert(name, kind);
+        kind
+    }
+
+    /// A compact string of the width that its widest character needs.
+    pub fn string(&mut self, text: &str) -> Addr {
+        let points: Vec<u32> = text.chars().map(u32::from).collect();
+        let widest = points.iter().max().copied().unwrap_or(0);
+        let (kind, ascii) = match widest {
+            0..=0x7f => (1, true),
+            0x80..=0xff => (1, false),
+            0x100..=0xffff => (2, false),
+            _ => (4, false),
+        };
+        let data: Vec<u8> =
+            points.iter().flat_map(|point| point.to_le_bytes().into_iter().take(kind)).collect();
+        let state = (kind as u32) << V3_11.string.kind_shift
+            | V3_11.string.compact
+            | if ascii { V3_11.string.ascii } else { 0 };
+        let mut draft = self.object(48, "str");
+        draft.put_u64(V3_11.string.length, points.len() as u64);
+        draft.put(V3_11.string.state, &state.to_le_bytes());
+        let offset = if ascii { V3_11.string.ascii_data } else { V3_11.string.compact_data };
+        draft.put(offset, &data);
+        self.finish(draft)
+    }
+
+    pub fn byte_string(&mut self, content: &[u8]) -> Addr {
+        let mut draft = self.object(32, "bytes");
+        draft.put_u64(V3_11.object.size, content.len() as u64).put(V3_11.bytes_data, content);
+        self.finish(draft)
+    }
+
+    /// A code object whose instruction number n (of two bytes) is on line `first_line` + n; the
+    /// first instruction is not traceable.
+    pub fn code(&mut self, name: &str, file: &str, first_line: i32) -> Addr {
+        let (name, file) = (self.string(name), self.string(file));
+        // Code 11 (0xd8): the next line, two columns; the very first is code 10: the same line.
+        let table: Vec<u8> = [0xd0, 0, 0].into_iter().chain([0xd8, 0, 0].repeat(9)).collect();
+        let table = self.byte_string(&table);
+        let mut draft = self.object(204, "code");
+        draft.put_u64(V3_11.code.name, name.0).put_u64(V3_11.code.file, file.0);
+        draft.put(V3_11.code.first_line, &first_line.to_le_bytes());
+        draft.put_u64(V3_11.code.line_table, table.0);
+        draft.put(V3_11.code.first_traceable, &1i32.to_le_bytes());
+        self.finish(draft)
+    }
+
+    /// A chain of frames, given innermost first; the address of the innermost, or null.
+    pub fn frames(&mut self, activations: &[Activation]) -> Addr {
+        let mut previous = Addr(0);
+        for activation in activations.iter().rev() {
+            let start = activation.code.wrapping_add(V3_11.code.instructions);
+            let mut draft = Draft(vec![0; 80]);
+            draft.put_u64(V3_11.frame.code, activation.code.0);
+            draft.put_u64(V3_11.frame.previous, previous.0);
+            draft.put_u64(
+                V3_11.frame.instruction,
+                start.0.wrapping_add_signed(activation.instruction),
+            );
+            draft.put(V3_11.frame.is_entry, &[u8::from(activation.entry), activation.owner]);
+            previous = self.finish(draft);
+        }
+        previous
+    }
+
+    /// A thread whose innermost frame is this.
+    pub fn thread(&mut self, tid: u64, frame: Addr) -> Addr {
+        let mut cframe = Draft(vec![0; 24]);
+        cframe.put_u64(V3_11.thread.cframe_current_frame, frame.0);
+        let cframe = self.finish(cframe);
+        let mut draft = Draft(vec![0; 360]);
+        draft.put_u64(V3_11.thread.cframe, cframe.0);
+        draft.put_u64(V3_11.thread.ident, 0x7f00_0000 + tid);
+        draft.put_u64(V3_11.thread.native_id, tid);
+        self.finish(draft)
+    }
+
+    /// A runtime whose interpreters have these threads.
+    pub fn runtime(&mut self, interpreters: &[&[Addr]]) -> Addr {
+        let mut draft = Draft(vec![0; 64]);
+        draft.put(V3_11.runtime.initialized, &1i32.to_le_bytes());
+        let runtime = self.finish(draft);
+        let mut next = Addr(0);
+        for threads in interpreters.iter().rev() {
+            let mut draft = Draft(vec![0; 112]);
+            draft.put_u64(V3_11.interpreter.next, next.0);
+            draft.put_u64(V3_11.interpreter.next_thread_id, threads.len() as u64 + 10);
+            draft.put_u64(V3_11.interpreter.runtime, runtime.0);
+            draft.put_u64(V3_11.interpreter.threads, threads.first().map_or(0, |first| first.0));
+            next = self.finish(draft);
+            for (index, thread) in threads.iter().enumerate() {
+                let following = threads.get(index + 1).map_or(0, |thread| thread.0);
+                self.poke(thread.wrapping_add(V3_11.thread.next), following);
+                self.poke(thread.wrapping_add(V3_11.thread.interpreter), next.0);
+            }
+        }
+        self.poke(runtime.wrapping_add(V3_11.runtime.interpreters), next.0);
+        runtime
+    }
+}
+
+impl Memory for Fake {
+    fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
+        let start = usize::try_from(addr.0.wrapping_sub(BASE)).unwrap_or(usize::MAX);
+        let bytes = start.checked_add(buf.len()).and_then(|end| self.data.get(start..end));
+        buf.copy_from_slice(bytes.ok_or(Fault { addr, kind: FaultKind::Unmapped })?);
+        Ok(())
+    }
+}

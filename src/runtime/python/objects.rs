@@ -1,0 +1,203 @@
+//! Objects of CPython, read from memory: their type, text, bytes.
+//!
+//! What is read may be garbage: memory that was freed, or that changes while it is read. An
+//! object that contradicts itself is `None`; every length is checked before it is believed.
+
+use super::offsets::Layout;
+use crate::addr::Addr;
+use crate::target::memory::{Memory, MemoryExt as _};
+use crate::text::Text;
+
+/// The most code points of a string that are read.
+pub const MAX_STR: u64 = 4096;
+
+/// Objects in this memory, laid out like this.
+#[derive(Clone, Copy)]
+pub struct Objects<'a> {
+    /// Where they are.
+    pub memory: &'a dyn Memory,
+    /// How.
+    pub layout: &'a Layout,
+}
+
+impl Objects<'_> {
+    /// Whether the object's type has exactly this name.
+    pub fn is_exactly(&self, object: Addr, type_name: &str) -> bool {
+        self.type_name_is(object, type_name).unwrap_or(false)
+    }
+
+    fn type_name_is(&self, object: Addr, type_name: &str) -> Option<bool> {
+        let kind = self.pointer(object, self.layout.object.kind)?;
+        let name = self.pointer(kind, self.layout.object.type_name)?;
+        let found = self.memory.bytes(name, type_name.len() + 1).ok()?;
+        Some(found.strip_suffix(b"\0") == Some(type_name.as_bytes()))
+    }
+
+    /// Whether the object is an instance of the built-in type that this flag stands for, or of a
+    /// type derived from it.
+    fn has_flag(&self, object: Addr, flag: u64) -> Option<bool> {
+        let kind = self.pointer(object, self.layout.object.kind)?;
+        let flags = self.memory.u64(kind.checked_add(self.layout.object.type_flags)?).ok()?;
+        Some(flags & flag != 0)
+    }
+
+    /// The pointer in a field. Null and what can not be an object's address are `None`.
+    pub fn pointer(&self, object: Addr, offset: u64) -> Option<Addr> {
+        let pointer = self.memory.ptr(object.checked_add(offset)?).ok()?;
+        (!pointer.is_null() && pointer.0 < 1 << 56).then_some(pointer)
+    }
+
+    /// The text of a `str` of any kind. A longer one than [`MAX_STR`] is cut and ends with `…`.
+    pub fn text(&self, object: Addr) -> Option<Text> {
+        let layout = &self.layout.string;
+        if !self.has_flag(object, self.layout.object.flag_str)? {
+            return None;
+        }
+        let length = self.memory.u64(object.checked_add(layout.length)?).ok()?;
+        let state = self.memory.u32(object.checked_add(layout.state)?).ok()?;
+        let data = match (state & layout.compact != 0, state & layout.ascii != 0) {
+            (true, true) => object.checked_add(layout.ascii_data)?,
+            (true, false) => object.checked_add(layout.compact_data)?,
+            (false, _) => self.pointer(object, layout.data)?,
+        };
+        let count = usize::try_from(length.min(MAX_STR)).ok()?;
+        let mut text = String::with_capacity(count);
+        // 0 is the kind of a string whose text was never made ("legacy, not ready").
+        match state >> layout.kind_shift & 7 {
+            1 => {
+                let units = self.memory.bytes(data, count).ok()?;
+                text.extend(units.into_iter().map(char::from));
+            }
+            2 => {
+                let units = self.memory.bytes(data, count.checked_mul(2)?).ok()?;
+                for unit in units.as_chunks().0 {
+                    push(&mut text, u32::from(u16::from_le_bytes(*unit)))?;
+                }
+            }
+            4 => {
+                let units = self.memory.bytes(data, count.checked_mul(4)?).ok()?;
+                for unit in units.as_chunks().0 {
+                    push(&mut text, u32::from_le_bytes(*unit))?;
+                }
+            }
+            _ => return None,
+        }
+        if length > MAX_STR {
+            text.push('…');
+        }
+        Some(text.into())
+    }
+
+    /// The content of a `bytes`; a longer one than `limit` is `None`.
+    pub fn bytes(&self, object: Addr, limit: u64) -> Option<Vec<u8>> {
+        if !self.has_flag(object, self.layout.object.flag_bytes)? {
+            return None;
+        }
+        let len = self.memory.u64(object.checked_add(self.layout.object.size)?).ok()?;
+        let len = usize::try_from(Some(len).filter(|len| *len <= limit)?).ok()?;
+        self.memory.bytes(object.checked_add(self.layout.bytes_data)?, len).ok()
+    }
+}
+
+/// Appends a code point. A lone surrogate, which stands for a byte that was no text, is written
+/// as Python's `backslashreplace` writes it; what is no code point at all ends it.
+fn push(text: &mut String, point: u32) -> Option<()> {
+    match char::from_u32(point) {
+        Some(char) => text.push(char),
+        None if point <= 0xffff => text.push_str(&format!("\\u{point:04x}")),
+        None => return None,
+    }
+    Some(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::fake::Fake;
+    use super::super::offsets::V3_11;
+    use super::*;
+
+    fn text(fake: &Fake, object: Addr) -> Option<String> {
+        let objects = Objects { memory: fake, layout: &V3_11 };
+        objects.text(object).map(|text| text.raw().to_owned())
+    }
+
+    #[test]
+    fn strings_of_every_width_are_read() {
+        let mut fake = Fake::new();
+        for known in ["ascii", "größe", "日本語", "a🐍b", ""] {
+            let object = fake.string(known);
+            assert_eq!(text(&fake, object).as_deref(), Some(known));
+        }
+    }
+
+    #[test]
+    fn a_string_of_a_derived_type_is_read_through_its_pointer() {
+        let mut fake = Fake::new();
+        let data = fake.place("größe".chars().map(|char| char as u8).collect::<Vec<u8>>());
+        let mut object = fake.object(80, "str");
+        object.put(16, &5u64.to_le_bytes()).put(32, &0x84u32.to_le_bytes());
+        object.put(72, &data.0.to_le_bytes());
+        let object = fake.finish(object);
+        assert_eq!(text(&fake, object).as_deref(), Some("größe"));
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_written_as_python_writes_it() {
+        let mut fake = Fake::new();
+        let mut object = fake.object(80, "str");
+        object.put(16, &2u64.to_le_bytes()).put(32, &0xa8u32.to_le_bytes());
+        object.put(72, &[b'x', 0, 0xe9, 0xdc]);
+        let object = fake.finish(object);
+        assert_eq!(text(&fake, object).as_deref(), Some("x\\udce9"));
+    }
+
+    #[test]
+    fn a_long_string_is_cut_and_says_so() {
+        let mut fake = Fake::new();
+        let object = fake.string(&"x".repeat(5000));
+        let cut = text(&fake, object).unwrap();
+        assert_eq!(cut.chars().count(), 4097);
+        assert!(cut.ends_with("x…"));
+    }
+
+    #[test]
+    fn what_is_no_string_has_no_text() {
+        let mut fake = Fake::new();
+        let bytes = fake.byte_string(b"abc");
+        assert_eq!(text(&fake, bytes), None);
+        assert_eq!(text(&fake, Addr(0)), None);
+        assert_eq!(text(&fake, Addr(u64::MAX - 4)), None);
+        let mut object = fake.object(80, "str");
+        object.put(16, &u64::MAX.to_le_bytes()).put(32, &0xe4u32.to_le_bytes());
+        let unreadable = fake.finish(object);
+        assert_eq!(text(&fake, unreadable), None);
+        let mut object = fake.object(80, "str");
+        object.put(16, &1u64.to_le_bytes()).put(32, &0xb0u32.to_le_bytes());
+        object.put(72, &0x0011_0000_u32.to_le_bytes());
+        let no_code_point = fake.finish(object);
+        assert_eq!(text(&fake, no_code_point), None);
+    }
+
+    #[test]
+    fn bytes_are_read_up_to_the_limit() {
+        let mut fake = Fake::new();
+        let object = fake.byte_string(b"abc");
+        let string = fake.string("abc");
+        let objects = Objects { memory: &fake, layout: &V3_11 };
+        assert_eq!(objects.bytes(object, 3).as_deref(), Some(&b"abc"[..]));
+        assert_eq!(objects.bytes(object, 2), None);
+        assert_eq!(objects.bytes(string, 3), None);
+    }
+
+    #[test]
+    fn a_type_is_told_by_its_whole_name() {
+        let mut fake = Fake::new();
+        let object = fake.string("x");
+        let objects = Objects { memory: &fake, layout: &V3_11 };
+        assert!(objects.is_exactly(object, "str"));
+        assert!(!objects.is_exactly(object, "st"));
+        assert!(!objects.is_exactly(object, "stri"));
+        assert!(!objects.is_exactly(Addr(8), "str"));
+    }
+}

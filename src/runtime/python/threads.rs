@@ -1,0 +1,56 @@
+//! The interpreters of a CPython and their threads: walking the two lists.
+
+use std::collections::HashSet;
+
+use super::offsets::Layout;
+use crate::addr::Addr;
+use crate::runtime::Roster;
+use crate::target::Tid;
+use crate::target::memory::{Fault, Memory, MemoryExt as _};
+
+/// The most interpreters in one process that are looked at.
+pub const MAX_INTERPRETERS: usize = 1000;
+
+/// The most threads of all interpreters together that are looked at.
+pub const MAX_THREADS: usize = 100_000;
+
+/// Reads the roster of the runtime at this address. The ids are those that the process itself
+/// sees.
+///
+/// A thread that is being made carries the id of its maker until it runs: an id may occur twice.
+/// It does so, too, where one thread works in several interpreters.
+pub fn roster(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Roster, Fault> {
+    let mut roster = Roster::default();
+    let mut seen = HashSet::new();
+    let mut interpreters = 0;
+    let mut interpreter = memory.ptr(runtime.wrapping_add(layout.runtime.interpreters))?;
+    while !interpreter.is_null() {
+        if interpreters == MAX_INTERPRETERS || !seen.insert(interpreter) {
+            roster.cut = Some(cut("interpreters", interpreters, interpreters == MAX_INTERPRETERS));
+            break;
+        }
+        interpreters += 1;
+        let offsets = &layout.interpreter;
+        let generation = memory.u64(interpreter.wrapping_add(offsets.next_thread_id))?;
+        roster.generation = roster.generation.wrapping_add(generation);
+        let mut thread = memory.ptr(interpreter.wrapping_add(offsets.threads))?;
+        while !thread.is_null() {
+            let count = roster.threads.len();
+            if count == MAX_THREADS || !seen.insert(thread) {
+                roster.cut = Some(cut("threads", count, count == MAX_THREADS));
+                break;
+            }
+            let tid = memory.u64(thread.wrapping_add(layout.thread.native_id))?;
+            // What can not be a thread's id names no thread; 0 is an id that could not be had.
+            roster.threads.push((Tid::try_from(tid).unwrap_or(0), thread));
+            thread = memory.ptr(thread.wrapping_add(layout.thread.next))?;
+        }
+        interpreter = memory.ptr(interpreter.wrapping_add(offsets.next))?;
+    }
+    Ok(roster)
+}
+
+fn cut(what: &str, count: usize, limit: bool) -> crate::text::Text {
+    let why = if limit { "the limit was reached" } else { "the list goes in a circle" };
+    format!("{count} {what} of Python were read, then {why}").into()
+}

@@ -1,0 +1,60 @@
+//! Functions and lines from DWARF debug information.
+
+use addr2line::Context;
+use gimli::SectionId;
+
+use crate::addr::FileAddr;
+use crate::evidence::files::Files;
+use crate::module::Image;
+use crate::symbol::reader::SectionReader;
+use crate::symbol::{Function, MAX_INLINED, debug_file, demangle};
+
+/// The debug information of one file.
+pub struct Dwarf<'a> {
+    context: Context<SectionReader<'a>>,
+}
+
+impl<'a> Dwarf<'a> {
+    /// The debug information in a file, or none.
+    pub fn load(image: &Image<'a>, files: &'a Files) -> Option<Dwarf<'a>> {
+        image.section(".debug_info")?;
+        let mut dwarf = sections(image)?;
+        if let Some(shared) = debug_file::shared(image, files) {
+            dwarf.set_sup(sections(&shared)?);
+        }
+        dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+        Context::from_dwarf(dwarf).ok().map(|context| Dwarf { context })
+    }
+
+    /// The functions at an address, innermost first.
+    pub fn functions(&self, addr: FileAddr) -> Vec<Function> {
+        // Split debug information (`.dwo`) is not looked for: what the file itself says is used.
+        let Ok(mut frames) = self.context.find_frames(addr.0).skip_all_loads() else {
+            return Vec::new();
+        };
+        let mut functions = Vec::new();
+        while let Ok(Some(frame)) = frames.next() {
+            let name = frame.function.and_then(|function| {
+                let raw = function.raw_name().ok()?;
+                Some(demangle::name(&raw))
+            });
+            let location = frame.location;
+            functions.push(Function {
+                name,
+                file: location.as_ref().and_then(|location| Some(location.file?.into())),
+                line: location.and_then(|location| location.line).filter(|line| *line != 0),
+            });
+            if functions.len() >= MAX_INLINED {
+                break;
+            }
+        }
+        functions
+    }
+}
+
+fn sections<'a>(image: &Image<'a>) -> Option<gimli::Dwarf<SectionReader<'a>>> {
+    let load = |id: SectionId| -> Result<SectionReader<'a>, gimli::Error> {
+        Ok(image.section(id.name()).map_or_else(SectionReader::empty, SectionReader::new))
+    };
+    gimli::Dwarf::load(load).ok()
+}

@@ -1,0 +1,190 @@
+//! A `gimli` reader over a section that is fetched block by block, so that a 100 MB file costs
+//! only what is looked at, and a recording holds only that.
+
+use std::borrow::Cow;
+
+use gimli::{Error, LittleEndian, Reader, ReaderOffsetId, Result};
+
+use crate::module::{Section, SectionBytes};
+
+/// Reads a section, or a part of one.
+#[derive(Clone, Copy, Debug)]
+pub struct SectionReader<'a> {
+    bytes: SectionBytes<'a>,
+    start: u64,
+    len: u64,
+}
+
+impl<'a> SectionReader<'a> {
+    /// Reads this section.
+    pub fn new(section: Section<'a>) -> SectionReader<'a> {
+        let len = match section.bytes {
+            SectionBytes::File { len, .. } => len,
+            SectionBytes::Memory(bytes) => bytes.len() as u64,
+        };
+        SectionReader { bytes: section.bytes, start: 0, len }
+    }
+
+    /// Reads nothing: the section is not there.
+    pub fn empty() -> SectionReader<'a> {
+        SectionReader { bytes: SectionBytes::Memory(&[]), start: 0, len: 0 }
+    }
+
+    /// The bytes that can be had in one piece from `at` (counted from here) on, at most `len`.
+    fn piece(&self, at: u64, len: u64) -> Result<&'a [u8]> {
+        let lost = || Error::UnexpectedEof(self.offset_id());
+        let from = self.start.checked_add(at).ok_or_else(lost)?;
+        let bytes = match self.bytes {
+            SectionBytes::Memory(bytes) => {
+                bytes.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default()
+            }
+            SectionBytes::File { file, offset, .. } => {
+                let at = offset.checked_add(from).ok_or_else(lost)?;
+                file.block_from(at).map_err(|_| lost())?
+            }
+        };
+        let len = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len());
+        let piece = &bytes[..len];
+        if piece.is_empty() { Err(lost()) } else { Ok(piece) }
+    }
+
+    fn need(&self, len: u64) -> Result<()> {
+        if len <= self.len { Ok(()) } else { Err(Error::UnexpectedEof(self.offset_id())) }
+    }
+}
+
+impl Reader for SectionReader<'_> {
+    type Endian = LittleEndian;
+    type Offset = usize;
+
+    fn endian(&self) -> LittleEndian {
+        LittleEndian
+    }
+
+    fn len(&self) -> usize {
+        usize::try_from(self.len).unwrap_or(usize::MAX)
+    }
+
+    fn empty(&mut self) {
+        self.len = 0;
+    }
+
+    fn truncate(&mut self, len: usize) -> Result<()> {
+        self.need(len as u64)?;
+        self.len = len as u64;
+        Ok(())
+    }
+
+    fn offset_from(&self, base: &Self) -> usize {
+        usize::try_from(self.start.saturating_sub(base.start)).unwrap_or(usize::MAX)
+    }
+
+    fn offset_id(&self) -> ReaderOffsetId {
+        ReaderOffsetId(self.start)
+    }
+
+    fn lookup_offset_id(&self, id: ReaderOffsetId) -> Option<usize> {
+        let at = id.0.checked_sub(self.start).filter(|at| *at <= self.len)?;
+        usize::try_from(at).ok()
+    }
+
+    fn find(&self, byte: u8) -> Result<usize> {
+        let mut at = 0;
+        while at < self.len {
+            let piece = self.piece(at, self.len - at)?;
+            if let Some(found) = piece.iter().position(|known| *known == byte) {
+                return Ok(usize::try_from(at).unwrap_or(usize::MAX).saturating_add(found));
+            }
+            at += piece.len() as u64;
+        }
+        Err(Error::UnexpectedEof(self.offset_id()))
+    }
+
+    fn skip(&mut self, len: usize) -> Result<()> {
+        self.need(len as u64)?;
+        self.start += len as u64;
+        self.len -= len as u64;
+        Ok(())
+    }
+
+    fn split(&mut self, len: usize) -> Result<Self> {
+        let mut head = *self;
+        head.truncate(len)?;
+        self.skip(len)?;
+        Ok(head)
+    }
+
+    fn to_slice(&self) -> Result<Cow<'_, [u8]>> {
+        if self.len == 0 {
+            return Ok(Cow::Borrowed(&[]));
+        }
+        let piece = self.piece(0, self.len)?;
+        if piece.len() as u64 == self.len {
+            return Ok(Cow::Borrowed(piece));
+        }
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < self.len {
+            let at = bytes.len() as u64;
+            bytes.extend_from_slice(self.piece(at, self.len - at)?);
+        }
+        Ok(Cow::Owned(bytes))
+    }
+
+    fn to_string(&self) -> Result<Cow<'_, str>> {
+        match self.to_slice()? {
+            Cow::Borrowed(bytes) => {
+                std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| Error::BadUtf8)
+            }
+            Cow::Owned(bytes) => {
+                String::from_utf8(bytes).map(Cow::Owned).map_err(|_| Error::BadUtf8)
+            }
+        }
+    }
+
+    fn to_string_lossy(&self) -> Result<Cow<'_, str>> {
+        Ok(match self.to_slice()? {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        })
+    }
+
+    fn read_slice(&mut self, buf: &mut [u8]) -> Result<()> {
+        self.need(buf.len() as u64)?;
+        let mut rest = buf;
+        while !rest.is_empty() {
+            let piece = self.piece(0, rest.len() as u64)?;
+            let (head, after) = rest.split_at_mut(piece.len());
+            head.copy_from_slice(piece);
+            self.start += piece.len() as u64;
+            self.len -= piece.len() as u64;
+            rest = after;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::addr::FileAddr;
+
+    fn reader(bytes: &[u8]) -> SectionReader<'_> {
+        let bytes = SectionBytes::Memory(bytes);
+        SectionReader::new(Section { addr: FileAddr(0), bytes })
+    }
+
+    #[test]
+    fn a_part_knows_where_it_lies_in_the_whole() {
+        let whole = reader(b"abc\0def\0");
+        let mut rest = whole;
+        let first = rest.read_null_terminated_slice().unwrap();
+        assert_eq!(first.to_string().unwrap(), "abc");
+        assert_eq!(rest.offset_from(&whole), 4);
+        assert_eq!(whole.lookup_offset_id(rest.offset_id()), Some(4));
+        assert_eq!(rest.read_u16().unwrap(), 0x6564);
+        assert!(rest.read_u64().is_err());
+        assert!(rest.split(3).is_err());
+    }
+}

@@ -1,0 +1,246 @@
+//! Threads of real Python processes, read while they run, against what the interpreter itself
+//! tells of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use guru::evidence::files::Files;
+use guru::module::Modules;
+use guru::note::{Note, Weight};
+use guru::runtime::python::Python;
+use guru::runtime::{LanguageThread, Preview, Runtime as _, Visitor};
+use guru::target::Tid;
+use guru::target::live::maps;
+use guru::target::live::memory::LiveMemory;
+use guru::target::live::open::LiveOpener;
+
+use crate::support::{Target, skip, skip_impossible};
+
+/// File, line, function.
+type Line = (String, Option<u32>, String);
+
+/// Starts a Python with these arguments, which prints `ready PID`.
+fn start(python: &Path, arguments: &[&str]) -> Target {
+    let mut command = Command::new(python);
+    command.args(arguments);
+    Target::start(command)
+}
+
+/// A line of Python that says so, in every version.
+const READY: &str =
+    "import os, sys; sys.stdout.write('ready %d\\n' % os.getpid()); sys.stdout.flush()";
+
+/// Looks for Python in a process and hands what was found to `then`.
+fn detect<T>(
+    pid: i32,
+    inner_tids: &[(Tid, Tid)],
+    then: impl FnOnce(Option<Box<dyn Visitor>>, &[Note], &Modules<'_>) -> T,
+) -> T {
+    let mappings = maps::parse(&fs::read(format!("/proc/{pid}/maps")).unwrap());
+    let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
+    let modules = Modules::new(&files, &mappings);
+    let memory = &LiveMemory::new(pid);
+    let process = Preview { mappings: &mappings, modules: &modules, memory, inner_tids };
+    let mut notes = Vec::new();
+    let visitor = Python.detect(&process, &mut notes);
+    then(visitor, &notes, &modules)
+}
+
+/// The Pythons of this machine whose version begins like this: Debian's and those of pyenv.
+fn pythons(version: &str) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::from(format!("/usr/bin/python{version}"))];
+    let root = Command::new("pyenv").arg("root").output().map(|output| output.stdout);
+    let root = String::from_utf8(root.unwrap_or_default()).unwrap();
+    for entry in fs::read_dir(Path::new(root.trim()).join("versions")).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with(&format!("{version}.")) {
+            found.push(path.join(format!("bin/python{version}")));
+        }
+    }
+    found.retain(|path| path.exists());
+    found
+}
+
+fn lines(thread: &LanguageThread) -> Vec<Line> {
+    let shown = thread.frames.iter().filter(|frame| !frame.hidden);
+    shown
+        .map(|frame| (frame.file.raw().to_owned(), frame.line, frame.function.raw().to_owned()))
+        .collect()
+}
+
+/// A file's name as guru reads it: no more than 4096 characters.
+fn as_read((file, line, function): Line) -> Line {
+    match file.char_indices().nth(4096) {
+        Some((end, _)) => (format!("{}…", &file[..end]), line, function),
+        None => (file, line, function),
+    }
+}
+
+#[test]
+fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
+    let pythons = pythons("3.11");
+    assert!(!pythons.is_empty(), "no Python 3.11 on this machine");
+    for python in pythons {
+        let target = Target::python(&python, "python_threads.py", &[] as &[&str]);
+        let truth: BTreeMap<Tid, Vec<Line>> = serde_json::from_str(&target.line()).unwrap();
+        assert!(truth.len() > 14, "{truth:?}");
+        detect(target.pid(), &[], |visitor, notes, modules| {
+            assert_eq!(notes, []);
+            let visitor = visitor.unwrap();
+            assert!(visitor.summary().version.starts_with("3.11."));
+            assert!(modules.find(visitor.interpreter()).unwrap().path().raw().contains("python"));
+            let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
+            assert_eq!(roster.cut, None);
+            assert_eq!(roster, visitor.roster(&LiveMemory::new(target.pid())).unwrap());
+            let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+            for (tid, expected) in truth {
+                let thread = threads.iter().find(|thread| thread.tid == tid).unwrap();
+                let expected: Vec<Line> = expected.into_iter().map(as_read).collect();
+                assert_eq!(lines(thread), expected, "{}", python.display());
+                assert_eq!(thread.broken, None);
+                assert!(thread.frames.last().unwrap().entry);
+                assert_ne!(thread.ident, 0);
+            }
+        });
+    }
+}
+
+#[test]
+fn ids_of_python_threads_are_translated_from_their_namespace() {
+    for python in pythons("3.11") {
+        let target = start(&python, &["-c", &format!("{READY}; input()")]);
+        detect(target.pid(), &[(target.pid(), 4711)], |visitor, _, _| {
+            let visitor = visitor.unwrap();
+            let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
+            assert_eq!(roster.threads.iter().map(|(tid, _)| *tid).collect::<Vec<_>>(), [4711]);
+        });
+    }
+}
+
+#[test]
+fn a_running_thread_read_a_thousand_times_is_always_a_bounded_answer() {
+    let busy = format!("def f(n): return n and f(n - 1)\n{READY}\nwhile 1: f(50)");
+    for python in pythons("3.11") {
+        let target = start(&python, &["-c", &busy]);
+        detect(target.pid(), &[], |visitor, notes, _| {
+            assert_eq!(notes, []);
+            let visitor = visitor.unwrap();
+            for _ in 0..1000 {
+                let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
+                let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+                assert_eq!(threads.len(), 1);
+                assert!(threads[0].frames.len() < 1000);
+            }
+        });
+    }
+}
+
+#[test]
+fn of_two_mapped_pythons_the_living_one_is_read() {
+    let Some(library) = pythons("3.11").into_iter().find_map(|python| {
+        let library = python.parent()?.parent()?.join("lib/libpython3.11.so.1.0");
+        library.exists().then_some(library)
+    }) else {
+        return skip_impossible("no libpython3.11.so.1.0 on this machine");
+    };
+    let load = format!(
+        "import ctypes; ctypes.CDLL({:?}); {READY}; input()",
+        library.display().to_string()
+    );
+    for python in pythons("3.11") {
+        let target = start(&python, &["-c", &load]);
+        detect(target.pid(), &[], |visitor, notes, _| {
+            assert_eq!(notes, []);
+            let visitor = visitor.unwrap();
+            let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
+            assert_eq!(roster.threads.len(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_python_inside_another_program_is_found() {
+    let library = "/usr/lib/python3.11/config-3.11-x86_64-linux-gnu/libpython3.11.a";
+    if !Path::new(library).exists() || !Path::new("/usr/include/python3.11/Python.h").exists() {
+        return skip("no static libpython3.11 with headers: Debian has it as libpython3.11-dev");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("service");
+    let source = folder.path().join("service.c");
+    let ready = READY.replace('\\', "\\\\");
+    let script = format!("def embedded(): {ready}; input()\\nembedded()");
+    let text = format!(
+        "#include <Python.h>\nint main() {{ Py_Initialize(); PyRun_SimpleString(\"{script}\"); }}"
+    );
+    fs::write(&source, text).unwrap();
+    let built = Command::new("cc")
+        .args(["-no-pie", "-I/usr/include/python3.11", "-o"])
+        .args([&program, &source])
+        .args([library, "-lm", "-lz", "-lexpat"])
+        .status();
+    assert!(built.unwrap().success());
+    let target = Target::start(Command::new(&program));
+    detect(target.pid(), &[], |visitor, notes, modules| {
+        assert_eq!(notes, []);
+        let visitor = visitor.unwrap();
+        let module = modules.find(visitor.interpreter()).unwrap();
+        assert!(module.path().raw().ends_with("/service"));
+        let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
+        let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+        assert!(lines(&threads[0]).iter().any(|(_, _, function)| function == "embedded"));
+    });
+}
+
+#[test]
+fn a_python_that_is_ending_is_not_read() {
+    let ending = "import os\nclass Last:\n  def __del__(self, os=os): \
+                  os.write(1, b'ready %d\\n' % os.getpid()); os.read(0, 1)\nlast = Last()";
+    for python in pythons("3.11") {
+        let target = start(&python, &["-c", ending]);
+        detect(target.pid(), &[], |visitor, notes, _| {
+            assert!(visitor.is_none());
+            assert!(notes[0].message.raw().contains("it is ending"), "{notes:?}");
+        });
+    }
+}
+
+#[test]
+fn other_pythons_are_named_and_not_guessed_at() {
+    let expected = [
+        ("2.7", "older than 3.11"),
+        ("3.6", "older than 3.11"),
+        ("3.8", "older than 3.11"),
+        ("3.9", "older than 3.11"),
+        ("3.10", "older than 3.11"),
+        ("3.12", "Python 3.12."),
+        ("3.13", "Python 3.13."),
+        ("3.14", "Python 3.14."),
+    ];
+    for (version, message) in expected {
+        let pythons = pythons(version);
+        if pythons.is_empty() {
+            skip_impossible(&format!("no Python {version} on this machine"));
+        }
+        for python in pythons {
+            let target = start(&python, &["-c", &format!("{READY}; sys.stdin.read()")]);
+            detect(target.pid(), &[], |visitor, notes, _| {
+                assert!(visitor.is_none());
+                let [note] = notes else { panic!("{}: {notes:?}", python.display()) };
+                assert_eq!(note.weight, Weight::Missing);
+                assert!(note.message.raw().contains(message), "{note:?}");
+                assert!(note.message.raw().ends_with("native stacks only"), "{note:?}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_program_without_python_has_none_and_no_note() {
+    let target = start(Path::new("/bin/sh"), &["-c", "echo ready $$; exec cat"]);
+    detect(target.pid(), &[], |visitor, notes, _| {
+        assert!(visitor.is_none());
+        assert_eq!(notes, []);
+    });
+}
