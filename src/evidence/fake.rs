@@ -30,7 +30,7 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
         threads: Vec::new(),
         mappings: Vec::new(),
         memory: Recording::default(),
-        hold: Held { hold: Hold::Stopped, at: 2000, paused_us: 0, held_us: 0 },
+        hold: Held { hold: Hold::Stopped, at: 2000, paused_us: Some(0), held_us: 0 },
         notes: Vec::new(),
     }
 }
@@ -93,7 +93,7 @@ impl FakeRoot {
 impl Opener for FakeRoot {
     fn open(&self, request: &FileRequest) -> Result<(Box<dyn Source>, FileMeta), FileError> {
         let file = match request {
-            FileRequest::InRoot(path) => {
+            FileRequest::InRoot(path) | FileRequest::Config(path) => {
                 self.in_root.get(path.raw()).cloned().ok_or(FileError::Absent)??
             }
             FileRequest::Mapped { start, .. } => {
