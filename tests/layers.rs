@@ -31,10 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "analysis",
         &["evidence", "merge", "module", "native", "report", "runtime", "symbol", "target"],
     ),
-    (
-        "section",
-        &["analysis", "assemble", "config", "evidence", "package", "processes", "report", "target"],
-    ),
+    ("section", &["analysis", "config", "evidence", "package", "processes", "report", "target"]),
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),
 ];
