@@ -101,6 +101,19 @@ pub struct Timing {
     pub held: Duration,
 }
 
+/// What is left when the threads run again.
+#[derive(Debug)]
+pub struct Released {
+    /// How long they stood still.
+    pub timing: Timing,
+    /// The registers of each thread that stood still.
+    pub registers: Vec<(Tid, Registers)>,
+    /// The threads that did not stop in time.
+    pub late: Vec<Tid>,
+    /// Whether new threads still appeared when the list had been read often enough.
+    pub restless: bool,
+}
+
 /// The threads of a process in our hands. Dropping it sets them free.
 ///
 /// It belongs to the system thread that made it. If that thread ends, the kernel sets free even
@@ -110,8 +123,7 @@ pub struct Stop {
     threads: Vec<Held>,
     first_asked: Option<Instant>,
     timing: Timing,
-    /// Whether new threads still appeared when the list had been read often enough.
-    pub restless: bool,
+    restless: bool,
 }
 
 /// Why not even one thread could be seized.
@@ -215,15 +227,14 @@ impl Stop {
         self.threads.iter().filter_map(|held| Some((held.tid, held.wave, held.registers.as_ref()?)))
     }
 
-    /// The threads that did not stop in time.
-    pub fn late(&self) -> impl Iterator<Item = Tid> {
-        self.threads.iter().filter(|held| held.phase == Phase::Late).map(|held| held.tid)
-    }
-
-    /// Sets all threads free, those that were running first, and says how long they stood.
-    pub fn release(mut self) -> Timing {
+    /// Sets all threads free, those that were running first.
+    pub fn release(mut self) -> Released {
         self.set_free();
-        self.timing
+        let late = |held: &&Held| held.phase == Phase::Late;
+        let late = self.threads.iter().filter(late).map(|held| held.tid).collect();
+        let threads = std::mem::take(&mut self.threads).into_iter();
+        let registers = threads.filter_map(|held| Some((held.tid, held.registers?))).collect();
+        Released { timing: self.timing, registers, late, restless: self.restless }
     }
 
     fn set_free(&mut self) {
