@@ -220,7 +220,7 @@ fn watch(
     recorded: &mut HashMap<Tid, Recorded>,
 ) {
     let space = Space { mappings: plan.mappings, stack_start: plan.stack_start };
-    let turns = |tid| facts::turns(plan.pid, tid);
+    let turns = |tid| plan.tasks.turns(tid);
     let before: HashMap<Tid, Option<u64>> =
         threads.iter().map(|thread| (thread.tid, turns(thread.tid))).collect();
     let mut slab = Slab::default();
