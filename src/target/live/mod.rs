@@ -8,6 +8,7 @@ pub mod open;
 pub mod refusal;
 pub mod stop;
 pub mod sys;
+pub mod tasks;
 pub mod wait;
 
 use std::os::fd::OwnedFd;
@@ -17,6 +18,7 @@ use procfs::process::{Process, Stat};
 
 use crate::arch::Arch;
 use crate::error::Error;
+use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
 use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
 
@@ -24,6 +26,8 @@ use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
 pub struct LiveProcess {
     /// Its id. Always that of a process: a thread's id leads to its process.
     pub pid: i32,
+    /// Its threads.
+    pub tasks: Tasks,
     process: Process,
     /// While it is open, the id is not given to another process that the kernel would confuse
     /// with this one.
@@ -45,6 +49,7 @@ impl LiveProcess {
         let raw = rustix::process::Pid::from_raw(pid).ok_or_else(no_process)?;
         let pidfd = rustix::process::pidfd_open(raw, rustix::process::PidfdFlags::empty()).ok();
         let process = Process::new(pid).map_err(|_| no_process())?;
+        let tasks = Tasks::open(pid).ok_or_else(no_process)?;
         let stat = process.stat().map_err(|_| no_process())?;
         let name = || stat.comm.escape_debug().to_string();
         if facts::is_kernel(&stat) {
@@ -55,7 +60,7 @@ impl LiveProcess {
             return Err(Error::Zombie { pid, name: name(), parent: stat.ppid });
         }
         let (started, image) = (stat.starttime, image(&stat));
-        let process = LiveProcess { pid, process, _pidfd: pidfd, started, image };
+        let process = LiveProcess { pid, tasks, process, _pidfd: pidfd, started, image };
         Ok((process, id != pid))
     }
 
@@ -76,7 +81,7 @@ impl LiveProcess {
             Ok(text) if !text.is_empty() => Ok(maps::parse(&text)),
             // The first thread has ended: the others still have their memory.
             Ok(_) => {
-                let other = self.tids().into_iter().find(|tid| *tid != self.pid);
+                let other = self.tasks.list().into_iter().find(|tid| *tid != self.pid);
                 let text = other.map(|tid| self.read(&format!("task/{tid}/maps")));
                 Ok(text.and_then(Result::ok).map(|text| maps::parse(&text)).unwrap_or_default())
             }
@@ -92,20 +97,16 @@ impl LiveProcess {
         Ok(bytes)
     }
 
-    /// The ids of its threads.
-    pub fn tids(&self) -> Vec<Tid> {
-        let tasks = self.process.tasks().into_iter().flatten();
-        tasks.filter_map(Result::ok).map(|task| task.tid).take(facts::MAX_THREADS).collect()
-    }
-
-    /// Its threads and what they are doing.
+    /// Its threads and what they are doing, by their ids.
     pub fn threads(&self) -> Vec<ThreadFacts> {
-        facts::threads(&self.process, &self.waits())
+        let waits = self.waits();
+        let tids = self.tasks.list().into_iter();
+        tids.filter_map(|tid| facts::thread_facts(&self.tasks, tid, &waits)).collect()
     }
 
     /// Resolves what its threads wait in.
-    pub fn waits(&self) -> Waits {
-        Waits::new(self.pid, sys::HOST, &self.inner_tids())
+    pub fn waits(&self) -> Waits<'_> {
+        Waits::new(self.pid, sys::HOST, &self.tasks, &self.inner_tids())
     }
 
     /// The ids that the process itself uses for its threads, each with the id used here; empty
@@ -119,12 +120,12 @@ impl LiveProcess {
         if inner(self.pid).is_none() {
             return Vec::new();
         }
-        self.tids().into_iter().filter_map(|tid| Some((inner(tid)?, tid))).collect()
+        self.tasks.list().into_iter().filter_map(|tid| Some((inner(tid)?, tid))).collect()
     }
 
     /// What a single thread is doing, if it still is.
-    pub fn thread(&self, tid: Tid, waits: &Waits) -> Option<ThreadFacts> {
-        facts::thread_facts(&self.process.task_from_tid(tid).ok()?, waits)
+    pub fn thread(&self, tid: Tid, waits: &Waits<'_>) -> Option<ThreadFacts> {
+        facts::thread_facts(&self.tasks, tid, waits)
     }
 
     /// Whether it is still the process that was opened, running the same program.
