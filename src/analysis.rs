@@ -164,7 +164,7 @@ fn shown(
         frames.iter().rev().flat_map(|frame| frames_at(frame, modules, known)).collect()
     };
     let mut frames = named(&raw.outer);
-    let omitted = (raw.omitted > 0).then(|| Omitted { after: frames.len(), frames: raw.omitted });
+    let omitted = (raw.omitted > 0).then_some(Omitted { after: frames.len(), frames: raw.omitted });
     frames.extend(named(&raw.inner));
     Stack { frames, omitted, end: end(&raw.end, thread) }
 }

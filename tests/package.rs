@@ -9,7 +9,7 @@ use guru::processes::tree;
 use guru::report::Field;
 use guru::text::Text;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 const NONE: &[&str] = &[];
 
@@ -25,6 +25,16 @@ fn section(pid: i32, version: Option<&str>) -> (Vec<Field>, Vec<String>) {
 
 fn value<'a>(fields: &'a [Field], name: &str) -> Option<&'a str> {
     fields.iter().find(|field| field.name == name)?.value.as_ref().map(Text::raw)
+}
+
+/// A child that does not outlive its test, however that ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What a tool prints; nothing if there is no such tool or it fails.
@@ -43,16 +53,14 @@ fn a_program_of_the_distribution_is_its_package_as_dpkg_says() {
         return;
     };
     let version = output("dpkg-query", &["-W", "-f", "${Version}", package]);
-    let mut child = Command::new(program).arg("1000").spawn().unwrap();
-    let pid = child.id().cast_signed();
+    let sleep = Killed(Command::new(program).arg("1000").stdout(Stdio::null()).spawn().unwrap());
+    let pid = sleep.0.id().cast_signed();
     await_some("sleep runs", || {
         let running = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
         (running == Path::new(program)).then_some(())
     });
     let (fields, notes) = section(pid, None);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(value(&fields, "product"), Some(package));
+    assert_eq!(value(&fields, "product"), Some(package), "{fields:?} {notes:?}");
     assert_eq!(value(&fields, "version"), version.as_deref());
     assert!(value(&fields, "vendor").is_some());
     assert_eq!(value(&fields, "executable"), Some(program));
@@ -80,7 +88,7 @@ fn a_replaced_or_deleted_executable_is_told_from_the_running_one() {
     let target = Target::start(Command::new(&path));
     let state = || {
         let (fields, _) = section(target.pid(), None);
-        assert_eq!(value(&fields, "executable"), path.to_str());
+        assert_eq!(value(&fields, "executable"), path.to_str(), "{fields:?}");
         value(&fields, "executable on disk").unwrap().to_owned()
     };
     assert_eq!(state(), "the running one");
@@ -95,7 +103,7 @@ fn panko_is_the_distribution_that_owns_its_script() {
     let Some(service) = Service::start("panko") else { return };
     let (fields, notes) = section(service.pid(), Some("3.11.7"));
     let gmr = ["product", "vendor", "version"].map(|name| value(&fields, name));
-    assert_eq!(gmr, [Some("panko"), Some("OpenStack"), Some("10.0.0")]);
+    assert_eq!(gmr, [Some("panko"), Some("OpenStack"), Some("10.0.0")], "{fields:?} {notes:?}");
     assert!(value(&fields, "script").unwrap().ends_with("/bin/panko-api"));
     assert!(value(&fields, "distribution").unwrap().ends_with("/panko-10.0.0.dist-info"));
     assert!(!notes.iter().any(|note| note.contains("no distribution owns")), "{notes:?}");
@@ -123,7 +131,7 @@ fn children_stand_below_the_process_with_their_secrets_masked() {
     let target = Target::start(command);
     let Evidence { snapshot, files } = inspect(target.pid(), Budget::default()).unwrap();
     let (root, notes) = tree(&snapshot, &files);
-    assert_eq!((root.pid, notes.len()), (target.pid(), 0));
+    assert_eq!((root.pid, notes), (target.pid(), vec![]));
     assert_eq!(root.children.len(), 1);
     assert_eq!(root.children[0].ppid, target.pid());
     let words: Vec<&str> = root.children[0].command.iter().map(Text::raw).collect();

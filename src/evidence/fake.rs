@@ -30,7 +30,7 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
         threads: Vec::new(),
         mappings: Vec::new(),
         memory: Recording::default(),
-        hold: Held { hold: Hold::Stopped, at: 2000, paused_us: 0, held_us: 0 },
+        hold: Held { hold: Hold::Stopped, at: 2000, paused_us: Some(0), held_us: 0 },
         notes: Vec::new(),
     }
 }
@@ -58,8 +58,11 @@ pub struct FakeRoot {
 /// One of them.
 #[derive(Clone)]
 pub struct FakeFile {
+    /// Its content.
     pub bytes: Vec<u8>,
+    /// When it was written, in seconds since 1970.
     pub modified: i64,
+    /// Its inode; the device is always 1.
     pub inode: u64,
 }
 
@@ -73,18 +76,22 @@ impl FakeRoot {
         root
     }
 
+    /// Puts a file at a path.
     pub fn add(&mut self, path: &str, file: FakeFile) {
         self.in_root.insert(path.into(), Ok(file));
     }
 
+    /// Makes a path fail.
     pub fn fail(&mut self, path: &str, error: FileError) {
         self.in_root.insert(path.into(), Err(error));
     }
 
+    /// Maps a file at an address.
     pub fn map(&mut self, start: Addr, file: FakeFile) {
         self.mapped.insert(start, file);
     }
 
+    /// The files, as the analysis gets them.
     pub fn files(self) -> Files {
         Files::live(Box::new(self))
     }
@@ -93,7 +100,7 @@ impl FakeRoot {
 impl Opener for FakeRoot {
     fn open(&self, request: &FileRequest) -> Result<(Box<dyn Source>, FileMeta), FileError> {
         let file = match request {
-            FileRequest::InRoot(path) => {
+            FileRequest::InRoot(path) | FileRequest::Config(path) => {
                 self.in_root.get(path.raw()).cloned().ok_or(FileError::Absent)??
             }
             FileRequest::Mapped { start, .. } => {

@@ -135,7 +135,9 @@ fn of_service(service: &Service, files: &Files, notes: &mut Vec<Note>) -> Produc
     match system::owner(files, path) {
         Owner::Package(package) => of_system_package(&package, files),
         Owner::Nobody | Owner::NoDatabase | Owner::NotKnown(_) => {
-            notes.push(remark(format!("no distribution owns {path}")));
+            if !service.unread {
+                notes.push(remark(format!("no distribution owns {path}")));
+            }
             Product::default()
         }
     }

@@ -28,6 +28,11 @@ impl<'a> Reader<'a> {
         Reader { files, left: Cell::new(MAX_TOTAL), trouble: OnceCell::new() }
     }
 
+    /// Whether there is a file that can be opened.
+    pub fn has(&self, path: &str) -> bool {
+        self.files.in_root(path).inspect_err(|error| self.failed(path, error)).is_ok()
+    }
+
     /// The content of a file; `None` if it is absent or cannot be read.
     pub fn read(&self, path: &str) -> Option<&'a [u8]> {
         let limit = MAX_FILE.min(self.left.get());

@@ -34,13 +34,13 @@ impl<'a> Dwarf<'a> {
         };
         let mut functions = Vec::new();
         while let Ok(Some(frame)) = frames.next() {
-            let name = frame.function.and_then(|function| {
-                let raw = function.raw_name().ok()?;
-                Some(demangle::name(&raw))
-            });
+            let raw = frame.function.as_ref().and_then(|function| function.raw_name().ok());
+            let name = raw.as_ref().map(|raw| demangle::name(raw));
+            let plain = matches!((&raw, &name), (Some(raw), Some(name)) if raw == name.raw());
             let location = frame.location;
             functions.push(Function {
                 name,
+                plain,
                 file: location.as_ref().and_then(|location| Some(location.file?.into())),
                 line: location.and_then(|location| location.line).filter(|line| *line != 0),
             });

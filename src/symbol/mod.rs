@@ -42,7 +42,12 @@ pub struct Function {
     pub file: Option<Text>,
     /// The line in it, from 1.
     pub line: Option<u32>,
+    /// Whether the name is that of the source, without what it belongs to.
+    pub plain: bool,
 }
+
+/// A module, with addresses in it: in its file, and in the process.
+type Batch<'m, 'a> = (&'m Module<'a>, Vec<(FileAddr, Addr)>);
 
 /// What is known of these addresses.
 pub fn resolve(
@@ -50,7 +55,7 @@ pub fn resolve(
     modules: &Modules<'_>,
     files: &Files,
 ) -> HashMap<Addr, Vec<Function>> {
-    let mut by_module: BTreeMap<Addr, (&Module<'_>, Vec<(FileAddr, Addr)>)> = BTreeMap::new();
+    let mut by_module: BTreeMap<Addr, Batch<'_, '_>> = BTreeMap::new();
     for addr in addresses {
         let Some(module) = modules.find(*addr) else { continue };
         let Some(place) = module.file_addr(*addr) else { continue };
@@ -94,9 +99,14 @@ fn in_module(module: &Module<'_>, sorted: &[FileAddr], files: &Files) -> Vec<Vec
 
 /// Completes what debug information says with what the symbol table says.
 fn with_symbol(mut functions: Vec<Function>, symbol: Option<Symbol>) -> Vec<Function> {
-    let name = symbol.map(|symbol| demangle::name(symbol.name.raw()));
+    let mangled = symbol.map(|symbol| symbol.name);
+    let name = mangled.as_ref().map(|mangled| demangle::name(mangled.raw()));
     match functions.last_mut() {
-        Some(outermost) if outermost.name.is_none() => outermost.name = name,
+        // A mangled symbol knows where the function belongs; short debug information
+        // (`line-tables-only`) says `recv` where the symbol says `Channel<T>::recv`.
+        Some(outermost) if outermost.name.is_none() || (outermost.plain && name != mangled) => {
+            outermost.name = name;
+        }
         Some(_) => {}
         None => {
             if let Some(name) = name {

@@ -36,6 +36,8 @@ pub struct Service {
     pub path: Option<String>,
     /// The distribution that owns it.
     pub distribution: Option<Distribution>,
+    /// Whether there may be one among those that could not be read.
+    pub unread: bool,
 }
 
 /// What the process of this executable runs, and where it comes from. What was not found is a
@@ -92,6 +94,10 @@ impl Search<'_> {
         site::sites(self.snapshot, files, script, self.executable, self.version)
     }
 
+    fn unread(&self) -> bool {
+        self.reader.trouble().is_some()
+    }
+
     fn script(&self, typed: &str, notes: &mut Vec<Note>) -> Service {
         let unplaced = || Service { script: Some(typed.to_owned()), ..Service::default() };
         let directory = self.snapshot.target.directory.as_ref().map(Text::raw);
@@ -114,7 +120,12 @@ impl Search<'_> {
     /// A service whose script lies at this path.
     fn placed(&self, path: String, notes: &mut Vec<Note>) -> Service {
         let distribution = self.owner(&self.sites(Some(&path)), Wanted::Script(&path), notes);
-        Service { script: Some(path.clone()), path: Some(path), distribution }
+        Service {
+            script: Some(path.clone()),
+            path: Some(path),
+            distribution,
+            unread: self.unread(),
+        }
     }
 
     fn module(&self, module: &str, notes: &mut Vec<Note>) -> Service {
@@ -124,13 +135,13 @@ impl Search<'_> {
         let standard = distribution::standard_library(&self.reader, &library, module);
         if let Some(path) = standard {
             notes.push(remark(format!("{path} belongs to the interpreter's own library")));
-            return Service { script, path: Some(path), distribution: None };
+            return Service { script, path: Some(path), ..Service::default() };
         }
         let distribution = self.owner(&self.sites(None), Wanted::Module(module), notes);
-        if distribution.is_none() && self.reader.trouble().is_none() {
+        if distribution.is_none() && !self.unread() {
             notes.push(remark(format!("no Python distribution lists the module {module}")));
         }
-        Service { script, path: None, distribution }
+        Service { script, path: None, distribution, unread: self.unread() }
     }
 
     /// The process wrote over its command line, and what it wrote begins with this name.

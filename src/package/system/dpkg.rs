@@ -16,16 +16,16 @@ const STATUS_D: &str = "/var/lib/dpkg/status.d";
 
 /// The package that lists the file.
 pub fn owner(reader: &Reader<'_>, path: &str) -> Owner {
-    let Ok(status) = reader.files.in_root(STATUS) else { return Owner::NoDatabase };
+    if !reader.has(STATUS) {
+        return Owner::NoDatabase;
+    }
     let names = aliases(reader.files, path);
     let found = likely_first(reader.list(INFO), ".list", path).into_iter().find(|package| {
         reader.read(&format!("{INFO}/{package}.list")).is_some_and(|list| {
             lines(list).any(|line| names.iter().any(|name| name.as_bytes() == line))
         })
     });
-    let Some(package) = found else {
-        return if status.is_empty() { Owner::NoDatabase } else { Owner::Nobody };
-    };
+    let Some(package) = found else { return Owner::Nobody };
     // `libc6:amd64` where several architectures can be installed.
     let (name, arch) = package.split_once(':').map_or((package, None), |(n, a)| (n, Some(a)));
     let text = reader.read(STATUS).unwrap_or_default();

@@ -88,8 +88,10 @@ pub fn owner(files: &Files, path: &str) -> Owner {
     if let Some(trouble) = reader.trouble() {
         return Owner::NotKnown(format!("the package database was not read in full: {trouble}"));
     }
-    match UNREAD.iter().find(|(database, _)| files.in_root(database).is_ok()) {
-        _ if searched => Owner::Nobody,
+    if searched {
+        return Owner::Nobody;
+    }
+    match UNREAD.iter().find(|(database, _)| reader.has(database)) {
         Some((_, name)) => Owner::NotKnown(format!("{name} database found, not read")),
         None => Owner::NoDatabase,
     }
@@ -103,15 +105,12 @@ fn is_below(path: &str, directory: &str) -> bool {
 /// are still listed under the path that they were packed with.
 fn aliases(files: &Files, path: &str) -> Vec<String> {
     const MERGED: &[&str] = &["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
-    let moved = match path.strip_prefix("/usr") {
-        Some(short) => Some(short.to_owned()),
-        None => Some(format!("/usr{path}")),
-    };
+    let moved = path.strip_prefix("/usr").map_or_else(|| format!("/usr{path}"), str::to_owned);
     let merged = |path: &str| {
         MERGED.iter().any(|dir| is_below(path.strip_prefix("/usr").unwrap_or(path), dir))
     };
     let identity = |path: &str| files.in_root(path).ok().map(|file| file.meta().identity);
     // The same file, or neither is there any more; else there are two directories.
-    let moved = moved.filter(|alias| merged(path) && identity(alias) == identity(path));
-    std::iter::once(path.to_owned()).chain(moved).collect()
+    let same = merged(path) && identity(&moved) == identity(path);
+    std::iter::once(path.to_owned()).chain(same.then_some(moved)).collect()
 }
