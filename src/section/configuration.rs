@@ -101,7 +101,8 @@ fn text(files: &Files, path: &str) -> Result<(String, i64), FileError> {
 /// Texts of older encodings have no control characters, and random bytes are not UTF-8.
 fn is_text(text: &str) -> bool {
     let control = |c: char| c.is_ascii_control() && !c.is_ascii_whitespace();
-    !text.contains('\0') && !(text.contains(char::REPLACEMENT_CHARACTER) && text.contains(control))
+    let noise = text.contains(char::REPLACEMENT_CHARACTER) && text.contains(control);
+    !noise && !text.contains('\0')
 }
 
 fn block(parsed: Parsed, found: Vec<Found>, notes: &mut Vec<Note>) -> Block {
