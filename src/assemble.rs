@@ -2,7 +2,7 @@
 
 use crate::analysis::{Analysis, analyse};
 use crate::evidence::Evidence;
-use crate::report::{Hold, ProcessSummary, Report, SCHEMA, Taken};
+use crate::report::{Hold, ProcessSummary, Report, SCHEMA, Taken, timestamp};
 use crate::section::{self, Section};
 
 /// Makes a report of evidence, with these sections.
@@ -40,9 +40,4 @@ fn taken(evidence: &Evidence) -> Taken {
         paused_us: held.paused_us.filter(|_| stopped),
         held_us: stopped.then_some(held.held_us),
     }
-}
-
-/// Seconds since 1970 as RFC 3339; `None` for a time that no clock shows.
-pub fn timestamp(seconds: i64) -> Option<String> {
-    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
 }

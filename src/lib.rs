@@ -22,6 +22,7 @@ pub mod module;
 pub mod native;
 pub mod note;
 pub mod package;
+pub mod path;
 pub mod processes;
 pub mod render;
 pub mod report;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What everybody may use.
-const COMMON: &[&str] = &["addr", "arch", "error", "note", "stack", "text"];
+const COMMON: &[&str] = &["addr", "arch", "error", "note", "path", "stack", "text"];
 
 /// What each part of the library may use beside [`COMMON`] and itself. `target::live` is named on
 /// its own: it is the part with kernel calls.
@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("arch", &[]),
     ("error", &[]),
     ("note", &[]),
+    ("path", &[]),
     ("stack", &[]),
     ("text", &[]),
     ("config", &[]),
@@ -31,10 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "analysis",
         &["evidence", "merge", "module", "native", "report", "runtime", "symbol", "target"],
     ),
-    (
-        "section",
-        &["analysis", "assemble", "config", "evidence", "package", "processes", "report", "target"],
-    ),
+    ("section", &["analysis", "config", "evidence", "package", "processes", "report", "target"]),
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),
 ];

@@ -4,6 +4,7 @@
 mod cli;
 mod configuration;
 mod demo;
+mod fuzz;
 mod layers;
 mod mini;
 mod package;

@@ -14,7 +14,6 @@ mod group;
 pub mod mask;
 pub mod named;
 pub mod oslo;
-pub mod path;
 
 pub use group::{ConfigGroup, ConfigOption, ConfigValue, ParseNote, Parsed};
 

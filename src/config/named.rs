@@ -3,7 +3,7 @@
 //! Names only: whether such a file exists, and whether it may be opened, is for others to say.
 //! Directories, sockets, logs and data are left out.
 
-use super::path::{MAX_PATH_BYTES, absolute, base_name};
+use crate::path::{MAX_PATH_BYTES, absolute, base_name};
 
 /// Files of one command line.
 pub const MAX_FILES: usize = 32;

@@ -299,3 +299,8 @@ pub struct Origin {
     /// The line in it, from 1.
     pub line: u32,
 }
+
+/// Seconds since 1970 as RFC 3339; `None` for a time that no clock shows.
+pub fn timestamp(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}

@@ -4,14 +4,13 @@
 
 use super::Section;
 use crate::analysis::Analysis;
-use crate::assemble::timestamp;
 use crate::config::mask::mask_value;
 use crate::config::oslo::find;
 use crate::config::{ConfigGroup, ConfigOption, Parsed, generic, named, oslo};
 use crate::evidence::files::Files;
 use crate::note::Note;
 use crate::package::python::command;
-use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin};
+use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin, timestamp};
 use crate::target::TargetFacts;
 use crate::target::files::FileError;
 

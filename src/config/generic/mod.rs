@@ -10,7 +10,7 @@ mod json;
 
 use super::group::{Builder, ConfigValue, Parsed};
 use super::{MAX_FILE_BYTES, MAX_LINES, MAX_OPTIONS};
-use crate::config::path::base_name;
+use crate::path::base_name;
 
 /// The group of options that stand in no section.
 pub const TOP_GROUP: &str = "main";

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::name::{is_secret_name, is_switch, names_a_secret};
 use super::{MASK, mask_text, mask_value, until_stable};
-use crate::config::path::base_name;
+use crate::path::base_name;
 
 /// Which part of an option's value is the secret.
 #[derive(Clone, Copy)]

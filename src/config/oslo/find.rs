@@ -4,7 +4,7 @@
 //! Nothing is opened here: the caller says what exists. What a program passes to oslo.config itself
 //! (`default_config_files`, `prog`) cannot be seen from outside.
 
-use crate::config::path::{MAX_PATH_BYTES, absolute, base_name};
+use crate::path::{MAX_PATH_BYTES, absolute, base_name};
 
 /// Files of one plan. A plan that is longer is cut.
 pub const MAX_FILES: usize = 256;

@@ -5,10 +5,10 @@
 //! files. Names only order the search: ownership is what one of these files states.
 
 use super::site::Site;
-use crate::config::path::{absolute, base_name};
 use crate::package::reader::Reader;
 use crate::package::similar::distance;
 use crate::package::stanza::{field, lines, stanzas};
+use crate::path::{absolute, base_name};
 use crate::text::Text;
 
 /// The most distributions of one directory that are looked at.

@@ -4,11 +4,11 @@ pub mod command;
 mod distribution;
 mod site;
 
-use crate::config::path::absolute;
 use crate::evidence::Snapshot;
 use crate::evidence::files::Files;
 use crate::note::Note;
 use crate::package::reader::Reader;
+use crate::path::absolute;
 use crate::target::files::FileError;
 use crate::text::Text;
 

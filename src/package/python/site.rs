@@ -1,8 +1,8 @@
 //! Where installed Python distributions lie: the `site-packages` directories of a process.
 
-use crate::config::path::{absolute, base_name};
 use crate::evidence::Snapshot;
 use crate::evidence::files::Files;
+use crate::path::{absolute, base_name};
 
 /// The most directories that are tried.
 const MAX_SITES: usize = 32;
