@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("runtime", &["module", "report", "target"]),
     ("merge", &["runtime"]),
     ("inspect", &["config", "evidence", "module", "report", "runtime", "target", "target::live"]),
-    ("package", &["evidence", "module", "report", "target"]),
+    ("package", &["config", "evidence", "module", "report", "target"]),
     ("processes", &["config", "evidence", "report", "target"]),
     (
         "analysis",

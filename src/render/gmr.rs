@@ -128,6 +128,10 @@ fn groups(groups: &[OptionGroup]) -> String {
         options.sort_by(|a, b| a.name.cmp(&b.name));
         for option in options {
             let mut values: Vec<&str> = option.values.iter().map(|value| value.raw()).collect();
+            if option.name.raw().is_empty() {
+                layout::lines_of_file(&mut out, &values);
+                continue;
+            }
             values.sort_unstable();
             layout::entry(&mut out, layout::OPTION, option.name.raw(), &values, "");
         }

@@ -63,6 +63,12 @@ pub fn entry(out: &mut String, style: Style, name: &str, values: &[&str], remark
     }
 }
 
+/// What stands for the options of a file of no known format: its lines.
+pub fn lines_of_file(out: &mut String, lines: &[&str]) {
+    let lines: Vec<String> = lines.iter().map(|text| line(text)).collect();
+    push_lines(out, OPTION.indent, &lines);
+}
+
 /// An item of a list. One of several lines goes two columns deeper, as oslo.reports has it.
 fn list_item(out: &mut String, indent: usize, value: &str) {
     match lines(value).as_slice() {
@@ -173,6 +179,13 @@ mod tests {
             "  multiline: \n    line one\n    line two\nnote = \n  two\n  lines\n  \
              hosts = \n    a\n      b\n      c\n  none = \n"
         );
+    }
+
+    #[test]
+    fn the_lines_of_a_file_keep_their_order_and_indentation() {
+        let mut out = String::new();
+        lines_of_file(&mut out, &["b:", "  - a"]);
+        assert_eq!(out, "  b:\n    - a\n");
     }
 
     #[test]

@@ -35,9 +35,13 @@ impl Section for Configuration {
             .into_iter()
             .map(|(path, why)| Found::read(target, files, path, why))
             .collect();
-        for file in found.iter().map(|found| &found.shown) {
-            if let Some(unread) = &file.unread {
-                notes.push(Note::missing(file.path.clone(), unread.clone()));
+        for Found { shown, text } in &found {
+            if let Some(unread) = &shown.unread {
+                notes.push(Note::missing(shown.path.clone(), unread.clone()));
+            }
+            if text.contains(char::REPLACEMENT_CHARACTER) {
+                let what = "what is not UTF-8 in it is shown as \u{fffd}";
+                notes.push(Note::remark(shown.path.clone(), what));
             }
         }
         if by_oslo {
@@ -86,10 +90,18 @@ impl Found {
 fn text(files: &Files, path: &str) -> Result<(String, i64), FileError> {
     let file = files.config(path)?;
     let bytes = file.read_all(file.len())?;
-    if bytes.contains(&0) {
+    let text = String::from_utf8_lossy(bytes);
+    if !is_text(&text) {
         return Err(FileError::Other("not a text file".into()));
     }
-    Ok((String::from_utf8_lossy(bytes).into_owned(), file.meta().modified))
+    Ok((text.into_owned(), file.meta().modified))
+}
+
+/// Texts of older encodings have no control characters, and random bytes are not UTF-8.
+fn is_text(text: &str) -> bool {
+    let control = |c: char| c.is_ascii_control() && !c.is_ascii_whitespace();
+    let noise = text.contains(char::REPLACEMENT_CHARACTER) && text.contains(control);
+    !noise && !text.contains('\0')
 }
 
 fn block(parsed: Parsed, found: Vec<Found>, notes: &mut Vec<Note>) -> Block {
@@ -171,7 +183,10 @@ impl<'a> Program<'a> {
                 return (planned.collect(), true);
             }
         }
-        let named = named::named_files(&self.command, self.directory);
+        // What counts is the script and its words, not the interpreter's.
+        let script = [std::slice::from_ref(&self.name), &self.args].concat();
+        let words = if self.python { &script } else { &self.command };
+        let named = named::named_files(words, self.directory);
         (named.into_iter().map(|path| (path, "named on the command line")).collect(), false)
     }
 }

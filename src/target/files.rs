@@ -76,7 +76,7 @@ impl fmt::Display for FileError {
             FileError::Absent => f.write_str("no such file"),
             FileError::Denied => f.write_str("permission denied"),
             FileError::NotRegular => f.write_str("not a regular file"),
-            FileError::TooLarge(limit) => write!(f, "larger than {limit} bytes, not read"),
+            FileError::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
             FileError::Escapes => f.write_str("its path has a loop or leaves the target's root"),
             FileError::NotRecorded => f.write_str("not in the recording"),
             FileError::Other(why) => f.write_str(why),

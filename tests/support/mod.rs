@@ -4,6 +4,8 @@
 pub mod gdb;
 mod guru;
 mod process;
+pub mod schema;
+pub mod sections;
 mod service;
 mod skip;
 mod target;
@@ -13,9 +15,11 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub use guru::guru;
+pub use guru::{
+    GURU, functions, guru, guru_with_peak, report, run, stdout_of, thread_named, threads,
+};
 pub use process::{EPOLL_WAIT, PAUSE, POLL, ThreadState, reads_stdin, thread_states};
-pub use service::Service;
+pub use service::{Service, venv};
 pub use skip::{skip, skip_impossible};
 pub use target::Target;
 

@@ -25,14 +25,7 @@ impl Service {
     /// answers SIGUSR2 and waits for work. Records a skip if its venv is not there, or if this
     /// kernel would let nobody trace it.
     pub fn start(name: &str) -> Option<Self> {
-        let distribution = name.split('-').next().unwrap_or(name);
-        if !root("target/services/venv").join(distribution).join("built").exists() {
-            match super::python() {
-                Some(_) => skip(&format!("the venv of {name} is not built: run tests/run")),
-                None => skip_impossible("no Python 3.11"),
-            }
-            return None;
-        }
+        venv(name.split('-').next().unwrap_or(name))?;
         if tracing_is_restricted() {
             skip_impossible("Yama (ptrace_scope) lets only root trace a process that is no child");
             return None;
@@ -93,6 +86,19 @@ impl Service {
         let call = threads.get(&self.pid()).and_then(|main| main.call);
         call.is_some_and(|call| calls.contains(&call))
     }
+}
+
+/// The Python in the venv of `panko` or `mini`. Records a skip if it is not built.
+pub fn venv(name: &str) -> Option<PathBuf> {
+    let venv = root("target/services/venv").join(name);
+    if venv.join("built").exists() {
+        return Some(venv.join("bin/python"));
+    }
+    match super::python() {
+        Some(_) => skip(&format!("the venv of {name} is not built: run tests/run")),
+        None => skip_impossible("no Python 3.11"),
+    }
+    None
 }
 
 impl Drop for Service {

@@ -11,6 +11,10 @@ pub fn options(files: &[ConfigFile], groups: &[OptionGroup]) -> String {
         layout::group(&mut out, group.name.raw());
         for option in &group.options {
             let values: Vec<&str> = option.values.iter().map(|value| value.raw()).collect();
+            if option.name.raw().is_empty() {
+                layout::lines_of_file(&mut out, &values);
+                continue;
+            }
             let origin = option.origin.as_ref().map(|origin| place(origin, files));
             let remark = origin.map(|origin| format!("    ({origin})")).unwrap_or_default();
             layout::entry(&mut out, layout::OPTION, option.name.raw(), &values, &remark);
@@ -22,14 +26,14 @@ pub fn options(files: &[ConfigFile], groups: &[OptionGroup]) -> String {
     out
 }
 
-/// Why there are no options: three different things.
+/// Why there are no options. Of files that were not read each has said so itself.
 fn none(files: &[ConfigFile]) -> &'static str {
     if files.is_empty() {
         "(no configuration file named or found)\n"
     } else if files.iter().all(|file| file.unread.is_some()) {
-        "(no configuration file could be read)\n"
+        ""
     } else {
-        "(no options in them)\n"
+        "(no options)\n"
     }
 }
 
@@ -73,10 +77,10 @@ mod tests {
     fn no_file_and_no_options_and_unread_differ() {
         assert_eq!(options(&[], &[]), "(no configuration file named or found)\n");
         let empty = file("/etc/a", None);
-        assert_eq!(options(&[empty], &[]), "file /etc/a · named\n(no options in them)\n");
+        assert_eq!(options(&[empty], &[]), "file /etc/a · named\n(no options)\n");
         assert_eq!(
             options(&[file("/etc/a", Some("too large"))], &[]),
-            "file /etc/a · named · not read: too large\n(no configuration file could be read)\n"
+            "file /etc/a · named · not read: too large\n"
         );
     }
 

@@ -6,6 +6,8 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::addr::Addr;
 use crate::arch::Arch;
 use crate::report::Wait;
@@ -103,7 +105,7 @@ impl<'t> Waits<'t> {
             "wait4" => wait.argument = Some(self.awaited(arguments[0].cast_signed()).into()),
             "waitid" => wait.argument = Some(waitid(arguments[0], arguments[1]).into()),
             "nanosleep" => wait.argument = self.duration(arguments[0]),
-            "clock_nanosleep" => wait.argument = self.duration(arguments[2]),
+            "clock_nanosleep" => wait.argument = self.until(arguments),
             name if TAKES_DESCRIPTOR.contains(&name) => {
                 let fd = i32::try_from(arguments[0] & 0xffff_ffff).ok();
                 wait.argument = fd.map(|fd| self.descriptors.describe(fd));
@@ -215,12 +217,53 @@ impl<'t> Waits<'t> {
         }
     }
 
-    /// A `struct timespec`.
-    fn duration(&self, at: u64) -> Option<crate::text::Text> {
+    /// A `struct timespec`, in milliseconds.
+    fn milliseconds(&self, at: u64) -> Option<i64> {
         let seconds = self.memory.i64(Addr(at)).ok()?;
         let nanoseconds = self.memory.i64(Addr(at).wrapping_add(8)).ok()?;
-        Some(format!("{seconds}.{:03} s", nanoseconds.clamp(0, 999_999_999) / 1_000_000).into())
+        seconds.checked_mul(1000)?.checked_add(nanoseconds.clamp(0, 999_999_999) / 1_000_000)
     }
+
+    fn duration(&self, at: u64) -> Option<crate::text::Text> {
+        Some(seconds(self.milliseconds(at)?).into())
+    }
+
+    /// `clock_nanosleep(clock, flags, time, …)`: for a while, or until a clock shows a time. Python's
+    /// `time.sleep` is of the second kind.
+    fn until(&self, [clock, flags, time, ..]: [u64; 6]) -> Option<crate::text::Text> {
+        /// Of the kernel's `include/uapi/linux/time.h`.
+        const TIMER_ABSTIME: u64 = 1;
+        if flags & TIMER_ABSTIME == 0 {
+            return self.duration(time);
+        }
+        let until = self.milliseconds(time)?;
+        Some(
+            ahead(clock, until)
+                .unwrap_or_else(|| format!("until {} of its clock", seconds(until)))
+                .into(),
+        )
+    }
+}
+
+/// How far ahead a time of a clock is. Nothing for a clock that is not the same here, and for a time
+/// that is over: the process may have clocks of its own (time_namespaces(7)).
+fn ahead(clock: u64, until: i64) -> Option<String> {
+    // `clockid_t` of the kernel's `include/uapi/linux/time.h`.
+    let clock = match clock {
+        0 => ClockId::Realtime,
+        1 => ClockId::Monotonic,
+        7 => ClockId::Boottime,
+        _ => return None,
+    };
+    let now = clock_gettime(clock);
+    let now = now.tv_sec.checked_mul(1000)?.checked_add(now.tv_nsec / 1_000_000)?;
+    let left = until.checked_sub(now).filter(|left| *left >= 0)?;
+    Some(format!("another {}", seconds(left)))
+}
+
+/// `1.500 s`
+fn seconds(milliseconds: i64) -> String {
+    format!("{}.{:03} s", milliseconds / 1000, milliseconds.rem_euclid(1000))
 }
 
 fn waitid(kind: u64, id: u64) -> String {

@@ -1,0 +1,104 @@
+//! The small oslo app, with green threads and without: line by line what it says of itself.
+
+use crate::support::sections::{frames, options, section};
+use crate::support::{Service, functions, guru, report, stdout_of, threads};
+use guru::note::Weight;
+use guru::report::Execution;
+use guru::stack::{Language, StackEnd};
+
+fn gmr(service: &Service) -> String {
+    stdout_of(&guru(&["report", "--format", "gmr", &service.pid().to_string()]))
+}
+
+#[test]
+fn its_threads_processes_and_configuration_are_those_of_its_own_report() {
+    for name in ["mini-threads", "mini"] {
+        let Some(service) = Service::start(name) else { continue };
+        let ours = gmr(&service);
+        let own = service.own_report();
+        // The thread that handles the signal, too: its handler is not on the stack that GMR shows.
+        assert_eq!(section(&ours, "Threads"), section(&own, "Threads"), "{name}");
+        // But for the state: a process that reports on itself runs.
+        let running = section(&own, "Processes");
+        assert!(running.contains("state: running"), "{running}");
+        let expected = running.replace("state: running", "state: sleeping");
+        assert_eq!(section(&ours, "Processes").trim_end(), expected.trim_end(), "{name}");
+
+        let (ours, own) = (section(&ours, "Configuration"), section(&own, "Configuration"));
+        let (ours, own) = (options(ours), options(own));
+        for option in ["workers", "plug", "multiline"] {
+            let key = ("default", option);
+            assert_eq!(ours[&key], own[&key], "{option}");
+        }
+        let key = ("My-Group", "only");
+        assert_eq!(ours[&key], own[&key]);
+        // The file calls it by its deprecated name; as an object it is secret as a whole.
+        assert_eq!(ours[&("default", "sql_connection")], " = mysql://root:***@127.0.0.1/db");
+        assert_eq!(own[&("database", "connection")], " = ***");
+        assert_eq!(ours[&("never_registered", "password")], " = ***");
+    }
+}
+
+#[test]
+fn no_python_frame_is_lost_when_native_ones_are_put_between_them() {
+    for name in ["mini-threads", "mini"] {
+        let Some(service) = Service::start(name) else { continue };
+        let gmr = gmr(&service);
+        let expected = frames(section(&gmr, "Threads"));
+        let report = report(service.pid());
+        let threads = threads(&report);
+        assert_eq!(threads.len(), expected.len());
+        for thread in threads {
+            let shown: Vec<(String, String)> = python_frames(thread);
+            let expected = &expected[&thread.ident.unwrap()];
+            let expected: Vec<(String, String)> = expected
+                .iter()
+                .map(|(place, source)| (place.to_string(), source.to_string()))
+                .collect();
+            assert_eq!(shown, expected, "{name}: {thread:?}");
+            assert_eq!(thread.stack.end, StackEnd::Root, "{name}");
+        }
+        // The call that c_sleep went into lies inwards of it.
+        let sleeping =
+            threads.iter().find(|thread| functions(thread).contains(&"c_sleep")).unwrap();
+        let functions = functions(sleeping);
+        let at = functions.iter().position(|name| *name == "c_sleep").unwrap();
+        let inwards = &functions[at..];
+        assert!(inwards.contains(&"__sleep") || inwards.contains(&"sleep"), "{inwards:?}");
+        assert!(inwards.last().unwrap().contains("nanosleep"), "{inwards:?}");
+        let last = sleeping.stack.frames.last().unwrap();
+        assert!(last.module.as_ref().unwrap().raw().contains("libc"), "{last:?}");
+        let notes = &sleeping.notes;
+        assert!(notes.is_empty(), "{notes:?}");
+    }
+}
+
+#[test]
+fn stacks_that_greenlets_share_stand_apart_and_whole() {
+    let Some(service) = Service::start("mini") else { return };
+    let output = guru(&["report", &service.pid().to_string()]);
+    // Nothing is missing: both stacks are there.
+    assert_eq!(output.status.code(), Some(0));
+    let report = report(service.pid());
+    let hub = threads(&report).iter().find(|thread| thread.tid == Some(service.pid())).unwrap();
+    let native = hub.native_stack.as_ref().unwrap();
+    assert_eq!((&native.end, &hub.stack.end), (&StackEnd::Root, &StackEnd::Root));
+    let names: Vec<&str> =
+        native.frames.iter().filter_map(|frame| Some(frame.function.as_ref()?.raw())).collect();
+    assert_eq!(names.first(), Some(&"_start"));
+    assert!(names.last().unwrap().contains("nanosleep"), "{names:?}");
+    let [note] = hub.notes.as_slice() else { panic!("{:?}", hub.notes) };
+    assert_eq!(note.weight, Weight::Remark);
+    assert!(note.message.raw().contains("stand apart"), "{note:?}");
+}
+
+/// The Python frames of a thread as a GMR prints them, in two lines each.
+fn python_frames(thread: &Execution) -> Vec<(String, String)> {
+    let frames = thread.stack.frames.iter().filter(|frame| frame.language == Language::Python);
+    let text = |frame: &guru::stack::Frame| {
+        let (file, function) = (frame.file.as_ref().unwrap(), frame.function.as_ref().unwrap());
+        let place = format!("{}:{} in {}", file.raw(), frame.line.unwrap(), function.raw());
+        (place, format!("`{}`", frame.source.as_ref().unwrap().raw()))
+    };
+    frames.map(text).collect()
+}
