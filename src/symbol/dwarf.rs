@@ -36,11 +36,15 @@ impl<'a> Dwarf<'a> {
         while let Ok(Some(frame)) = frames.next() {
             let name = frame.function.and_then(|function| {
                 let raw = function.raw_name().ok()?;
-                Some(demangle::name(&raw))
+                let name = demangle::name(&raw);
+                let demangled = name.raw() != raw;
+                Some((name, demangled))
             });
+            let (name, demangled) = name.unzip();
             let location = frame.location;
             functions.push(Function {
                 name,
+                demangled: demangled.unwrap_or_default(),
                 file: location.as_ref().and_then(|location| Some(location.file?.into())),
                 line: location.and_then(|location| location.line).filter(|line| *line != 0),
             });

@@ -38,6 +38,10 @@ pub struct Place {
 pub struct Function {
     /// Its name, demangled.
     pub name: Option<Text>,
+    /// Whether the name was demangled, and so has the scopes around it: debug information gives
+    /// a C++ function that is local to its file (`static`, in an anonymous namespace, of a type
+    /// that is) its last name only.
+    pub demangled: bool,
     /// The source file, as the compiler wrote it, with the directory of the compilation.
     pub file: Option<Text>,
     /// The line in it, from 1.
@@ -94,15 +98,15 @@ fn in_module(module: &Module<'_>, sorted: &[FileAddr], files: &Files) -> Vec<Vec
 
 /// Completes what debug information says with what the symbol table says.
 fn with_symbol(mut functions: Vec<Function>, symbol: Option<Symbol>) -> Vec<Function> {
-    let name = symbol.map(|symbol| demangle::name(symbol.name.raw()));
+    let Some(symbol) = symbol else { return functions };
+    let name = demangle::name(symbol.name.raw());
+    let demangled = name != symbol.name;
     match functions.last_mut() {
-        Some(outermost) if outermost.name.is_none() => outermost.name = name,
-        Some(_) => {}
-        None => {
-            if let Some(name) = name {
-                functions.push(Function { name: Some(name), ..Function::default() });
-            }
+        Some(outermost) if outermost.name.is_none() || (demangled && !outermost.demangled) => {
+            *outermost = Function { name: Some(name), demangled, ..std::mem::take(outermost) };
         }
+        Some(_) => {}
+        None => functions.push(Function { name: Some(name), demangled, ..Function::default() }),
     }
     functions
 }
@@ -120,5 +124,35 @@ pub fn place(
         module: module.map(|module| module.path().clone()),
         module_address: module_address.map(|place| Addr(place.0)),
         functions: known.get(&lookup).cloned().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::FileAddr;
+
+    fn named(name: &str, demangled: bool) -> Vec<Function> {
+        vec![Function { name: Some(name.into()), demangled, line: Some(7), ..Function::default() }]
+    }
+
+    fn symbol(name: &str) -> Option<Symbol> {
+        Some(Symbol { name: name.into(), start: FileAddr(1) })
+    }
+
+    #[test]
+    fn a_mangled_symbol_says_more_than_a_last_name() {
+        let mangled = "_ZN12_GLOBAL__N_15blockEv";
+        for (known, from, shown) in [
+            (named("block", false), symbol(mangled), "(anonymous namespace)::block()"),
+            (named("shop::block()", true), symbol(mangled), "shop::block()"),
+            (named("read", false), symbol("__libc_read"), "read"),
+            (named("read", false), None, "read"),
+        ] {
+            let found = with_symbol(known, from);
+            assert_eq!(found[0].name, Some(shown.into()));
+            assert_eq!(found[0].line, Some(7));
+        }
+        assert_eq!(with_symbol(Vec::new(), symbol(mangled)).len(), 1);
     }
 }
