@@ -1,14 +1,13 @@
 //! Where the program's words go: the report to standard output or a file, complaints to standard
 //! error, the manual to a directory.
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use guru::error::{Error, Status};
-use guru::evidence::store;
+use guru::new_file::NewFile;
 use guru::render::{RENDERERS, Renderer};
 use guru::report::Report;
 
@@ -30,10 +29,27 @@ pub fn deadline(time: Duration) {
     });
 }
 
+/// What standard output is called in a message.
+const STDOUT: &str = "standard output";
+
+/// Whether the program was started with a closed standard output. Rust puts `/dev/null` there
+/// before `main`, open for reading and writing, so that all would be written to nowhere with
+/// success. Who wants that opens it for writing, or has it as standard input as well.
+fn stdout_is_closed() -> bool {
+    use std::os::fd::AsFd as _;
+    let is_put_there = |fd: std::os::fd::BorrowedFd<'_>| {
+        let null = rustix::fs::stat("/dev/null").map(|stat| stat.st_rdev);
+        rustix::fs::fstat(fd).is_ok_and(|stat| null.is_ok_and(|null| stat.st_rdev == null))
+            && rustix::fs::fcntl_getfl(fd)
+                .is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR))
+    };
+    is_put_there(io::stdout().as_fd()) && !is_put_there(io::stdin().as_fd())
+}
+
 /// Where a report goes, and how it is printed.
 pub struct Sink {
     renderer: &'static dyn Renderer,
-    file: Option<(File, String)>,
+    file: Option<(NewFile, String)>,
 }
 
 impl Sink {
@@ -43,19 +59,20 @@ impl Sink {
         let file = options.output.as_deref().map(|path| {
             let to = path.display().to_string();
             let failed = |error: io::Error| Error::Output { to: to.clone(), why: reason(&error) };
-            store::create(path).map_err(failed).map(|file| (file, to.clone()))
+            NewFile::create(path).map_err(failed).map(|file| (file, to.clone()))
         });
+        if file.is_none() && stdout_is_closed() {
+            let (to, why) = (STDOUT.to_owned(), "it is closed".to_owned());
+            return Err(Error::Output { to, why });
+        }
         Ok(Sink { renderer: *chosen.unwrap_or(&RENDERERS[0]), file: file.transpose()? })
     }
 
     /// Prints a report.
     pub fn print(self, report: &Report) -> Result<(), Error> {
         let (to, done) = match self.file {
-            Some((file, to)) => (to, write(self.renderer, report, file)),
-            None => {
-                let to = "standard output".to_owned();
-                (to, write(self.renderer, report, io::stdout().lock()))
-            }
+            Some((file, to)) => (to, file.fill(|file| write(self.renderer, report, file))),
+            None => (STDOUT.to_owned(), write(self.renderer, report, io::stdout().lock())),
         };
         done.map_err(|error| Error::Output { to, why: reason(&error) })
     }
