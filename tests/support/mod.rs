@@ -13,7 +13,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub use guru::guru;
+pub use guru::{
+    GURU, functions, guru, guru_with_peak, report, run, stdout_of, thread_named, threads,
+};
 pub use process::{EPOLL_WAIT, PAUSE, POLL, ThreadState, reads_stdin, thread_states};
 pub use service::Service;
 pub use skip::{skip, skip_impossible};

@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Once;
 use std::sync::mpsc::{self, Receiver};
@@ -40,15 +40,20 @@ impl Target {
             };
             return Some(Self::python(python, program, args));
         }
-        build();
-        let path = root("target/targets").join(program);
-        if !path.exists() {
-            skip(&format!("{program} is not built: tests/run says what is missing"));
-            return None;
-        }
-        let mut command = Command::new(path);
+        let mut command = Command::new(Self::program(program)?);
         command.args(args);
         Some(Self::start(command))
+    }
+
+    /// Where a built program is. Records a skip if it could not be built.
+    pub fn program(name: &str) -> Option<PathBuf> {
+        build();
+        let path = root("target/targets").join(name);
+        if path.exists() {
+            return Some(path);
+        }
+        skip(&format!("{name} is not built: tests/run says what is missing"));
+        None
     }
 
     /// Run a script of `fixtures/targets` with this interpreter.
@@ -81,6 +86,11 @@ impl Target {
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.ready[0]
+    }
+
+    /// The id of the process that was started, as it is seen from here.
+    pub fn started(&self) -> i32 {
+        self.child.id().cast_signed()
     }
 
     /// The next line it prints.
