@@ -8,6 +8,7 @@ pub mod debug_file;
 pub mod demangle;
 mod dwarf;
 pub mod reader;
+mod scope;
 pub mod source;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
