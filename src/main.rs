@@ -44,7 +44,7 @@ fn run(command: Command) -> Result<Status, Error> {
 fn report(options: cli::Report) -> Result<Status, Error> {
     // Before any work is done, and before anything is printed.
     let sink = output::Sink::open(&options.output)?;
-    let recording = options.record.as_deref().map(store::Recording::create).transpose()?;
+    let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
     let evidence = match (&options.from, options.pid) {
         (Some(path), _) => store::load(path)?,

@@ -32,16 +32,16 @@ struct Stored {
 }
 
 /// A file for a recording, before there is anything to write into it.
-pub struct Recording {
+pub struct RecordingFile {
     file: NewFile,
     path: String,
 }
 
-impl Recording {
+impl RecordingFile {
     /// Creates a new file that only its owner may read.
-    pub fn create(path: &Path) -> Result<Recording, Error> {
+    pub fn create(path: &Path) -> Result<RecordingFile, Error> {
         let file = NewFile::create(path).map_err(|error| recording(path, &error.to_string()))?;
-        Ok(Recording { file, path: path.display().to_string() })
+        Ok(RecordingFile { file, path: path.display().to_string() })
     }
 
     /// Writes evidence into it.
