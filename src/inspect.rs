@@ -58,13 +58,13 @@ pub fn inspect(id: i32, budget: Budget) -> Result<Evidence, Error> {
     target.arch = process.arch()?;
     mask_command(&mut target.process);
     let mappings = process.mappings()?;
-    let files = Files::live(Box::new(LiveOpener::new(process.pid, mappings.clone())));
+    let files = Files::live(Box::new(LiveOpener::new(process.living, mappings.clone())));
     let mut descendants = facts::descendants(process.pid);
     descendants.iter_mut().for_each(mask_command);
     let before = turns(&process.tasks);
     let threads = process.threads();
 
-    let memory = LiveMemory::new(process.pid);
+    let memory = LiveMemory::new(process.living);
     let rehearsal = Recorder::new(&memory, budget.memory);
     let inner_tids: Vec<(Tid, Tid)> =
         threads.iter().filter_map(|thread| Some((thread.inner_tid?, thread.tid))).collect();
@@ -222,6 +222,10 @@ impl<'a> Plan<'a> {
                 None if facts.kernel => {
                     let (registers, seen) = (None, Consistency::Unchanged);
                     threads.push(Thread { facts, registers, seen, cut: false });
+                }
+                None if facts.state == 'Z' => {
+                    let text = "its first thread has ended; the others go on";
+                    notes.push(Note::remark("threads", text));
                 }
                 None => ended += 1,
             }

@@ -1,7 +1,7 @@
 //! What `/proc` tells of a process and its threads, read before anything is stopped: a stop
 //! destroys state, wait channel and system call.
 
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use procfs::process::{Process, Stat, Syscall};
 use procfs::{CurrentSI as _, FromRead as _, ProcError};
@@ -37,7 +37,7 @@ pub fn process_facts(process: &Process, stat: &Stat) -> ProcessFacts {
     ProcessFacts {
         pid: stat.pid,
         ppid: stat.ppid,
-        name: comm(process.pid()).unwrap_or_else(|| stat.comm.as_str().into()),
+        name: comm(stat.pid).unwrap_or_else(|| stat.comm.as_str().into()),
         state: stat.state,
         uid: process.status().map(|status| status.euid).or_else(|_| process.uid()).unwrap_or(0),
         started: started(stat),
@@ -47,8 +47,9 @@ pub fn process_facts(process: &Process, stat: &Stat) -> ProcessFacts {
 
 /// What is known of the inspected process.
 pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> TargetFacts {
+    let root = Root::of(process);
     let path = |path: Result<std::path::PathBuf, ProcError>| {
-        path.ok().map(|path| Text::from_bytes(path.as_os_str().as_bytes()))
+        path.ok().map(|path| Text::from_bytes(root.inside(path.as_os_str().as_bytes())))
     };
     let environment = strings(process, "environ").into_iter().filter_map(|pair| {
         let (name, value) = pair.raw().split_once('=')?;
@@ -61,6 +62,23 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> TargetFacts {
         directory: path(process.cwd()),
         stack_start: Some(Addr(stat.startstack)).filter(|addr| !addr.is_null()),
         environment: environment.collect(),
+    }
+}
+
+/// The root directory of a process, as the kernel names it here. In a chroot or a container this
+/// is not always `/`, and the kernel then puts it before every path of the process.
+pub struct Root(Vec<u8>);
+
+impl Root {
+    /// The root of this process; `/` if it can not be asked for.
+    pub fn of(process: &Process) -> Root {
+        let root = process.root().map(|root| root.into_os_string().into_vec()).unwrap_or_default();
+        Root(root.strip_suffix(b"/").map(<[u8]>::to_vec).unwrap_or(root))
+    }
+
+    /// A path as the process sees it.
+    pub fn inside<'a>(&self, path: &'a [u8]) -> &'a [u8] {
+        path.strip_prefix(self.0.as_slice()).filter(|rest| rest.starts_with(b"/")).unwrap_or(path)
     }
 }
 
@@ -162,5 +180,14 @@ mod tests {
         let name = thread_name(b"7 (a) S (\xff\n) S 1 7");
         assert_eq!(name, Some("a) S (\\xff\n".into()));
         assert_eq!(thread_name(b"7 )("), None);
+    }
+
+    #[test]
+    fn paths_are_shown_as_the_process_sees_them() {
+        let chroot = Root(b"/srv/box".to_vec());
+        assert_eq!(chroot.inside(b"/srv/box/bin/sh"), b"/bin/sh");
+        assert_eq!(chroot.inside(b"/srv/boxer/sh"), b"/srv/boxer/sh");
+        assert_eq!(chroot.inside(b"[stack]"), b"[stack]");
+        assert_eq!(Root(Vec::new()).inside(b"/bin/sh"), b"/bin/sh");
     }
 }
