@@ -265,6 +265,11 @@ impl Stop {
                     }
                 }
             }
+            if wave == Wave::Hot && self.timing.paused.is_some() {
+                // A thread that wakes on our processor waits for its next tick, 4 ms, while we
+                // go on. So make room.
+                std::thread::sleep(BREAK);
+            }
         }
         if let Some(first) = self.first_asked.take() {
             self.timing.held = first.elapsed();
