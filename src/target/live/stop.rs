@@ -7,7 +7,7 @@
 //! about to get is handed back.
 //!
 //! A stop makes 17 of 61 blocking system calls return EINTR, which no program expects out of the
-//! blue. Where that has happened, the call is made to start again: see [`RESTARTABLE`].
+//! blue. Where that has happened, the call is made to start again: see `RESTARTABLE`.
 
 use std::time::{Duration, Instant};
 
