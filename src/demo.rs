@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Barrier, Mutex, PoisonError, mpsc};
 
 use guru::error::{Error, Status};
-use guru::evidence::store;
 use guru::inspect::{Budget, inspect};
+use guru::new_file::NewFile;
 
 use crate::output::{Sink, complain};
 use crate::{cli, print};
@@ -144,7 +144,8 @@ impl Place {
 }
 
 fn fill(path: &Path, text: &str) -> Result<(), Error> {
-    let written = store::create(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = NewFile::create(path)
+        .and_then(|file| file.fill(|mut file| file.write_all(text.as_bytes())));
     written.map_err(|error| failed("write its files", &error))
 }
 

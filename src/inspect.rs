@@ -19,6 +19,7 @@ use crate::runtime::{self, Preview, Roster, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
 use crate::target::live::stop::Wave;
+use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts};
 use crate::target::memory::Memory;
 use crate::target::{Consistency, Mapping, ProcessFacts, Thread, ThreadFacts, Tid};
@@ -57,13 +58,13 @@ pub fn inspect(id: i32, budget: Budget) -> Result<Evidence, Error> {
     target.arch = process.arch()?;
     mask_command(&mut target.process);
     let mappings = process.mappings()?;
-    let files = Files::live(Box::new(LiveOpener::new(process.pid, mappings.clone())));
+    let files = Files::live(Box::new(LiveOpener::new(process.living, mappings.clone())));
     let mut descendants = facts::descendants(process.pid);
     descendants.iter_mut().for_each(mask_command);
-    let before = turns(process.pid, &process.tids());
+    let before = turns(&process.tasks);
     let threads = process.threads();
 
-    let memory = LiveMemory::new(process.pid);
+    let memory = LiveMemory::new(process.living);
     let rehearsal = Recorder::new(&memory, budget.memory);
     let inner_tids: Vec<(Tid, Tid)> =
         threads.iter().filter_map(|thread| Some((thread.inner_tid?, thread.tid))).collect();
@@ -75,7 +76,7 @@ pub fn inspect(id: i32, budget: Budget) -> Result<Evidence, Error> {
         inner_tids: &inner_tids,
     };
     let found = find_runtimes(&preview);
-    let hot = running(process.pid, &threads, &before);
+    let hot = running(&process.tasks, &threads, &before);
     let plan = Plan::rehearse(&process, &threads, hot, &found, &rehearsal, &mappings, budget);
     drop(rehearsal);
 
@@ -123,15 +124,15 @@ fn visit(found: &[Found], memory: &dyn Memory, wanted: &dyn Fn(Tid) -> bool) {
 }
 
 /// How often each thread has been given a processor.
-fn turns(pid: i32, tids: &[Tid]) -> HashMap<Tid, u64> {
-    tids.iter().filter_map(|tid| Some((*tid, facts::turns(pid, *tid)?))).collect()
+fn turns(tasks: &Tasks) -> HashMap<Tid, u64> {
+    tasks.list().into_iter().filter_map(|tid| Some((tid, tasks.turns(tid)?))).collect()
 }
 
 /// The threads that run, or ran since `before`: "blocked" must mean "not scheduled lately". A
 /// thread that sleeps 0.2 ms at a time is blocked whenever one looks.
-fn running(pid: i32, threads: &[ThreadFacts], before: &HashMap<Tid, u64>) -> HashSet<Tid> {
+fn running(tasks: &Tasks, threads: &[ThreadFacts], before: &HashMap<Tid, u64>) -> HashSet<Tid> {
     let moved = |thread: &&ThreadFacts| {
-        thread.state == 'R' || facts::turns(pid, thread.tid) != before.get(&thread.tid).copied()
+        thread.state == 'R' || tasks.turns(thread.tid) != before.get(&thread.tid).copied()
     };
     threads.iter().filter(moved).map(|thread| thread.tid).collect()
 }
@@ -139,6 +140,7 @@ fn running(pid: i32, threads: &[ThreadFacts], before: &HashMap<Tid, u64>) -> Has
 /// What is to be done while threads are held, worked out before.
 struct Plan<'a> {
     pid: i32,
+    tasks: &'a Tasks,
     threads: &'a [ThreadFacts],
     /// Threads that have no user stack, and are left alone.
     spared: HashSet<Tid>,
@@ -154,7 +156,7 @@ struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// Lets the visitors run on the running process, to see which pages they need.
     fn rehearse(
-        process: &LiveProcess,
+        process: &'a LiveProcess,
         threads: &'a [ThreadFacts],
         hot: HashSet<Tid>,
         found: &'a [Found],
@@ -171,6 +173,7 @@ impl<'a> Plan<'a> {
         let spared = threads.iter().filter(|thread| thread.kernel).map(|thread| thread.tid);
         Plan {
             pid: process.pid,
+            tasks: &process.tasks,
             threads,
             spared: spared.collect(),
             hot,
@@ -219,6 +222,10 @@ impl<'a> Plan<'a> {
                 None if facts.kernel => {
                     let (registers, seen) = (None, Consistency::Unchanged);
                     threads.push(Thread { facts, registers, seen, cut: false });
+                }
+                None if facts.state == 'Z' => {
+                    let text = "its first thread has ended; the others go on";
+                    notes.push(Note::remark("threads", text));
                 }
                 None => ended += 1,
             }

@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod merge;
 pub mod module;
 pub mod native;
+pub mod new_file;
 pub mod note;
 pub mod package;
 pub mod path;

@@ -42,15 +42,17 @@ fn run(command: Command) -> Result<Status, Error> {
 }
 
 fn report(options: cli::Report) -> Result<Status, Error> {
+    // Before any work is done, and before anything is printed.
     let sink = output::Sink::open(&options.output)?;
+    let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
     let evidence = match (&options.from, options.pid) {
         (Some(path), _) => store::load(path)?,
         (None, pid) => inspect(pid.unwrap_or_default(), Budget::default())?,
     };
     let report = print(&evidence, sink)?;
-    if let Some(path) = &options.record {
-        store::save(evidence, path)?;
+    if let Some(recording) = recording {
+        recording.save(evidence)?;
     }
     Ok(if report.is_partial() { Status::Partial } else { Status::Complete })
 }

@@ -4,6 +4,7 @@
 //! right one. Nothing here unwinds or reads debug information.
 
 use std::cell::OnceCell;
+use std::cmp::Reverse;
 
 use object::Endianness;
 use object::elf;
@@ -282,8 +283,8 @@ impl<'a> Image<'a> {
     }
 
     /// The function symbols that cover these addresses (sorted, ascending), in one pass over each
-    /// table. Where several cover one, a symbol with a size wins, then a global one, then the
-    /// one that begins last.
+    /// table. Where several cover one, a symbol with a size wins, then the one that begins last,
+    /// then the plainest (`read`, not `__libc_read`), then a global one.
     pub fn symbols_at(&self, sorted: &[FileAddr]) -> Vec<Option<Symbol>> {
         let mut best: Vec<Option<(Rank, Symbol)>> = vec![None; sorted.len()];
         for table in self.tables() {
@@ -309,14 +310,18 @@ impl<'a> Image<'a> {
         let start = symbol.st_value(self.endian);
         let size = symbol.st_size(self.endian);
         let end = start.saturating_add(if size == 0 { UNSIZED_REACH } else { size });
-        let rank = Rank { sized: size != 0, global: symbol.st_bind() != elf::STB_LOCAL, start };
         let from = sorted.partition_point(|addr| addr.0 < start);
         let covered = sorted.iter().zip(best).skip(from).take_while(|(addr, _)| addr.0 < end);
         for (_, place) in covered {
-            if place.as_ref().is_some_and(|(known, _)| *known >= rank) {
-                continue;
-            }
-            if let Ok(name @ [_, ..]) = symbol.name(self.endian, strings) {
+            let Ok(name @ [_, ..]) = symbol.name(self.endian, strings) else { return };
+            let underscores = name.iter().take_while(|byte| **byte == b'_').count();
+            let rank = Rank {
+                sized: size != 0,
+                start,
+                plain: Reverse(underscores),
+                global: symbol.st_bind() != elf::STB_LOCAL,
+            };
+            if place.as_ref().is_none_or(|(known, _)| *known < rank) {
                 let name = Text::from_bytes(name);
                 *place = Some((rank, Symbol { name, start: FileAddr(start) }));
             }
@@ -334,8 +339,10 @@ const UNSIZED_REACH: u64 = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     sized: bool,
-    global: bool,
     start: u64,
+    /// The number of underscores that the name begins with.
+    plain: Reverse<usize>,
+    global: bool,
 }
 
 /// A section of an ELF file.

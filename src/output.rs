@@ -1,14 +1,13 @@
 //! Where the program's words go: the report to standard output or a file, complaints to standard
 //! error, the manual to a directory.
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use guru::error::{Error, Status};
-use guru::evidence::store;
+use guru::new_file::NewFile;
 use guru::render::{RENDERERS, Renderer};
 use guru::report::Report;
 
@@ -30,10 +29,14 @@ pub fn deadline(time: Duration) {
     });
 }
 
+/// What standard output is called in a message. One that was closed before the start cannot be
+/// told from one that leads to `/dev/null` on purpose: Rust opens that in its place.
+const STDOUT: &str = "standard output";
+
 /// Where a report goes, and how it is printed.
 pub struct Sink {
     renderer: &'static dyn Renderer,
-    file: Option<(File, String)>,
+    file: Option<(NewFile, String)>,
 }
 
 impl Sink {
@@ -43,7 +46,7 @@ impl Sink {
         let file = options.output.as_deref().map(|path| {
             let to = path.display().to_string();
             let failed = |error: io::Error| Error::Output { to: to.clone(), why: reason(&error) };
-            store::create(path).map_err(failed).map(|file| (file, to.clone()))
+            NewFile::create(path).map_err(failed).map(|file| (file, to.clone()))
         });
         Ok(Sink { renderer: *chosen.unwrap_or(&RENDERERS[0]), file: file.transpose()? })
     }
@@ -51,11 +54,8 @@ impl Sink {
     /// Prints a report.
     pub fn print(self, report: &Report) -> Result<(), Error> {
         let (to, done) = match self.file {
-            Some((file, to)) => (to, write(self.renderer, report, file)),
-            None => {
-                let to = "standard output".to_owned();
-                (to, write(self.renderer, report, io::stdout().lock()))
-            }
+            Some((file, to)) => (to, file.fill(|file| write(self.renderer, report, file))),
+            None => (STDOUT.to_owned(), write(self.renderer, report, io::stdout().lock())),
         };
         done.map_err(|error| Error::Output { to, why: reason(&error) })
     }

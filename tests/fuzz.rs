@@ -44,7 +44,7 @@ fn damage(program: &str) {
     // What is read of the files is known when the report has been made.
     let evidence = inspect(target.pid(), Budget::default()).unwrap();
     assemble::report(&evidence, SECTIONS);
-    store::save(evidence, &path).unwrap();
+    store::RecordingFile::create(&path).unwrap().save(evidence).unwrap();
     drop(target);
 
     let packed = std::fs::read(&path).unwrap();
@@ -76,8 +76,7 @@ fn damage(program: &str) {
 
 /// Whether there is a report of these bytes. A section that failed is a defect.
 fn report(bytes: &[u8], path: &std::path::Path) -> bool {
-    std::fs::remove_file(path).unwrap();
-    let mut file = store::create(path).unwrap();
+    let mut file = std::fs::File::create(path).unwrap();
     file.write_all(MAGIC).unwrap();
     let mut packed = GzEncoder::new(file, Compression::none());
     packed.write_all(bytes).unwrap();

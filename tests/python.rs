@@ -38,7 +38,7 @@ fn detect<T>(
     inner_tids: &[(Tid, Tid)],
     then: impl FnOnce(Option<Box<dyn Visitor>>, &[Note], &Modules<'_>) -> T,
 ) -> T {
-    let mappings = maps::parse(&fs::read(format!("/proc/{pid}/maps")).unwrap());
+    let mappings = maps::parse(&fs::read(format!("/proc/{pid}/maps")).unwrap(), &|path| path);
     let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
     let modules = Modules::new(&files, &mappings);
     let memory = &LiveMemory::new(pid);

@@ -1,15 +1,20 @@
 //! The only integration test binary: guru on real processes. One module per line.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bad_inputs;
 mod cli;
 mod configuration;
 mod demo;
 mod fuzz;
+mod hostile;
+mod kindness;
 mod layers;
 mod mini;
+mod native;
 mod package;
 mod panko;
 mod python;
+mod replay;
 mod services;
 mod support;
 mod targets;

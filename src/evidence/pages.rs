@@ -25,7 +25,11 @@ struct Kept {
     /// Where in `bytes` each page lies; `None` for one that can not be read.
     index: HashMap<u64, Option<usize>>,
     bytes: Vec<u8>,
+    /// How many of `bytes` are in use; the rest is room.
+    used: usize,
     touched: HashSet<u64>,
+    /// The page that was read last, and where it lies: most reads stay on it.
+    last: Option<(u64, usize)>,
 }
 
 impl<'a> Recorder<'a> {
@@ -41,7 +45,6 @@ impl<'a> Recorder<'a> {
         let mut kept = self.kept.borrow_mut();
         // Written, not only reserved: the kernel gives memory on the first write.
         kept.bytes.resize(len, 0xa5);
-        kept.bytes.clear();
         kept.index.reserve(pages);
     }
 
@@ -52,11 +55,15 @@ impl<'a> Recorder<'a> {
             pages.iter().copied().filter(|page| !kept.index.contains_key(page)).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        wanted.truncate(self.budget.saturating_sub(kept.bytes.len()) / PAGE_LEN);
-        let begin = kept.bytes.len();
-        kept.bytes.resize(begin + wanted.len() * PAGE_LEN, 0);
+        wanted.truncate(self.budget.saturating_sub(kept.used) / PAGE_LEN);
+        let begin = kept.used;
+        let end = begin + wanted.len() * PAGE_LEN;
+        kept.used = end;
+        if kept.bytes.len() < end {
+            kept.bytes.resize(end, 0);
+        }
         let mut absent = HashSet::new();
-        let out = kept.bytes.get_mut(begin..).unwrap_or_default();
+        let out = kept.bytes.get_mut(begin..end).unwrap_or_default();
         self.source.read_ranges(&joined(&wanted), out, &mut |at, _| {
             absent.insert(at / PAGE_LEN);
         });
@@ -66,9 +73,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The pages that were read through this recorder since the last call.
+    /// The pages that were read through this recorder since the last call, sorted.
     pub fn take_touched(&self) -> Vec<u64> {
-        self.kept.borrow_mut().touched.drain().collect()
+        let mut kept = self.kept.borrow_mut();
+        kept.last = None;
+        let mut pages: Vec<u64> = kept.touched.drain().collect();
+        pages.sort_unstable();
+        pages
     }
 
     /// The recorded pages by their addresses.
@@ -82,12 +93,26 @@ impl<'a> Recorder<'a> {
     }
 
     fn read_page(&self, page: u64, inside: usize, buf: &mut [u8]) -> Result<(), FaultKind> {
+        let last = self.kept.borrow().last;
+        let place = match last.filter(|(last, _)| *last == page) {
+            Some((_, place)) => place,
+            None => self.place(page)?,
+        };
+        let from = place + inside;
+        let kept = self.kept.borrow();
+        let bytes = kept.bytes.get(from..from + buf.len()).ok_or(FaultKind::Unmapped)?;
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Where in the recorded bytes a page lies; it is fetched if it is not there yet.
+    fn place(&self, page: u64) -> Result<usize, FaultKind> {
         let mut kept = self.kept.borrow_mut();
         kept.touched.insert(page);
         let known = kept.index.get(&page).copied();
         let place = match known {
             Some(place) => place,
-            None if kept.bytes.len() + PAGE_LEN > self.budget => return Err(FaultKind::OverBudget),
+            None if kept.used + PAGE_LEN > self.budget => return Err(FaultKind::OverBudget),
             None => {
                 drop(kept);
                 self.prefetch(&[page]);
@@ -95,10 +120,9 @@ impl<'a> Recorder<'a> {
                 kept.index.get(&page).copied().flatten()
             }
         };
-        let from = place.ok_or(FaultKind::Unmapped)? + inside;
-        let bytes = kept.bytes.get(from..from + buf.len()).ok_or(FaultKind::Unmapped)?;
-        buf.copy_from_slice(bytes);
-        Ok(())
+        let place = place.ok_or(FaultKind::Unmapped)?;
+        kept.last = Some((page, place));
+        Ok(place)
     }
 }
 
@@ -242,9 +266,7 @@ mod tests {
         assert_eq!(recorder.u64(Addr(6 * PAGE - 4)).unwrap(), 0x0606_0606_0505_0505);
         assert_eq!(*source.0.borrow(), 2);
         assert_eq!(recorder.u8(Addr(9 * PAGE)).unwrap_err().kind, FaultKind::Unmapped);
-        let mut touched = recorder.take_touched();
-        touched.sort_unstable();
-        assert_eq!(touched, [4, 5, 6, 9]);
+        assert_eq!(recorder.take_touched(), [4, 5, 6, 9]);
         let mut recording = Recording::default();
         recording.add_pages(recorder.into_pages());
         assert_eq!(recording.u8(Addr(6 * PAGE)).unwrap(), 6);

@@ -5,9 +5,8 @@
 //! Configuration and command lines were masked when they were read, and are masked here; the
 //! memory is the process's own and may hold anything.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use flate2::Compression;
@@ -18,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::files::{FileLog, Files};
 use super::{Evidence, Snapshot};
 use crate::error::Error;
+use crate::new_file::NewFile;
 
 /// The first line. The number rises when older programs can no longer read what follows.
 const MAGIC: &[u8] = b"guru evidence 1\n";
@@ -31,17 +31,25 @@ struct Stored {
     files: FileLog,
 }
 
-/// Writes evidence to a new file that only its owner may read.
-pub fn save(evidence: Evidence, path: &Path) -> Result<(), Error> {
-    let failed = |error: io::Error| recording(path, &error.to_string());
-    let file = create(path).map_err(failed)?;
-    let stored = Stored { snapshot: evidence.snapshot, files: evidence.files.into_log() };
-    write(&stored, BufWriter::new(file)).map_err(failed)
+/// A file for a recording, before there is anything to write into it.
+pub struct RecordingFile {
+    file: NewFile,
+    path: String,
 }
 
-/// Creates a file that was not there, with mode 0600. A symbolic link is not followed.
-pub fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+impl RecordingFile {
+    /// Creates a new file that only its owner may read.
+    pub fn create(path: &Path) -> Result<RecordingFile, Error> {
+        let file = NewFile::create(path).map_err(|error| recording(path, &error.to_string()))?;
+        Ok(RecordingFile { file, path: path.display().to_string() })
+    }
+
+    /// Writes evidence into it.
+    pub fn save(self, evidence: Evidence) -> Result<(), Error> {
+        let stored = Stored { snapshot: evidence.snapshot, files: evidence.files.into_log() };
+        let written = self.file.fill(|file| write(&stored, BufWriter::new(file)));
+        written.map_err(|error| Error::Recording { path: self.path, why: error.to_string() })
+    }
 }
 
 fn write(stored: &Stored, mut out: impl Write) -> io::Result<()> {
@@ -66,9 +74,14 @@ fn read(mut input: impl Read) -> io::Result<Stored> {
     if magic != MAGIC {
         return Err(not_one());
     }
-    let unpacked = GzDecoder::new(input).take(MAX_RECORDING);
-    ciborium::from_reader(BufReader::new(unpacked))
-        .map_err(|error| io::Error::other(format!("damaged: {error}")))
+    let mut unpacked = BufReader::new(GzDecoder::new(input).take(MAX_RECORDING));
+    let damaged = |why: String| io::Error::other(format!("damaged: {why}"));
+    let stored =
+        ciborium::from_reader(&mut unpacked).map_err(|error| damaged(error.to_string()))?;
+    // The checksum stands at the end.
+    let rest =
+        io::copy(&mut unpacked, &mut io::sink()).map_err(|error| damaged(error.to_string()))?;
+    if rest > 0 { Err(damaged("something follows the evidence".into())) } else { Ok(stored) }
 }
 
 fn recording(path: &Path, why: &str) -> Error {

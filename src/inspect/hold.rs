@@ -20,7 +20,7 @@ use crate::note::Note;
 use crate::report::Hold;
 use crate::runtime::Roster;
 use crate::target::live::memory::LiveMemory;
-use crate::target::live::stop::{Refused, Stop, Timing, Wave};
+use crate::target::live::stop::{Refused, Released, Stop, Wave};
 use crate::target::live::{facts, refusal, sys};
 use crate::target::{Consistency, ThreadFacts, Tid};
 
@@ -122,17 +122,15 @@ fn record_stopped(
         visit_anew(plan.found, &hot);
     }
 
-    let mut threads: HashMap<Tid, Recorded> = stop
-        .held()
-        .map(|(tid, _, registers)| {
-            let registers = Some(registers.clone());
-            (tid, Recorded { registers, seen: Consistency::Stopped, cut: cut.contains(&tid) })
-        })
-        .collect();
-    let late: Vec<Tid> = stop.late().collect();
-    let restless = stop.restless;
-    let Timing { paused, held } = stop.release();
+    // From here on the threads run again: nothing above but what must be done while they stand.
+    let Released { timing, registers, late, restless } = stop.release();
 
+    let recorded = |registers, tid| {
+        let (registers, seen) = (Some(registers), Consistency::Stopped);
+        Recorded { registers, seen, cut: cut.contains(&tid) }
+    };
+    let mut threads: HashMap<Tid, Recorded> =
+        registers.into_iter().map(|(tid, registers)| (tid, recorded(registers, tid))).collect();
     let mut recording = Recording::default();
     recording.add_pages(cold.into_pages());
     recording.add_pages(hot.into_pages());
@@ -155,8 +153,12 @@ fn record_stopped(
         notes.push(Note::missing("threads", text));
     }
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let held =
-        Held { hold: Hold::Stopped, at, paused_us: paused.map(micros), held_us: micros(held) };
+    let held = Held {
+        hold: Hold::Stopped,
+        at,
+        paused_us: timing.paused.map(micros),
+        held_us: micros(timing.held),
+    };
     Taken { threads, memory: recording, held }
 }
 
@@ -218,7 +220,7 @@ fn watch(
     recorded: &mut HashMap<Tid, Recorded>,
 ) {
     let space = Space { mappings: plan.mappings, stack_start: plan.stack_start };
-    let turns = |tid| facts::turns(plan.pid, tid);
+    let turns = |tid| plan.tasks.turns(tid);
     let before: HashMap<Tid, Option<u64>> =
         threads.iter().map(|thread| (thread.tid, turns(thread.tid))).collect();
     let mut slab = Slab::default();

@@ -71,6 +71,10 @@ fn push_more(line: &mut String, more: usize) {
 }
 
 fn escape(text: &str) -> String {
+    // Most of a report is this, and there may be a million frames.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

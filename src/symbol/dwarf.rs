@@ -7,7 +7,7 @@ use crate::addr::FileAddr;
 use crate::evidence::files::Files;
 use crate::module::Image;
 use crate::symbol::reader::SectionReader;
-use crate::symbol::{Function, MAX_INLINED, debug_file, demangle};
+use crate::symbol::{Function, MAX_INLINED, debug_file, demangle, scope};
 
 /// The debug information of one file.
 pub struct Dwarf<'a> {
@@ -32,15 +32,28 @@ impl<'a> Dwarf<'a> {
         let Ok(mut frames) = self.context.find_frames(addr.0).skip_all_loads() else {
             return Vec::new();
         };
+        let unit = self.context.find_dwarf_and_unit(addr.0).skip_all_loads();
         let mut functions = Vec::new();
         while let Ok(Some(frame)) = frames.next() {
-            let raw = frame.function.as_ref().and_then(|function| function.raw_name().ok());
-            let name = raw.as_ref().map(|raw| demangle::name(raw));
-            let plain = matches!((&raw, &name), (Some(raw), Some(name)) if raw == name.raw());
+            let name = frame.function.and_then(|function| {
+                let raw = function.raw_name().ok()?;
+                let name = demangle::name(&raw);
+                if name.raw() != raw {
+                    return Some((name, true));
+                }
+                let scopes = match frame.dw_die_offset {
+                    Some(offset) if function.language.is_some_and(is_cpp) => {
+                        unit.map(|unit| scope::of(unit, offset))
+                    }
+                    _ => None,
+                };
+                Some((format!("{}{raw}", scopes.unwrap_or_default()).into(), false))
+            });
+            let (name, demangled) = name.unzip();
             let location = frame.location;
             functions.push(Function {
                 name,
-                plain,
+                demangled: demangled.unwrap_or_default(),
                 file: location.as_ref().and_then(|location| Some(location.file?.into())),
                 line: location.and_then(|location| location.line).filter(|line| *line != 0),
             });
@@ -50,6 +63,18 @@ impl<'a> Dwarf<'a> {
         }
         functions
     }
+}
+
+fn is_cpp(language: gimli::DwLang) -> bool {
+    matches!(
+        language,
+        gimli::DW_LANG_C_plus_plus
+            | gimli::DW_LANG_C_plus_plus_03
+            | gimli::DW_LANG_C_plus_plus_11
+            | gimli::DW_LANG_C_plus_plus_14
+            | gimli::DW_LANG_C_plus_plus_17
+            | gimli::DW_LANG_C_plus_plus_20
+    )
 }
 
 fn sections<'a>(image: &Image<'a>) -> Option<gimli::Dwarf<SectionReader<'a>>> {

@@ -8,6 +8,7 @@ pub mod debug_file;
 pub mod demangle;
 mod dwarf;
 pub mod reader;
+mod scope;
 pub mod source;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -38,12 +39,14 @@ pub struct Place {
 pub struct Function {
     /// Its name, demangled.
     pub name: Option<Text>,
+    /// Whether the name was demangled, and so has the scopes around it: debug information gives
+    /// a C++ function that is local to its file (`static`, in an anonymous namespace, of a type
+    /// that is) its last name only.
+    pub demangled: bool,
     /// The source file, as the compiler wrote it, with the directory of the compilation.
     pub file: Option<Text>,
     /// The line in it, from 1.
     pub line: Option<u32>,
-    /// Whether the name is that of the source, without what it belongs to.
-    pub plain: bool,
 }
 
 /// A module, with addresses in it: in its file, and in the process.
@@ -99,20 +102,15 @@ fn in_module(module: &Module<'_>, sorted: &[FileAddr], files: &Files) -> Vec<Vec
 
 /// Completes what debug information says with what the symbol table says.
 fn with_symbol(mut functions: Vec<Function>, symbol: Option<Symbol>) -> Vec<Function> {
-    let mangled = symbol.map(|symbol| symbol.name);
-    let name = mangled.as_ref().map(|mangled| demangle::name(mangled.raw()));
+    let Some(symbol) = symbol else { return functions };
+    let name = demangle::name(symbol.name.raw());
+    let demangled = name != symbol.name;
     match functions.last_mut() {
-        // A mangled symbol knows where the function belongs; short debug information
-        // (`line-tables-only`) says `recv` where the symbol says `Channel<T>::recv`.
-        Some(outermost) if outermost.name.is_none() || (outermost.plain && name != mangled) => {
-            outermost.name = name;
+        Some(outermost) if outermost.name.is_none() || (demangled && !outermost.demangled) => {
+            *outermost = Function { name: Some(name), demangled, ..std::mem::take(outermost) };
         }
         Some(_) => {}
-        None => {
-            if let Some(name) = name {
-                functions.push(Function { name: Some(name), ..Function::default() });
-            }
-        }
+        None => functions.push(Function { name: Some(name), demangled, ..Function::default() }),
     }
     functions
 }
@@ -130,5 +128,35 @@ pub fn place(
         module: module.map(|module| module.path().clone()),
         module_address: module_address.map(|place| Addr(place.0)),
         functions: known.get(&lookup).cloned().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::FileAddr;
+
+    fn named(name: &str, demangled: bool) -> Vec<Function> {
+        vec![Function { name: Some(name.into()), demangled, line: Some(7), ..Function::default() }]
+    }
+
+    fn symbol(name: &str) -> Option<Symbol> {
+        Some(Symbol { name: name.into(), start: FileAddr(1) })
+    }
+
+    #[test]
+    fn a_mangled_symbol_says_more_than_a_last_name() {
+        let mangled = "_ZN12_GLOBAL__N_15blockEv";
+        for (known, from, shown) in [
+            (named("block", false), symbol(mangled), "(anonymous namespace)::block()"),
+            (named("shop::block()", true), symbol(mangled), "shop::block()"),
+            (named("read", false), symbol("__libc_read"), "read"),
+            (named("read", false), None, "read"),
+        ] {
+            let found = with_symbol(known, from);
+            assert_eq!(found[0].name, Some(shown.into()));
+            assert_eq!(found[0].line, Some(7));
+        }
+        assert_eq!(with_symbol(Vec::new(), symbol(mangled)).len(), 1);
     }
 }

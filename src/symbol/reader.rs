@@ -13,6 +13,9 @@ pub struct SectionReader<'a> {
     bytes: SectionBytes<'a>,
     start: u64,
     len: u64,
+    /// The bytes from `start` on that are at hand, perhaps beyond `len`: most reads are of one
+    /// byte, and need not look for its block.
+    ready: &'a [u8],
 }
 
 impl<'a> SectionReader<'a> {
@@ -22,34 +25,49 @@ impl<'a> SectionReader<'a> {
             SectionBytes::File { len, .. } => len,
             SectionBytes::Memory(bytes) => bytes.len() as u64,
         };
-        SectionReader { bytes: section.bytes, start: 0, len }
+        SectionReader { bytes: section.bytes, start: 0, len, ready: &[] }
     }
 
     /// Reads nothing: the section is not there.
     pub fn empty() -> SectionReader<'a> {
-        SectionReader { bytes: SectionBytes::Memory(&[]), start: 0, len: 0 }
+        SectionReader { bytes: SectionBytes::Memory(&[]), start: 0, len: 0, ready: &[] }
     }
 
     /// The bytes that can be had in one piece from `at` (counted from here) on, at most `len`.
     fn piece(&self, at: u64, len: u64) -> Result<&'a [u8]> {
-        let lost = || Error::UnexpectedEof(self.offset_id());
-        let from = self.start.checked_add(at).ok_or_else(lost)?;
-        let bytes = match self.bytes {
+        let bytes = self.block(at)?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len());
+        bytes.get(..len).filter(|piece| !piece.is_empty()).ok_or_else(|| self.lost())
+    }
+
+    /// The bytes that can be had in one piece from `at` (counted from here) on, even beyond the
+    /// end.
+    fn block(&self, at: u64) -> Result<&'a [u8]> {
+        let from = self.start.checked_add(at).ok_or_else(|| self.lost())?;
+        Ok(match self.bytes {
             SectionBytes::Memory(bytes) => {
                 bytes.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default()
             }
             SectionBytes::File { file, offset, .. } => {
-                let at = offset.checked_add(from).ok_or_else(lost)?;
-                file.block_from(at).map_err(|_| lost())?
+                let at = offset.checked_add(from).ok_or_else(|| self.lost())?;
+                file.block_from(at).map_err(|_| self.lost())?
             }
-        };
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len());
-        let piece = &bytes[..len];
-        if piece.is_empty() { Err(lost()) } else { Ok(piece) }
+        })
+    }
+
+    fn lost(&self) -> Error {
+        Error::UnexpectedEof(self.offset_id())
+    }
+
+    /// Goes on by `len` bytes, which are known to be there.
+    fn advance(&mut self, len: usize) {
+        self.start += len as u64;
+        self.len -= len as u64;
+        self.ready = self.ready.get(len..).unwrap_or_default();
     }
 
     fn need(&self, len: u64) -> Result<()> {
-        if len <= self.len { Ok(()) } else { Err(Error::UnexpectedEof(self.offset_id())) }
+        if len <= self.len { Ok(()) } else { Err(self.lost()) }
     }
 }
 
@@ -97,13 +115,12 @@ impl Reader for SectionReader<'_> {
             }
             at += piece.len() as u64;
         }
-        Err(Error::UnexpectedEof(self.offset_id()))
+        Err(self.lost())
     }
 
     fn skip(&mut self, len: usize) -> Result<()> {
         self.need(len as u64)?;
-        self.start += len as u64;
-        self.len -= len as u64;
+        self.advance(len);
         Ok(())
     }
 
@@ -148,15 +165,21 @@ impl Reader for SectionReader<'_> {
         })
     }
 
+    #[inline]
     fn read_slice(&mut self, buf: &mut [u8]) -> Result<()> {
         self.need(buf.len() as u64)?;
         let mut rest = buf;
         while !rest.is_empty() {
-            let piece = self.piece(0, rest.len() as u64)?;
-            let (head, after) = rest.split_at_mut(piece.len());
-            head.copy_from_slice(piece);
-            self.start += piece.len() as u64;
-            self.len -= piece.len() as u64;
+            if self.ready.is_empty() {
+                self.ready = self.block(0)?;
+            }
+            let len = rest.len().min(self.ready.len());
+            if len == 0 {
+                return Err(self.lost());
+            }
+            let (head, after) = rest.split_at_mut(len);
+            head.copy_from_slice(&self.ready[..len]);
+            self.advance(len);
             rest = after;
         }
         Ok(())

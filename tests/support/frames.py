@@ -1,4 +1,8 @@
-"""For gdb's own interpreter: one JSON line for each frame of each thread, innermost first."""
+"""For gdb's own interpreter: one JSON line for each frame of each thread, innermost first.
+
+Left out are the frames that gdb infers from debug information where a function ended in a jump to
+another one (TAILCALL_FRAME): they are on no stack.
+"""
 import json
 
 import gdb
@@ -21,14 +25,24 @@ def describe(tid, level, frame):
     }
 
 
-for thread in sorted(gdb.selected_inferior().threads(), key=lambda thread: thread.ptid[1]):
-    thread.switch()
+def frames():
     frame = gdb.newest_frame()
-    level = 0
     while frame is not None:
-        print(json.dumps(describe(thread.ptid[1], level, frame)))
-        level += 1
+        yield frame
         try:
             frame = frame.older()
         except gdb.error:  # a stack that gdb cannot follow further
-            break
+            return
+
+
+def is_inferred(frame):
+    while frame.type() == gdb.INLINE_FRAME:
+        frame = frame.older()
+    return frame.type() == gdb.TAILCALL_FRAME
+
+
+for thread in sorted(gdb.selected_inferior().threads(), key=lambda thread: thread.ptid[1]):
+    thread.switch()
+    seen = [frame for frame in frames() if not is_inferred(frame)]
+    for level, frame in enumerate(seen):
+        print(json.dumps(describe(thread.ptid[1], level, frame)))

@@ -39,7 +39,8 @@ pub struct Frame {
     pub kind: FrameKind,
 }
 
-/// The stacks of all threads by tid, innermost frame first, beyond `main` and to the very end.
+/// The stacks of all threads by tid, innermost frame first, beyond `main` and to the very end,
+/// without those that gdb infers (tail calls).
 /// Records a skip if there is no gdb.
 pub fn backtraces(pid: i32) -> Option<BTreeMap<i32, Vec<Frame>>> {
     const SETTINGS: [&str; 5] = [

@@ -1,14 +1,15 @@
 //! What `/proc` tells of a process and its threads, read before anything is stopped: a stop
 //! destroys state, wait channel and system call.
 
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
-use procfs::process::{Process, Stat, Syscall, Task};
-use procfs::{CurrentSI as _, ProcError};
+use procfs::process::{Process, Stat, Syscall};
+use procfs::{CurrentSI as _, FromRead as _, ProcError};
 
 use crate::addr::Addr;
 use crate::arch::Arch;
 use crate::target::live::sys;
+use crate::target::live::tasks::{ROOM, Tasks};
 use crate::target::live::wait::Waits;
 use crate::target::{ProcessFacts, TargetFacts, ThreadFacts, Tid};
 use crate::text::Text;
@@ -36,7 +37,7 @@ pub fn process_facts(process: &Process, stat: &Stat) -> ProcessFacts {
     ProcessFacts {
         pid: stat.pid,
         ppid: stat.ppid,
-        name: comm(process.pid(), process.pid()).unwrap_or_else(|| stat.comm.as_str().into()),
+        name: comm(stat.pid).unwrap_or_else(|| stat.comm.as_str().into()),
         state: stat.state,
         uid: process.status().map(|status| status.euid).or_else(|_| process.uid()).unwrap_or(0),
         started: started(stat),
@@ -46,8 +47,9 @@ pub fn process_facts(process: &Process, stat: &Stat) -> ProcessFacts {
 
 /// What is known of the inspected process.
 pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> TargetFacts {
+    let root = Root::of(process);
     let path = |path: Result<std::path::PathBuf, ProcError>| {
-        path.ok().map(|path| Text::from_bytes(path.as_os_str().as_bytes()))
+        path.ok().map(|path| Text::from_bytes(root.inside(path.as_os_str().as_bytes())))
     };
     let environment = strings(process, "environ").into_iter().filter_map(|pair| {
         let (name, value) = pair.raw().split_once('=')?;
@@ -60,6 +62,23 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> TargetFacts {
         directory: path(process.cwd()),
         stack_start: Some(Addr(stat.startstack)).filter(|addr| !addr.is_null()),
         environment: environment.collect(),
+    }
+}
+
+/// The root directory of a process, as the kernel names it here. In a chroot or a container this
+/// is not always `/`, and the kernel then puts it before every path of the process.
+pub struct Root(Vec<u8>);
+
+impl Root {
+    /// The root of this process; `/` if it can not be asked for.
+    pub fn of(process: &Process) -> Root {
+        let root = process.root().map(|root| root.into_os_string().into_vec()).unwrap_or_default();
+        Root(root.strip_suffix(b"/").map(<[u8]>::to_vec).unwrap_or(root))
+    }
+
+    /// A path as the process sees it.
+    pub fn inside<'a>(&self, path: &'a [u8]) -> &'a [u8] {
+        path.strip_prefix(self.0.as_slice()).filter(|rest| rest.starts_with(b"/")).unwrap_or(path)
     }
 }
 
@@ -81,27 +100,16 @@ pub fn descendants(pid: i32) -> Vec<ProcessFacts> {
         .collect()
 }
 
-/// The threads of a process and what they are doing, by their ids.
-pub fn threads(process: &Process, waits: &Waits) -> Vec<ThreadFacts> {
-    let Ok(tasks) = process.tasks() else { return Vec::new() };
-    let mut threads: Vec<ThreadFacts> = tasks
-        .filter_map(Result::ok)
-        .take(MAX_THREADS)
-        .filter_map(|task| thread_facts(&task, waits))
-        .collect();
-    threads.sort_by_key(|thread| thread.tid);
-    threads
-}
-
-/// The most threads of one process that are looked at.
-pub const MAX_THREADS: usize = 100_000;
-
 /// What one thread is doing.
-pub fn thread_facts(task: &Task, waits: &Waits) -> Option<ThreadFacts> {
-    let stat = task.stat().ok()?;
-    let name = comm(task.pid, task.tid).unwrap_or_else(|| stat.comm.as_str().into());
-    let (wait, blocked_at) = match task.syscall() {
-        Ok(Syscall::Blocked {
+pub fn thread_facts(tasks: &Tasks, tid: Tid, waits: &Waits<'_>) -> Option<ThreadFacts> {
+    let mut buffer = [0; ROOM];
+    let bytes = tasks.read(tid, "stat", &mut buffer)?;
+    let stat = Stat::from_read(bytes).ok()?;
+    // The general parser takes the name for UTF-8.
+    let name = thread_name(bytes).unwrap_or_else(|| stat.comm.as_str().into());
+    let call = tasks.read(tid, "syscall", &mut buffer);
+    let (wait, blocked_at) = match call.and_then(|bytes| Syscall::from_read(bytes).ok()) {
+        Some(Syscall::Blocked {
             syscall_number,
             argument_registers,
             stack_pointer,
@@ -109,33 +117,35 @@ pub fn thread_facts(task: &Task, waits: &Waits) -> Option<ThreadFacts> {
         }) => {
             // -1: blocked, but not in a system call (a page fault).
             let wait = match u64::try_from(syscall_number) {
-                Ok(number) => Some(waits.resolve(task.tid, number, argument_registers)),
-                Err(_) => waits.outside_calls(task.tid),
+                Ok(number) => Some(waits.resolve(tid, number, argument_registers)),
+                Err(_) => waits.outside_calls(tid),
             };
             (wait, Some((Addr(program_counter), Addr(stack_pointer))))
         }
-        Ok(_) | Err(_) => (waits.outside_calls(task.tid), None),
+        Some(_) | None => (waits.outside_calls(tid), None),
     };
     let wait = wait.filter(|_| stat.state != 'R');
-    let inner_tid = waits.inner(task.tid);
+    let inner_tid = waits.inner(tid);
     let (state, kernel) = (stat.state, is_kernel(&stat));
-    Some(ThreadFacts { tid: task.tid, name, state, wait, blocked_at, inner_tid, kernel })
+    Some(ThreadFacts { tid, name, state, wait, blocked_at, inner_tid, kernel })
 }
 
-/// How often the thread has been given a processor: a number that moves when the thread does.
-pub fn turns(pid: i32, tid: Tid) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")).ok()?;
-    text.split_ascii_whitespace().nth(2)?.parse().ok()
+/// The name in a `stat` file, with all its bytes: it lies between the first parenthesis and the
+/// last, and may have some itself.
+fn thread_name(stat: &[u8]) -> Option<Text> {
+    let start = stat.iter().position(|byte| *byte == b'(')? + 1;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    stat.get(start..end).map(Text::from_bytes)
 }
 
 /// The name of any process, for a message.
 pub fn name(pid: i32) -> String {
-    comm(pid, pid).map_or_else(|| "a process".to_owned(), |name| name.raw().to_owned())
+    comm(pid).map_or_else(|| "a process".to_owned(), |name| name.raw().to_owned())
 }
 
-/// A thread's name, with all its bytes.
-fn comm(pid: i32, tid: Tid) -> Option<Text> {
-    let bytes = std::fs::read(format!("/proc/{pid}/task/{tid}/comm")).ok()?;
+/// A process's name, with all its bytes.
+fn comm(pid: i32) -> Option<Text> {
+    let bytes = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
     Some(Text::from_bytes(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
 }
 
@@ -159,4 +169,25 @@ fn strings(process: &Process, file: &str) -> Vec<Text> {
 fn started(stat: &Stat) -> i64 {
     let boot = procfs::KernelStats::current().map_or(0, |stats| stats.btime);
     (boot + stat.starttime / sys::clock_ticks()).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_may_have_parentheses_and_any_bytes_in_its_name() {
+        let name = thread_name(b"7 (a) S (\xff\n) S 1 7");
+        assert_eq!(name, Some("a) S (\\xff\n".into()));
+        assert_eq!(thread_name(b"7 )("), None);
+    }
+
+    #[test]
+    fn paths_are_shown_as_the_process_sees_them() {
+        let chroot = Root(b"/srv/box".to_vec());
+        assert_eq!(chroot.inside(b"/srv/box/bin/sh"), b"/bin/sh");
+        assert_eq!(chroot.inside(b"/srv/boxer/sh"), b"/srv/boxer/sh");
+        assert_eq!(chroot.inside(b"[stack]"), b"[stack]");
+        assert_eq!(Root(Vec::new()).inside(b"/bin/sh"), b"/bin/sh");
+    }
 }

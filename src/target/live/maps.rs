@@ -11,13 +11,15 @@ use crate::text::Text;
 /// The most mappings that are looked at; the kernel's own default limit is 65,530.
 pub const MAX_MAPPINGS: usize = 200_000;
 
-/// The mappings in the text of a `maps` file. Lines that make no sense are left out.
-pub fn parse(text: &[u8]) -> Vec<Mapping> {
-    text.split(|byte| *byte == b'\n').filter_map(parse_line).take(MAX_MAPPINGS).collect()
+/// The mappings in the text of a `maps` file; `inside` makes of a path the one that the process
+/// sees. Lines that make no sense are left out.
+pub fn parse(text: &[u8], inside: &dyn Fn(&[u8]) -> &[u8]) -> Vec<Mapping> {
+    let lines = text.split(|byte| *byte == b'\n');
+    lines.filter_map(|line| parse_line(line, inside)).take(MAX_MAPPINGS).collect()
 }
 
 /// `55d0-55d4 r-xp 00001000 08:01 131 /usr/bin/x`, the path being the rest of the line.
-fn parse_line(line: &[u8]) -> Option<Mapping> {
+fn parse_line(line: &[u8], inside: &dyn Fn(&[u8]) -> &[u8]) -> Option<Mapping> {
     let mut rest = line;
     let (start, end) = split_once(word(&mut rest)?, b'-')?;
     let flags = word(&mut rest)?;
@@ -33,7 +35,7 @@ fn parse_line(line: &[u8]) -> Option<Mapping> {
         offset,
         device: (hex(major)?.try_into().ok()?, hex(minor)?.try_into().ok()?),
         inode,
-        path: unescape(rest.trim_ascii_start()),
+        path: unescape(inside(rest.trim_ascii_start())),
     })
 }
 
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn a_line_is_read_with_its_path() {
         let line = b"7f00-7f10 r-xp 00002000 fe:01 1234   /usr/lib/a b (deleted).so";
-        let mapping = parse_line(line).unwrap();
+        let mapping = parse_line(line, &|path| path).unwrap();
         assert_eq!(mapping.start, Addr(0x7f00));
         assert_eq!(mapping.offset, 0x2000);
         assert_eq!(mapping.device, (0xfe, 1));
@@ -94,16 +96,16 @@ mod tests {
     fn names_that_a_process_chose_do_no_harm() {
         for path in ["/SYSV1", "/SYSVfoobarbaz.so", "/a\\012b", "[stack]", "/\u{1b}[2J", ""] {
             let line = format!("1000-2000 rw-p 0 00:00 0 {path}");
-            let mapping = parse_line(line.as_bytes()).unwrap();
+            let mapping = parse_line(line.as_bytes(), &|path| path).unwrap();
             assert_eq!(mapping.path.raw(), path.replace("\\012", "\n"));
         }
-        assert_eq!(parse(b"nonsense\n1-2 r--p 0 0:0 0 \xff\n").len(), 1);
+        assert_eq!(parse(b"nonsense\n1-2 r--p 0 0:0 0 \xff\n", &|path| path).len(), 1);
     }
 
     proptest::proptest! {
         #[test]
         fn any_bytes_are_read_without_harm(text: Vec<u8>) {
-            parse(&text);
+            parse(&text, &|path| path);
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod open;
 pub mod refusal;
 pub mod stop;
 pub mod sys;
+pub mod tasks;
 pub mod wait;
 
 use std::os::fd::OwnedFd;
@@ -17,6 +18,7 @@ use procfs::process::{Process, Stat};
 
 use crate::arch::Arch;
 use crate::error::Error;
+use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
 use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
 
@@ -24,6 +26,11 @@ use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
 pub struct LiveProcess {
     /// Its id. Always that of a process: a thread's id leads to its process.
     pub pid: i32,
+    /// Its threads.
+    pub tasks: Tasks,
+    /// The id to ask for memory and files: its own, or, if its first thread has ended and given up
+    /// both, that of another thread. The kernel takes one like the other.
+    pub living: i32,
     process: Process,
     /// While it is open, the id is not given to another process that the kernel would confuse
     /// with this one.
@@ -45,6 +52,7 @@ impl LiveProcess {
         let raw = rustix::process::Pid::from_raw(pid).ok_or_else(no_process)?;
         let pidfd = rustix::process::pidfd_open(raw, rustix::process::PidfdFlags::empty()).ok();
         let process = Process::new(pid).map_err(|_| no_process())?;
+        let tasks = Tasks::open(pid).ok_or_else(no_process)?;
         let stat = process.stat().map_err(|_| no_process())?;
         let name = || stat.comm.escape_debug().to_string();
         if facts::is_kernel(&stat) {
@@ -55,7 +63,11 @@ impl LiveProcess {
             return Err(Error::Zombie { pid, name: name(), parent: stat.ppid });
         }
         let (started, image) = (stat.starttime, image(&stat));
-        let process = LiveProcess { pid, process, _pidfd: pidfd, started, image };
+        let living = match stat.state {
+            'Z' | 'X' => other_thread(&process).ok_or_else(no_process)?,
+            _ => pid,
+        };
+        let process = LiveProcess { pid, tasks, living, process, _pidfd: pidfd, started, image };
         Ok((process, id != pid))
     }
 
@@ -66,46 +78,42 @@ impl LiveProcess {
 
     /// What is known of it.
     pub fn facts(&self) -> Result<TargetFacts, Error> {
-        Ok(facts::target_facts(&self.process, &self.stat()?, sys::HOST))
+        Ok(facts::target_facts(&self.living()?, &self.stat()?, sys::HOST))
     }
 
     /// Its mappings, by address. The kernel asks for the right to trace; without it, the answer
     /// is the true reason for the refusal.
     pub fn mappings(&self) -> Result<Vec<Mapping>, Error> {
-        match self.read("maps") {
-            Ok(text) if !text.is_empty() => Ok(maps::parse(&text)),
-            // The first thread has ended: the others still have their memory.
+        use std::io::Read as _;
+        let living = self.living()?;
+        let mut text = Vec::new();
+        let read =
+            living.open_relative("maps").and_then(|mut maps| Ok(maps.read_to_end(&mut text)?));
+        match read {
             Ok(_) => {
-                let other = self.tids().into_iter().find(|tid| *tid != self.pid);
-                let text = other.map(|tid| self.read(&format!("task/{tid}/maps")));
-                Ok(text.and_then(Result::ok).map(|text| maps::parse(&text)).unwrap_or_default())
+                let root = facts::Root::of(&living);
+                Ok(maps::parse(&text, &|path| root.inside(path)))
             }
             Err(ProcError::PermissionDenied(_)) => Err(refusal::reason(self.pid)),
             Err(_) => Err(Error::Changed { pid: self.pid, what: "exited" }),
         }
     }
 
-    fn read(&self, file: &str) -> Result<Vec<u8>, ProcError> {
-        use std::io::Read as _;
-        let mut bytes = Vec::new();
-        self.process.open_relative(file)?.read_to_end(&mut bytes)?;
-        Ok(bytes)
+    /// Its entry in `/proc`, as that of a thread that has not ended.
+    fn living(&self) -> Result<Process, Error> {
+        Process::new(self.living).map_err(|_| Error::Changed { pid: self.pid, what: "exited" })
     }
 
-    /// The ids of its threads.
-    pub fn tids(&self) -> Vec<Tid> {
-        let tasks = self.process.tasks().into_iter().flatten();
-        tasks.filter_map(Result::ok).map(|task| task.tid).take(facts::MAX_THREADS).collect()
-    }
-
-    /// Its threads and what they are doing.
+    /// Its threads and what they are doing, by their ids.
     pub fn threads(&self) -> Vec<ThreadFacts> {
-        facts::threads(&self.process, &self.waits())
+        let waits = self.waits();
+        let tids = self.tasks.list().into_iter();
+        tids.filter_map(|tid| facts::thread_facts(&self.tasks, tid, &waits)).collect()
     }
 
     /// Resolves what its threads wait in.
-    pub fn waits(&self) -> Waits {
-        Waits::new(self.pid, sys::HOST, &self.inner_tids())
+    pub fn waits(&self) -> Waits<'_> {
+        Waits::new(self.living, sys::HOST, &self.tasks, &self.inner_tids())
     }
 
     /// The ids that the process itself uses for its threads, each with the id used here; empty
@@ -119,12 +127,12 @@ impl LiveProcess {
         if inner(self.pid).is_none() {
             return Vec::new();
         }
-        self.tids().into_iter().filter_map(|tid| Some((inner(tid)?, tid))).collect()
+        self.tasks.list().into_iter().filter_map(|tid| Some((inner(tid)?, tid))).collect()
     }
 
     /// What a single thread is doing, if it still is.
-    pub fn thread(&self, tid: Tid, waits: &Waits) -> Option<ThreadFacts> {
-        facts::thread_facts(&self.process.task_from_tid(tid).ok()?, waits)
+    pub fn thread(&self, tid: Tid, waits: &Waits<'_>) -> Option<ThreadFacts> {
+        facts::thread_facts(&self.tasks, tid, waits)
     }
 
     /// Whether it is still the process that was opened, running the same program.
@@ -134,10 +142,12 @@ impl LiveProcess {
         if stat.starttime != self.started {
             return Err(changed("exited"));
         }
-        if matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1 {
-            return Err(changed("exited"));
+        let now = image(&stat);
+        if matches!(stat.state, 'Z' | 'X') || now == NO_IMAGE {
+            // The first thread has ended; others may go on.
+            return if stat.num_threads <= 1 { Err(changed("exited")) } else { Ok(()) };
         }
-        if image(&stat) != self.image {
+        if now != self.image {
             return Err(changed("executed another program"));
         }
         Ok(())
@@ -148,8 +158,8 @@ impl LiveProcess {
         use std::io::Read as _;
         let mut head = [0; 20];
         let foreign = |what: &str| Error::Foreign { pid: self.pid, what: what.to_owned() };
-        let exe = self.process.open_relative("exe");
-        // Without the executable (its first thread has ended), the kernel's word is taken.
+        let exe = self.living()?.open_relative("exe");
+        // An executable that can not be opened is looked at no closer.
         let Ok(mut exe) = exe else { return Ok(sys::HOST) };
         if exe.read_exact(&mut head).is_err() {
             return Ok(sys::HOST);
@@ -163,6 +173,15 @@ impl LiveProcess {
         }
     }
 }
+
+/// The first thread of a process that is not its very first.
+fn other_thread(process: &Process) -> Option<Tid> {
+    let tasks = process.tasks().ok()?;
+    tasks.filter_map(Result::ok).map(|task| task.tid).filter(|tid| *tid != process.pid()).min()
+}
+
+/// What `image` is of a thread that has given up its memory: it is ending.
+const NO_IMAGE: (u64, u64) = (0, 0);
 
 /// What changes when a process executes another program: where the kernel put its code and its
 /// stack.

@@ -12,6 +12,11 @@ const CAP_SYS_PTRACE: u64 = 1 << 19;
 
 /// The reason why `pid` may not be inspected.
 pub fn reason(pid: i32) -> Error {
+    // Of a process that is just ending the kernel says the same.
+    let stat = Process::new(pid).and_then(|process| process.stat());
+    if stat.map_or(true, |stat| matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1) {
+        return Error::Changed { pid, what: "exited" };
+    }
     let (cause, hint) = cause(pid);
     Error::NotPermitted { pid, cause, hint }
 }

@@ -55,7 +55,7 @@ pub fn poll(tid: Tid) -> io::Result<Event> {
 pub fn detach(tid: Tid, signal: i32) -> io::Result<()> {
     let signal = libc::c_long::from(signal);
     // SAFETY: PTRACE_DETACH takes numbers only.
-    match unsafe { libc::ptrace(libc::PTRACE_DETACH, tid, 0, signal) } {
+    match unsafe { libc::ptrace(libc::PTRACE_DETACH, tid, 0usize, signal) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }

@@ -14,6 +14,7 @@ use crate::report::Wait;
 use crate::target::Tid;
 use crate::target::live::descriptor::Descriptors;
 use crate::target::live::memory::LiveMemory;
+use crate::target::live::tasks::{ROOM, Tasks};
 use crate::target::memory::MemoryExt as _;
 
 /// The most descriptors of one `poll` that are named.
@@ -64,9 +65,9 @@ const TAKES_DESCRIPTOR: &[&str] = &[
 ];
 
 /// Resolves system calls of one process.
-pub struct Waits {
-    pid: i32,
+pub struct Waits<'t> {
     arch: Arch,
+    tasks: &'t Tasks,
     memory: LiveMemory,
     descriptors: Descriptors,
     /// The ids used here by those that the process itself uses for its threads; empty where
@@ -77,13 +78,13 @@ pub struct Waits {
     tids: OnceCell<BTreeSet<Tid>>,
 }
 
-impl Waits {
+impl<'t> Waits<'t> {
     /// For a process whose threads call themselves by these ids: the first of each pair, where
     /// the second is the id used here. Empty where the two are the same.
-    pub fn new(pid: i32, arch: Arch, inner_tids: &[(Tid, Tid)]) -> Waits {
+    pub fn new(pid: i32, arch: Arch, tasks: &'t Tasks, inner_tids: &[(Tid, Tid)]) -> Waits<'t> {
         Waits {
-            pid,
             arch,
+            tasks,
             memory: LiveMemory::new(pid),
             descriptors: Descriptors::new(pid),
             outer: inner_tids.iter().copied().collect(),
@@ -123,9 +124,10 @@ impl Waits {
     }
 
     fn bare(&self, tid: Tid) -> Wait {
-        let path = format!("/proc/{}/task/{tid}/wchan", self.pid);
-        let wchan =
-            std::fs::read_to_string(path).ok().filter(|name| name != "0" && !name.is_empty());
+        let mut buffer = [0; ROOM];
+        let wchan = self.tasks.read(tid, "wchan", &mut buffer);
+        let wchan = wchan.and_then(|name| std::str::from_utf8(name).ok());
+        let wchan = wchan.filter(|name| *name != "0" && !name.is_empty()).map(str::to_owned);
         Wait { wchan, ..Wait::default() }
     }
 
@@ -189,12 +191,7 @@ impl Waits {
         if !self.outer.is_empty() {
             return self.outer.get(&inner).copied();
         }
-        let tids = self.tids.get_or_init(|| {
-            let tasks = procfs::process::Process::new(self.pid).and_then(|process| process.tasks());
-            tasks
-                .map(|tasks| tasks.filter_map(Result::ok).map(|task| task.tid).collect())
-                .unwrap_or_default()
-        });
+        let tids = self.tids.get_or_init(|| self.tasks.list().into_iter().collect());
         tids.contains(&inner).then_some(inner)
     }
 
