@@ -128,7 +128,10 @@ impl Fit {
             None if rooted => None,
             None => Some(0),
         };
-        let counts = || Err(format!("{count} activations in one, {groups} entries in the other"));
+        let counts = || {
+            let shared = if has_greenlets(native) { ", as greenlets share it" } else { "" };
+            Err(format!("the native one enters it {count} times, the other {groups}{shared}"))
+        };
         let Some(gap) = gap else {
             let fit = Fit { outer: 0, inner: groups, bare: false, gap: 0 };
             return match count.cmp(&groups) {
@@ -168,8 +171,13 @@ impl Fit {
 /// no greenlet is about: those leave activations of others on the native stack.
 fn is_leaf(native: &Stack, activations: &[Activation]) -> bool {
     let leaf = activations.last().is_some_and(|last| last.after == native.frames.len());
+    leaf && !has_greenlets(native)
+}
+
+/// Whether code of the greenlet module is on the stack.
+fn has_greenlets(native: &Stack) -> bool {
     let greenlet = |frame: &Frame| base_name(frame).is_some_and(|name| name.contains("greenlet"));
-    leaf && !native.frames.iter().any(greenlet)
+    native.frames.iter().any(greenlet)
 }
 
 /// Whether a frame inwards of the outermost activation that counts was guessed: then one may be

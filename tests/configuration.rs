@@ -335,7 +335,7 @@ fn a_file_that_may_not_be_read_is_noted() {
     if output.status.code() == Some(3) {
         return skip_impossible("Yama lets only root trace a process that is no child");
     }
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
     let report: Report = serde_json::from_str(&stdout_of(&output)).unwrap();
     let shown = configuration(&report);
     assert_eq!(shown[0].0[0].unread.as_ref().map(|why| why.raw()), Some("permission denied"));

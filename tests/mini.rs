@@ -74,6 +74,20 @@ fn no_python_frame_is_lost_when_native_ones_are_put_between_them() {
 }
 
 #[test]
+fn an_absolute_sleep_is_told_by_what_is_left_of_it() {
+    let Some(service) = Service::start("mini-threads") else { return };
+    let report = report(service.pid());
+    let main = threads(&report).iter().find(|thread| thread.tid == Some(service.pid())).unwrap();
+    let waits = main.waits.as_ref().unwrap();
+    let left = waits.argument.as_ref().unwrap().raw();
+    let seconds: f64 =
+        left.strip_prefix("another ").unwrap().strip_suffix(" s").unwrap().parse().unwrap();
+    assert_eq!(waits.call.as_deref(), Some("clock_nanosleep"));
+    // It sleeps for an hour, begun a moment ago.
+    assert!((3400.0..3600.0).contains(&seconds), "{left}");
+}
+
+#[test]
 fn stacks_that_greenlets_share_stand_apart_and_whole() {
     let Some(service) = Service::start("mini") else { return };
     let output = guru(&["report", &service.pid().to_string()]);
@@ -89,7 +103,8 @@ fn stacks_that_greenlets_share_stand_apart_and_whole() {
     assert!(names.last().unwrap().contains("nanosleep"), "{names:?}");
     let [note] = hub.notes.as_slice() else { panic!("{:?}", hub.notes) };
     assert_eq!(note.weight, Weight::Remark);
-    assert!(note.message.raw().contains("stand apart"), "{note:?}");
+    let message = note.message.raw();
+    assert!(message.contains("stand apart") && message.contains("greenlets share"), "{note:?}");
 }
 
 /// The Python frames of a thread as a GMR prints them, in two lines each.

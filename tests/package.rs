@@ -1,6 +1,6 @@
 //! What the Package and Processes sections say of real processes, read by the library itself.
 
-use crate::support::{Service, Target, await_some, evidence, skip, skip_impossible};
+use crate::support::{Service, Target, await_some, evidence, skip, skip_impossible, thread_states};
 use guru::evidence::Evidence;
 use guru::module::Modules;
 use guru::package::{Interpreter, package};
@@ -54,9 +54,10 @@ fn a_program_of_the_distribution_is_its_package_as_dpkg_says() {
     let version = output("dpkg-query", &["-W", "-f", "${Version}", package]);
     let sleep = Killed(Command::new(program).arg("1000").stdout(Stdio::null()).spawn().unwrap());
     let pid = sleep.0.id().cast_signed();
-    await_some("sleep runs", || {
-        let running = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
-        (running == Path::new(program)).then_some(())
+    // Its path is there before the kernel has made its memory; what it waits for, after.
+    await_some("sleep sleeps", || {
+        let call = thread_states(pid).get(&pid)?.call;
+        (call == Some(libc::SYS_clock_nanosleep)).then_some(())
     });
     let (fields, notes) = section(pid, None);
     assert_eq!(value(&fields, "product"), Some(package), "{fields:?} {notes:?}");

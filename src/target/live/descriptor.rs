@@ -2,11 +2,19 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 use procfs::process::Process;
 
 use crate::text::Text;
+
+/// The most descriptors of one epoll instance that are named.
+const MAX_WATCHED: usize = 8;
+
+/// How much is read of the list of an epoll instance, in bytes: some 10,000 descriptors.
+const MAX_LIST: u64 = 1 << 20;
 
 /// Descriptors of one process.
 pub struct Descriptors {
@@ -19,6 +27,30 @@ impl Descriptors {
     /// The descriptors of this process.
     pub fn new(pid: i32) -> Descriptors {
         Descriptors { pid, sockets: OnceCell::new() }
+    }
+
+    /// As [`Self::describe`]; of an epoll instance with the descriptors that it watches: what the
+    /// main loop of a service waits for.
+    pub fn describe_with_watched(&self, fd: i32) -> Text {
+        let mut list = String::new();
+        if let Ok(file) = File::open(format!("/proc/{}/fdinfo/{fd}", self.pid)) {
+            // What could be read before an error is as good.
+            let _ = file.take(MAX_LIST).read_to_string(&mut list);
+        }
+        let watched = watched(&list);
+        let known = self.describe(fd);
+        if watched.is_empty() {
+            return known;
+        }
+        let mut shown: Vec<String> = watched
+            .iter()
+            .take(MAX_WATCHED)
+            .map(|fd| self.describe(*fd).raw().to_owned())
+            .collect();
+        if watched.len() > MAX_WATCHED {
+            shown.push(format!("{} more", watched.len() - MAX_WATCHED));
+        }
+        format!("{} of {}", known.raw(), shown.join(", ")).into()
     }
 
     /// `fd 5: socket tcp 127.0.0.1:80 (listening)`, `fd 3: pipe 4711`, `fd 0: /dev/null`.
@@ -39,7 +71,10 @@ impl Descriptors {
         if let Some(inode) = inode(b"pipe:[") {
             return format!("fd {fd}: pipe {inode}").into();
         }
+        // `anon_inode:[eventpoll]`, with brackets or, as of some drivers, without.
         let name = name.strip_prefix(b"anon_inode:").unwrap_or(name);
+        let name = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name);
+        let name = if name == b"eventpoll" { b"epoll" } else { name };
         Text::from_bytes(&[format!("fd {fd}: ").as_bytes(), name].concat())
     }
 
@@ -48,6 +83,15 @@ impl Descriptors {
             Process::new(self.pid).map(|process| sockets(&process)).unwrap_or_default()
         })
     }
+}
+
+/// The descriptors in the `fdinfo` of an epoll instance (proc_pid_fdinfo(5)), sorted.
+fn watched(list: &str) -> Vec<i32> {
+    let lines = list.lines().filter_map(|line| line.strip_prefix("tfd:"));
+    let mut watched: Vec<i32> =
+        lines.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+    watched.sort_unstable();
+    watched
 }
 
 /// The sockets of the process's network namespace, by inode.
@@ -79,4 +123,19 @@ fn sockets(process: &Process) -> HashMap<u64, String> {
         known.insert(entry.inode, text);
     }
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_descriptors_of_an_epoll_instance_are_read() {
+        let list = "pos:\t0\nflags:\t02\nmnt_id:\t15\nino:\t2\n\
+                    tfd:       12 events:       19 data:          c  pos:0 ino:1a sdev:8\n\
+                    tfd:        5 events: 80000019 data:          5  pos:0 ino:1b sdev:8\n\
+                    tfd:        x\n";
+        assert_eq!(watched(list), [5, 12]);
+        assert_eq!(watched("pos:\t0\n"), [] as [i32; 0]);
+    }
 }

@@ -108,7 +108,10 @@ impl<'t> Waits<'t> {
             "clock_nanosleep" => wait.argument = self.until(arguments),
             name if TAKES_DESCRIPTOR.contains(&name) => {
                 let fd = i32::try_from(arguments[0] & 0xffff_ffff).ok();
-                wait.argument = fd.map(|fd| self.descriptors.describe(fd));
+                wait.argument = fd.map(|fd| match name.starts_with("epoll_") {
+                    true => self.descriptors.describe_with_watched(fd),
+                    false => self.descriptors.describe(fd),
+                });
             }
             _ => {}
         }
