@@ -1,7 +1,9 @@
 //! The living process.
 
+pub mod access;
 pub mod descriptor;
 pub mod facts;
+pub mod futex;
 pub mod maps;
 pub mod memory;
 pub mod open;
