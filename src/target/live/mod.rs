@@ -80,7 +80,8 @@ impl LiveProcess {
 
     /// What is known of it.
     pub fn facts(&self) -> Result<TargetFacts, Error> {
-        Ok(facts::target_facts(&self.living()?, &self.stat()?, sys::HOST))
+        facts::target_facts(&self.living()?, &self.stat()?, sys::HOST)
+            .ok_or(Error::Changed { pid: self.pid, what: "exited" })
     }
 
     /// Its mappings, by address. The kernel asks for the right to trace; without it, the answer

@@ -152,8 +152,8 @@ impl<'t> Waits<'t> {
                     wait.argument = Some(format!("{at}: the end of thread {joined}").into());
                     return;
                 }
-                wait.owner = futex::mutex_owner(&self.memory, at, value)
-                    .and_then(|inner| self.outer(inner));
+                wait.owner =
+                    futex::mutex_owner(&self.memory, at, value).and_then(|inner| self.outer(inner));
             }
             LOCK_PI | LOCK_PI2 => {
                 /// `FUTEX_TID_MASK`.
@@ -249,10 +249,12 @@ impl<'t> Waits<'t> {
         tids.find_map(|tid| {
             let mut buffer = [0; ROOM];
             // A list that is longer than the buffer is cut, and its last number may be another.
-            let listed = self.tasks.read(*tid, "children", &mut buffer).filter(|l| l.len() < ROOM)?;
+            let listed =
+                self.tasks.read(*tid, "children", &mut buffer).filter(|l| l.len() < ROOM)?;
             let listed = std::str::from_utf8(listed).ok()?;
             let mut children = listed.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
-            children.find(|child| ids(*child).and_then(|ids| ids.get(depth).copied()) == Some(inner))
+            children
+                .find(|child| ids(*child).and_then(|ids| ids.get(depth).copied()) == Some(inner))
         })
     }
 
