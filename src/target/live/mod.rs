@@ -1,7 +1,9 @@
 //! The living process.
 
+pub mod access;
 pub mod descriptor;
 pub mod facts;
+pub mod futex;
 pub mod maps;
 pub mod memory;
 pub mod open;
@@ -72,7 +74,8 @@ impl LiveProcess {
 
     /// What is known of it.
     pub fn facts(&self) -> Result<TargetFacts, Error> {
-        Ok(facts::target_facts(&self.living()?, &self.stat()?, sys::HOST))
+        facts::target_facts(&self.living()?, &self.stat()?, sys::HOST)
+            .ok_or(Error::Changed { pid: self.pid, what: "exited" })
     }
 
     /// Its mappings, by address. The kernel asks for the right to trace; without it, the answer
