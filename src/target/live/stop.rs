@@ -301,12 +301,14 @@ impl Held {
     /// Lets it run on. Returns how long it stood still, if it would have run.
     fn set_free(&mut self) -> Option<Duration> {
         let Phase::Held { signal } = self.phase else { return None };
+        // A signal stops it when it comes, which may be before we asked.
+        let since = if signal == 0 { self.asked } else { Some(self.seized) };
+        // Looked at before, not after: the thread may take our processor as soon as it may run.
+        let stood = since.map(|since| since.elapsed());
         // ESRCH: it was killed meanwhile, and nothing is left to let go.
         let _ = sys::detach(self.tid, signal);
         self.phase = Phase::Gone;
-        // A signal stops it when it comes, which may be before we asked.
-        let since = if signal == 0 { self.asked? } else { self.seized };
-        (self.wave == Wave::Hot || self.ran).then(|| since.elapsed())
+        stood.filter(|_| self.wave == Wave::Hot || self.ran)
     }
 
     /// Waits until the thread stands still, and reads its registers at once.
