@@ -20,6 +20,7 @@ fn demo(mut command: Command) -> Output {
     let place = open_directory();
     command.arg("demo").env("TMPDIR", place.path());
     let output = run(command);
+    assert!(output.status.code().is_some(), "it was killed: {output:?}");
     let left: Vec<_> = fs::read_dir(place.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(processes_of(place.path()), Vec::<String>::new());
@@ -72,8 +73,6 @@ fn assert_native(report: &str) {
 /// What it shows of its script, where Python 3.11 runs it.
 fn assert_python(report: &str) {
     assert_eq!(report.matches(" Guru Meditation ").count(), 2, "{report}");
-    // The main loop waits for what its epoll instance watches, not for a number.
-    assert!(report.contains(": epoll of fd "), "{report}");
     for expected in [" in take_jobs\n    `jobs.get()`", " in want_lock\n    `with lock:`"] {
         assert!(report.contains(expected), "{expected}: {report}");
     }
@@ -85,8 +84,8 @@ fn the_demo_shows_a_program_and_a_script() {
     let report = text(&output.stdout);
     assert_native(&report);
     if has_python(Command::new("python3")) {
-        assert_python(&report);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+        assert_python(&report);
     }
 }
 
@@ -111,8 +110,8 @@ fn the_demo_needs_no_rights() {
     // The sources need not be readable for it, but the names in the program are.
     assert_native(&report);
     if has_python(as_nobody(Path::new("python3"))) {
-        assert_python(&report);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+        assert_python(&report);
     }
 }
 
