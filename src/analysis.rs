@@ -14,6 +14,8 @@ use crate::runtime::{self, LanguageThread, Preview, Visitor};
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd};
 use crate::symbol::source::Sources;
 use crate::symbol::{self, Function};
+use crate::target::live::facts::MAX_PROCESSES;
+use crate::target::live::tasks::MAX_THREADS;
 use crate::target::memory::FaultKind;
 use crate::target::{Consistency, Thread, Tid};
 use crate::text::Text;
@@ -53,7 +55,9 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         let language = interpreted.get(&thread.facts.tid);
         execution(thread, native, language, &modules, &sources)
     });
-    let threads = threads.collect();
+    let threads: Vec<Execution> = threads.collect();
+    notes.extend(cut(evidence));
+    notes.extend(incomplete(&snapshot.threads, &threads));
     let runtimes = visitors
         .iter()
         .map(|visitor| {
@@ -278,6 +282,38 @@ fn execution(
         native_stack,
         notes,
     }
+}
+
+/// What is missing because a limit was reached before anything was recorded.
+fn cut(evidence: &Evidence) -> Vec<Note> {
+    let snapshot = &evidence.snapshot;
+    let mut notes = Vec::new();
+    if snapshot.threads.len() >= MAX_THREADS {
+        notes.push(Note::missing("threads", format!("only {MAX_THREADS} are looked at")));
+    }
+    if snapshot.descendants.len() >= MAX_PROCESSES {
+        let text = format!("only {MAX_PROCESSES} descendants are looked at");
+        notes.push(Note::missing("processes", text));
+    }
+    for process in std::iter::once(&snapshot.target.process).chain(&snapshot.descendants) {
+        if process.cut {
+            let text = "its command line or environment is too long: only the beginning was read";
+            notes.push(Note::missing(format!("process {}", process.pid), text));
+        }
+    }
+    notes
+}
+
+/// That stacks end before the thread begins, if any do. A thread of the kernel has none.
+fn incomplete(threads: &[Thread], executions: &[Execution]) -> Option<Note> {
+    let whole = |execution: &Execution| {
+        let mut stacks = std::iter::once(&execution.stack).chain(&execution.native_stack);
+        stacks.all(|stack| stack.end == StackEnd::Root)
+    };
+    let of_process = threads.iter().zip(executions).filter(|(thread, _)| !thread.facts.kernel);
+    let count = of_process.filter(|(_, execution)| !whole(execution)).count();
+    let text = format!("{count} of {} stacks are not whole: each says why", executions.len());
+    (count > 0).then(|| Note::missing("threads", text))
 }
 
 fn add_sources(stack: &mut Stack, sources: &Sources<'_>) {

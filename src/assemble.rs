@@ -26,7 +26,7 @@ fn process(analysis: &Analysis<'_>) -> ProcessSummary {
         name: target.process.name.clone(),
         executable: target.executable.clone(),
         command: target.process.command.clone(),
-        started: timestamp(target.process.started),
+        started: target.process.started.and_then(timestamp),
         runtimes: analysis.runtimes.iter().map(|(summary, _)| summary.clone()).collect(),
     }
 }

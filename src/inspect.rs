@@ -5,9 +5,8 @@
 //! few batched calls; and over the recording the visitors run once more, for their results.
 //! Registers and the used part of each stack are all that native stacks need.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use crate::addr::Addr;
 use crate::config::mask::mask_argv;
 use crate::error::Error;
 use crate::evidence::files::Files;
@@ -18,15 +17,19 @@ use crate::note::Note;
 use crate::runtime::{self, Preview, Roster, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
-use crate::target::live::stop::Wave;
+use crate::target::live::stop::Refused;
 use crate::target::live::tasks::Tasks;
-use crate::target::live::{LiveProcess, facts};
+use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
-use crate::target::{Consistency, Mapping, ProcessFacts, Thread, ThreadFacts, Tid};
+use crate::target::{ProcessFacts, Tid};
 use crate::text::Text;
 
 mod hold;
+mod plan;
+mod recorded;
 mod stacks;
+
+use plan::Plan;
 
 /// How much is recorded at most.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +46,16 @@ impl Default for Budget {
     }
 }
 
+/// What to do when the threads can not be let go, because reading the memory of the process does
+/// not return (memory that another program serves: userfaultfd, FUSE). Only the end of this
+/// program ends such a read and sets the process free, so it must not return.
+pub type GiveUp = fn(&Error) -> !;
+
 /// A runtime that was found, with the threads that it knows.
 type Found = (Box<dyn Visitor>, Roster);
 
 /// Takes the evidence of a living process. `id` is that of a process or of one of its threads.
-pub fn inspect(id: i32, budget: Budget) -> Result<Evidence, Error> {
+pub fn inspect(id: i32, budget: Budget, give_up: GiveUp) -> Result<Evidence, Error> {
     let (process, by_thread) = LiveProcess::open(id)?;
     let mut notes = Vec::new();
     if by_thread {
@@ -76,13 +84,19 @@ pub fn inspect(id: i32, budget: Budget) -> Result<Evidence, Error> {
         inner_tids: &inner_tids,
     };
     let found = find_runtimes(&preview);
-    let hot = running(&process.tasks, &threads, &before);
-    let plan = Plan::rehearse(&process, &threads, hot, &found, &rehearsal, &mappings, budget);
+    let plan = Plan::rehearse(&process, &threads, &before, &found, &rehearsal, &mappings, budget);
     drop(rehearsal);
 
-    let taken = hold::hold(&plan, &memory, &mut notes)?;
+    let taken = match hold::hold(&plan, &memory, give_up)? {
+        Ok(captured) => recorded::of_capture(&plan, captured, &memory, &mut notes),
+        Err(Refused::Gone) => return Err(Error::Changed { pid: process.pid, what: "exited" }),
+        Err(Refused::NotPermitted) => match refusal::tracer(process.pid) {
+            Some(tracer) => recorded::of_traced(&plan, tracer, &memory, &mut notes),
+            None => return Err(refusal::reason(process.pid)),
+        },
+    };
     process.check_unchanged()?;
-    let threads = plan.join(&process, taken.threads, &mut notes);
+    let threads = plan.join(taken.threads, &mut notes);
     let snapshot = Snapshot {
         target,
         descendants,
@@ -126,115 +140,4 @@ fn visit(found: &[Found], memory: &dyn Memory, wanted: &dyn Fn(Tid) -> bool) {
 /// How often each thread has been given a processor.
 fn turns(tasks: &Tasks) -> HashMap<Tid, u64> {
     tasks.list().into_iter().filter_map(|tid| Some((tid, tasks.turns(tid)?))).collect()
-}
-
-/// The threads that run, or ran since `before`: "blocked" must mean "not scheduled lately". A
-/// thread that sleeps 0.2 ms at a time is blocked whenever one looks.
-fn running(tasks: &Tasks, threads: &[ThreadFacts], before: &HashMap<Tid, u64>) -> HashSet<Tid> {
-    let moved = |thread: &&ThreadFacts| {
-        thread.state == 'R' || tasks.turns(thread.tid) != before.get(&thread.tid).copied()
-    };
-    threads.iter().filter(moved).map(|thread| thread.tid).collect()
-}
-
-/// What is to be done while threads are held, worked out before.
-struct Plan<'a> {
-    pid: i32,
-    tasks: &'a Tasks,
-    threads: &'a [ThreadFacts],
-    /// Threads that have no user stack, and are left alone.
-    spared: HashSet<Tid>,
-    hot: HashSet<Tid>,
-    found: &'a [Found],
-    mappings: &'a [Mapping],
-    stack_start: Option<Addr>,
-    cold_pages: Vec<u64>,
-    hot_pages: Vec<u64>,
-    budget: Budget,
-}
-
-impl<'a> Plan<'a> {
-    /// Lets the visitors run on the running process, to see which pages they need.
-    fn rehearse(
-        process: &'a LiveProcess,
-        threads: &'a [ThreadFacts],
-        hot: HashSet<Tid>,
-        found: &'a [Found],
-        rehearsal: &Recorder<'_>,
-        mappings: &'a [Mapping],
-        budget: Budget,
-    ) -> Plan<'a> {
-        // What finding the runtimes and their threads took belongs to no thread: it is read
-        // while all stand still.
-        visit(found, rehearsal, &|tid| hot.contains(&tid));
-        let hot_pages = rehearsal.take_touched();
-        visit(found, rehearsal, &|tid| !hot.contains(&tid));
-        let cold_pages = rehearsal.take_touched();
-        let spared = threads.iter().filter(|thread| thread.kernel).map(|thread| thread.tid);
-        Plan {
-            pid: process.pid,
-            tasks: &process.tasks,
-            threads,
-            spared: spared.collect(),
-            hot,
-            found,
-            mappings,
-            stack_start: process.stat().ok().map(|stat| Addr(stat.startstack)),
-            cold_pages,
-            hot_pages,
-            budget,
-        }
-    }
-
-    fn wave_of(&self, tid: Tid) -> Option<Wave> {
-        if self.spared.contains(&tid) {
-            return None;
-        }
-        // A thread that was not seen before is as likely to run as not.
-        let known = self.threads.binary_search_by_key(&tid, |thread| thread.tid).is_ok();
-        Some(if known && !self.hot.contains(&tid) { Wave::Cold } else { Wave::Hot })
-    }
-
-    /// The threads of the evidence: what was known before, with what was recorded.
-    fn join(
-        &self,
-        process: &LiveProcess,
-        mut recorded: HashMap<Tid, hold::Recorded>,
-        notes: &mut Vec<Note>,
-    ) -> Vec<Thread> {
-        let waits = process.waits();
-        let newcomers = recorded
-            .keys()
-            .filter(|tid| self.threads.binary_search_by_key(*tid, |thread| thread.tid).is_err());
-        let newcomers: Vec<ThreadFacts> =
-            newcomers.filter_map(|tid| process.thread(*tid, &waits)).collect();
-        let mut ended = 0;
-        let mut threads: Vec<Thread> = Vec::new();
-        for facts in self.threads.iter().chain(&newcomers) {
-            let facts = facts.clone();
-            match recorded.remove(&facts.tid) {
-                Some(found) => threads.push(Thread {
-                    facts,
-                    registers: found.registers,
-                    seen: found.seen,
-                    cut: found.cut,
-                }),
-                None if facts.kernel => {
-                    let (registers, seen) = (None, Consistency::Unchanged);
-                    threads.push(Thread { facts, registers, seen, cut: false });
-                }
-                None if facts.state == 'Z' => {
-                    let text = "its first thread has ended; the others go on";
-                    notes.push(Note::remark("threads", text));
-                }
-                None => ended += 1,
-            }
-        }
-        if ended > 0 {
-            let text = format!("{ended} threads ended before they could be held");
-            notes.push(Note::remark("threads", text));
-        }
-        threads.sort_by_key(|thread| thread.facts.tid);
-        threads
-    }
 }

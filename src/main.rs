@@ -14,7 +14,7 @@ use guru::evidence::{Evidence, store};
 use guru::inspect::{Budget, inspect};
 use guru::section::SECTIONS;
 use guru::{assemble, report};
-use output::{complain, deadline};
+use output::{complain, deadline, give_up};
 
 fn main() -> ExitCode {
     let status = run(Cli::parse().command).unwrap_or_else(|error| {
@@ -48,7 +48,7 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     deadline(Duration::from_secs(options.timeout));
     let evidence = match (&options.from, options.pid) {
         (Some(path), _) => store::load(path)?,
-        (None, pid) => inspect(pid.unwrap_or_default(), Budget::default())?,
+        (None, pid) => inspect(pid.unwrap_or_default(), Budget::default(), give_up)?,
     };
     let report = print(&evidence, sink)?;
     if let Some(recording) = recording {

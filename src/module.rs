@@ -22,10 +22,20 @@ type Header = elf::FileHeader64<Endianness>;
 pub const MAX_HEADERS: usize = 4096;
 
 /// The most symbols of one table that are looked at: node has about 300,000.
-pub const MAX_SYMBOLS: usize = 8_000_000;
+/// A larger table would be longer than what [`OpenFile`] puts together, and counts as none.
+pub const MAX_SYMBOLS: usize = 2_700_000;
+
+/// The longest name of a symbol, in bytes.
+const MAX_SYMBOL_NAME: usize = 8 << 10;
+
+/// The largest segment of notes that is looked into, in bytes: a build id takes 36.
+const MAX_NOTES: u64 = 64 << 10;
 
 /// The largest section after decompression, in bytes.
 pub const MAX_INFLATED: u64 = 256 << 20;
+
+/// How much larger a compressed section may become: debug information shrinks to a tenth or so.
+const MAX_RATIO: u64 = 256;
 
 /// All that was mapped with code in it, sorted by address.
 #[derive(Debug)]
@@ -187,19 +197,24 @@ impl<'a> Image<'a> {
     }
 
     fn bias(&self, first: &Mapping) -> Option<u64> {
-        // The kernel maps whole pages: a segment's file offset is rounded down to a page.
-        let segment = self.segments().iter().find(|segment| {
-            let align = segment.p_align(self.endian).clamp(1, 1 << 21);
-            let start = segment.p_offset(self.endian) / align * align;
-            let end = segment.p_offset(self.endian).saturating_add(segment.p_filesz(self.endian));
-            segment.p_type(self.endian) == elf::PT_LOAD
-                && (start..end.max(start + 1)).contains(&first.offset)
-        })?;
+        let segment = PAGE_SIZES.iter().find_map(|page| self.mapped_from(first.offset, *page))?;
         let at = segment
             .p_vaddr(self.endian)
             .wrapping_add(first.offset)
             .wrapping_sub(segment.p_offset(self.endian));
         Some(first.start.0.wrapping_sub(at))
+    }
+
+    /// The segment that a mapping of the file from `offset` on belongs to. The kernel maps whole
+    /// pages, whatever alignment the segment asks for: its offset is rounded down to a page.
+    fn mapped_from(&self, offset: u64, page: u64) -> Option<&'a elf::ProgramHeader64<Endianness>> {
+        self.segments().iter().find(|segment| {
+            let begin = segment.p_offset(self.endian);
+            let start = begin / page * page;
+            let end = begin.saturating_add(segment.p_filesz(self.endian));
+            segment.p_type(self.endian) == elf::PT_LOAD
+                && (start..end.max(start + 1)).contains(&offset)
+        })
     }
 
     /// The bytes of a section, wherever they lie, inflated if they are stored compressed.
@@ -217,7 +232,7 @@ impl<'a> Image<'a> {
             }
             Some((header, start, len)) => {
                 let size = header.ch_size.get(self.endian);
-                if size > MAX_INFLATED {
+                if size > MAX_INFLATED.min(len.saturating_mul(MAX_RATIO)) {
                     return None;
                 }
                 let format = match header.ch_type.get(self.endian) {
@@ -230,7 +245,7 @@ impl<'a> Image<'a> {
                     let data = object::CompressedData { format, data, uncompressed_size: size };
                     Some(data.decompress().ok()?.into_owned())
                 };
-                SectionBytes::Memory(self.file.inflated(offset, inflate)?)
+                SectionBytes::Memory(self.file.inflated(offset, size, inflate)?)
             }
         };
         Some(Section { addr, bytes })
@@ -239,6 +254,9 @@ impl<'a> Image<'a> {
     /// The build id, if the linker left one.
     pub fn build_id(&self) -> Option<&'a [u8]> {
         self.segments().iter().find_map(|segment| {
+            if segment.p_filesz(self.endian) > MAX_NOTES {
+                return None;
+            }
             let mut notes = segment.notes(self.endian, self.file).ok()??;
             while let Ok(Some(note)) = notes.next() {
                 if note.name() == elf::ELF_NOTE_GNU
@@ -269,39 +287,72 @@ impl<'a> Image<'a> {
         })
     }
 
+    /// Where in the file the names of a table lie.
+    fn names(&self, table: &SymbolTable<'a>) -> Option<u64> {
+        let section = self.sections.section(table.string_section()).ok()?;
+        Some(section.sh_offset(self.endian))
+    }
+
     fn symbol(&self, name: &str) -> Option<FileAddr> {
         self.tables().find_map(|table| {
+            let names = self.names(&table)?;
             let found = table.iter().take(MAX_SYMBOLS).find(|symbol| {
                 !symbol.is_undefined(self.endian)
                     && symbol.st_value(self.endian) != 0
-                    && symbol
-                        .name(self.endian, table.strings())
-                        .is_ok_and(|known| known == name.as_bytes())
+                    && self.is_named(names, symbol, name)
             })?;
             Some(FileAddr(found.st_value(self.endian)))
         })
+    }
+
+    fn is_named(&self, names: u64, symbol: &elf::Sym64<Endianness>, name: &str) -> bool {
+        let at = names.saturating_add(u64::from(symbol.st_name(self.endian)));
+        let piece = self.file.block_from(at).unwrap_or_default();
+        match piece.get(..=name.len()) {
+            Some(known) => known.split_last() == Some((&0, name.as_bytes())),
+            // Perhaps it crosses into the next block.
+            None => {
+                name.as_bytes().starts_with(piece)
+                    && self
+                        .name(names, symbol, name.len() + 1)
+                        .is_some_and(|known| known == name.as_bytes())
+            }
+        }
+    }
+
+    /// The name of a symbol, or its first `limit` bytes.
+    fn name(&self, names: u64, symbol: &elf::Sym64<Endianness>, limit: usize) -> Option<Vec<u8>> {
+        let at = names.saturating_add(u64::from(symbol.st_name(self.endian)));
+        self.file.name_at(at, limit).ok()
     }
 
     /// The function symbols that cover these addresses (sorted, ascending), in one pass over each
     /// table. Where several cover one, a symbol with a size wins, then the one that begins last,
     /// then the plainest (`read`, not `__libc_read`), then a global one.
     pub fn symbols_at(&self, sorted: &[FileAddr]) -> Vec<Option<Symbol>> {
-        let mut best: Vec<Option<(Rank, Symbol)>> = vec![None; sorted.len()];
+        let mut best: Vec<Option<Candidate<'a>>> = vec![None; sorted.len()];
         for table in self.tables() {
-            for symbol in table.iter().take(MAX_SYMBOLS) {
-                self.offer(symbol, table.strings(), sorted, &mut best);
+            let Some(names) = self.names(&table) else { continue };
+            for symbol in table.symbols().iter().take(MAX_SYMBOLS) {
+                self.offer(symbol, names, sorted, &mut best);
             }
         }
-        best.into_iter().map(|found| found.map(|(_, symbol)| symbol)).collect()
+        best.into_iter()
+            .map(|found| {
+                let Candidate { rank, names, symbol } = found?;
+                let name = self.name(names, symbol, MAX_SYMBOL_NAME)?;
+                Some(Symbol { name: Text::from_bytes(&name), start: FileAddr(rank.start) })
+            })
+            .collect()
     }
 
     /// Puts a symbol to the addresses that it covers better than what is there.
     fn offer(
         &self,
-        symbol: &elf::Sym64<Endianness>,
-        strings: object::StringTable<'a, &'a OpenFile>,
+        symbol: &'a elf::Sym64<Endianness>,
+        names: u64,
         sorted: &[FileAddr],
-        best: &mut [Option<(Rank, Symbol)>],
+        best: &mut [Option<Candidate<'a>>],
     ) {
         let code = matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC | elf::STT_NOTYPE);
         if !code || symbol.is_undefined(self.endian) {
@@ -311,25 +362,45 @@ impl<'a> Image<'a> {
         let size = symbol.st_size(self.endian);
         let end = start.saturating_add(if size == 0 { UNSIZED_REACH } else { size });
         let from = sorted.partition_point(|addr| addr.0 < start);
+        if sorted.get(from).is_none_or(|addr| addr.0 >= end) {
+            return;
+        }
+        // Only how the name begins is read for now: most symbols lose.
+        let begin = self.name(names, symbol, MAX_UNDERSCORES).unwrap_or_default();
+        if begin.is_empty() {
+            return;
+        }
+        let rank = Rank {
+            sized: size != 0,
+            start,
+            plain: Reverse(begin.iter().take_while(|byte| **byte == b'_').count()),
+            global: symbol.st_bind() != elf::STB_LOCAL,
+        };
         let covered = sorted.iter().zip(best).skip(from).take_while(|(addr, _)| addr.0 < end);
         for (_, place) in covered {
-            let Ok(name @ [_, ..]) = symbol.name(self.endian, strings) else { return };
-            let underscores = name.iter().take_while(|byte| **byte == b'_').count();
-            let rank = Rank {
-                sized: size != 0,
-                start,
-                plain: Reverse(underscores),
-                global: symbol.st_bind() != elf::STB_LOCAL,
-            };
-            if place.as_ref().is_none_or(|(known, _)| *known < rank) {
-                let name = Text::from_bytes(name);
-                *place = Some((rank, Symbol { name, start: FileAddr(start) }));
+            if place.as_ref().is_none_or(|known| known.rank < rank) {
+                *place = Some(Candidate { rank, names, symbol });
             }
         }
     }
 }
 
+/// The symbol that names an address best so far.
+#[derive(Clone, Copy)]
+struct Candidate<'a> {
+    rank: Rank,
+    /// Where in the file the names of its table lie.
+    names: u64,
+    symbol: &'a elf::Sym64<Endianness>,
+}
+
+/// The most underscores at the beginning of a name that are counted.
+const MAX_UNDERSCORES: usize = 16;
+
 type SymbolTable<'a> = object::read::elf::SymbolTable<'a, Header, &'a OpenFile>;
+
+/// The sizes of a page, the usual one first; arm64 kernels may have the others.
+const PAGE_SIZES: [u64; 3] = [4 << 10, 16 << 10, 64 << 10];
 
 /// How far a symbol without a size reaches, in bytes. Hand-written assembly (`_start`,
 /// `__restore_rt` of older C libraries) has such symbols.

@@ -23,10 +23,19 @@ pub fn complain(text: &str) {
 /// for ever. The kernel then lets go of what may be held.
 pub fn deadline(time: Duration) {
     std::thread::spawn(move || {
+        // A signal that the hold keeps back must not be taken here in its stead. Blocking it can
+        // fail for no reason that exists.
+        let _ = nix::sys::signal::SigSet::all().thread_block();
         std::thread::sleep(time);
         complain(&format!("no report within {} s", time.as_secs()));
         std::process::exit(Status::Timeout as i32);
     });
+}
+
+/// Ends the program, because nothing else lets the inspected process go.
+pub fn give_up(error: &Error) -> ! {
+    complain(&error.to_string());
+    std::process::exit(error.status() as i32)
 }
 
 /// What standard output is called in a message. One that was closed before the start cannot be

@@ -341,3 +341,33 @@ fn a_file_that_may_not_be_read_is_noted() {
     assert_eq!(shown[0].0[0].unread.as_ref().map(|why| why.raw()), Some("permission denied"));
     assert_eq!(values(shown[1].1)["main.b"], ["2"]);
 }
+
+/// A name in a script's code, an argument, and a directory of files: whatever a process names.
+#[test]
+fn what_the_process_may_not_read_itself_is_not_read_for_it() {
+    if !rustix::process::geteuid().is_root() {
+        return skip_impossible("only root can start a process as another user");
+    }
+    let Some(interpreter) = python() else { return };
+    let files = directory(&[("key.conf", "[a]\nwhere = of-root\n"), ("open.conf", "b 2\n")]);
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    mode(files.path(), 0o755);
+    let hidden = files.path().join("key.conf");
+    mode(&hidden, 0o600);
+    let code = "import os, sys\n\
+                code = '\\nprint(\"ready\", os.getpid(), flush=True); sys.stdin.read()'\n\
+                exec(compile(code, sys.argv[2], 'exec'))";
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]);
+    command.arg(interpreter).args(["-c", code, "--config-file"]).arg(&hidden);
+    command.arg(files.path().join("open.conf"));
+    let target = Target::start(command);
+    let output = run_guru(&target, "json");
+    let json = stdout_of(&output);
+    assert!(!json.contains("of-root"), "{json}");
+    let report: Report = serde_json::from_str(&json).unwrap();
+    let shown = configuration(&report);
+    let why = shown[0].0[0].unread.as_ref().map(|why| why.raw());
+    assert_eq!(why, Some("not readable by the process itself"));
+    assert_eq!(output.status.code(), Some(1));
+}

@@ -9,12 +9,11 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use guru::assemble;
 use guru::evidence::store;
-use guru::inspect::{Budget, inspect};
 use guru::note::Weight;
 use guru::render::RENDERERS;
 use guru::section::SECTIONS;
 
-use crate::support::{Target, full};
+use crate::support::{Target, evidence, full};
 
 /// The first line of a recording.
 const MAGIC: &[u8] = b"guru evidence 1\n";
@@ -42,7 +41,7 @@ fn damage(program: &str) {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("recording");
     // What is read of the files is known when the report has been made.
-    let evidence = inspect(target.pid(), Budget::default()).unwrap();
+    let evidence = evidence(target.pid());
     assemble::report(&evidence, SECTIONS);
     store::RecordingFile::create(&path).unwrap().save(evidence).unwrap();
     drop(target);

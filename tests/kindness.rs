@@ -30,6 +30,28 @@ fn an_interrupted_guru_leaves_its_target_running() {
     interrupt_guru(Signal::SIGTERM, tries() / 4);
 }
 
+#[test]
+fn a_suspended_guru_leaves_its_target_running() {
+    let Some(mut target) = Target::spawn("many", &["200", "20", "clock"]) else { return };
+    let pid = target.pid();
+    let mut caught = 0;
+    for _ in 0..tries() / 6 {
+        let mut guru = start_guru(pid);
+        let taken = await_some("guru takes hold, or ends", || {
+            let ended = guru.try_wait().unwrap().is_some();
+            (ended || is_traced(pid)).then_some(!ended)
+        });
+        caught += u64::from(taken);
+        // As ^Z does. It is stopped only when the process runs again.
+        let _ = kill(Pid::from_raw(guru.id().cast_signed()), Signal::SIGTSTP);
+        await_free(pid);
+        end_by(&mut guru, Signal::SIGKILL);
+    }
+    assert!(caught > 0, "guru was never caught while it held a process");
+    assert!(target.ask("gap").starts_with("gap "));
+    assert!(target.end());
+}
+
 /// Send guru a signal while it looks at a process: half the times at a random instant, half the
 /// times when it has just taken hold. The process comes to no harm.
 fn interrupt_guru(signal: Signal, tries: u64) {

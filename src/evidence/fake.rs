@@ -43,8 +43,9 @@ pub fn process(pid: i32, ppid: i32) -> ProcessFacts {
         name: "server".into(),
         state: 'S',
         uid: 42,
-        started: 1000,
+        started: Some(1000),
         command: Vec::new(),
+        cut: false,
     }
 }
 

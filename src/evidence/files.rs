@@ -5,7 +5,7 @@
 //! exactly the same bytes; a question that was not asked then is answered "not recorded".
 //! "Absent" is an answer, too. Opening is done elsewhere: see [`Opener`].
 
-use std::cell::OnceCell;
+use std::cell::Cell;
 use std::fmt;
 
 use elsa::{FrozenBTreeMap, FrozenMap};
@@ -19,9 +19,21 @@ use crate::text::Text;
 /// The size of a block, in bytes: what one read brings.
 pub const BLOCK: u64 = 16 * 1024;
 
-/// The largest file that is opened at all, in bytes. The block table of a file this large takes
-/// 2 MiB.
+/// The largest file that is opened at all, in bytes.
 pub const MAX_FILE: u64 = 2 << 30;
+
+/// The longest piece of a file that is put together, in bytes: a symbol table with 2.7 million
+/// entries.
+const MAX_SLICE: u64 = 64 << 20;
+
+/// The most bytes of one file that are put together in all its pieces.
+const MAX_JOINED: u64 = 256 << 20;
+
+/// The most bytes that the compressed sections of one file become in all.
+const MAX_INFLATED_IN_ALL: u64 = 512 << 20;
+
+/// The longest name that is read from a table of strings, in bytes.
+const MAX_NAME: u64 = 8 << 10;
 
 type Block = Result<Box<[u8]>, FileError>;
 
@@ -29,18 +41,29 @@ type Block = Result<Box<[u8]>, FileError>;
 pub struct OpenFile {
     meta: FileMeta,
     source: Option<Box<dyn Source>>,
-    blocks: Vec<OnceCell<Block>>,
+    /// The blocks that were read, by their number.
+    blocks: FrozenBTreeMap<u32, Box<Block>>,
     /// Ranges that crossed a block's border, put together.
     joined: FrozenMap<(u64, u64), Box<[u8]>>,
-    /// Sections that were stored compressed, by where they begin.
-    inflated: FrozenMap<u64, Box<[u8]>>,
+    /// How many bytes may still be put together.
+    joinable: Cell<u64>,
+    /// Sections that were stored compressed, by where they begin; `None` for one that is broken.
+    inflated: FrozenMap<u64, Box<Option<Vec<u8>>>>,
+    /// How many bytes compressed sections may still become.
+    inflatable: Cell<u64>,
 }
 
 impl OpenFile {
     fn new(meta: FileMeta, source: Option<Box<dyn Source>>) -> OpenFile {
-        let count = usize::try_from(meta.len.div_ceil(BLOCK)).unwrap_or(0);
-        let blocks = std::iter::repeat_with(OnceCell::new).take(count).collect();
-        OpenFile { meta, source, blocks, joined: FrozenMap::new(), inflated: FrozenMap::new() }
+        OpenFile {
+            meta,
+            source,
+            blocks: FrozenBTreeMap::new(),
+            joined: FrozenMap::new(),
+            joinable: Cell::new(MAX_JOINED),
+            inflated: FrozenMap::new(),
+            inflatable: Cell::new(MAX_INFLATED_IN_ALL),
+        }
     }
 
     /// A file with these bytes instead of its own.
@@ -48,8 +71,10 @@ impl OpenFile {
         let meta = FileMeta { len: bytes.len() as u64, ..meta };
         let file = OpenFile::new(meta, None);
         let chunks = bytes.chunks(usize::try_from(BLOCK).unwrap_or(usize::MAX));
-        let blocks = chunks.map(|chunk| OnceCell::from(Ok(chunk.into()))).collect();
-        OpenFile { blocks, ..file }
+        for (index, chunk) in (0u32..).zip(chunks) {
+            file.blocks.insert(index, Box::new(Ok(chunk.into())));
+        }
+        file
     }
 
     /// What is known of it.
@@ -69,9 +94,14 @@ impl OpenFile {
 
     /// The bytes from `offset` to the end of the block that holds it; none at the end.
     pub fn block_from(&self, offset: u64) -> Result<&[u8], FileError> {
-        let index = usize::try_from(offset / BLOCK).unwrap_or(usize::MAX);
-        let Some(cell) = self.blocks.get(index) else { return Ok(&[]) };
-        let block = cell.get_or_init(|| self.fetch(offset / BLOCK * BLOCK));
+        if offset >= self.meta.len {
+            return Ok(&[]);
+        }
+        let Ok(index) = u32::try_from(offset / BLOCK) else { return Ok(&[]) };
+        let block = match self.blocks.get(&index) {
+            Some(known) => known,
+            None => self.blocks.insert(index, Box::new(self.fetch(offset / BLOCK * BLOCK))),
+        };
         let bytes = block.as_ref().map_err(Clone::clone)?;
         let inside = usize::try_from(offset % BLOCK).unwrap_or(usize::MAX);
         Ok(bytes.get(inside..).unwrap_or_default())
@@ -87,7 +117,8 @@ impl OpenFile {
         Ok(bytes.into_boxed_slice())
     }
 
-    /// `len` bytes from `offset` on, as one piece; fails where the file has fewer.
+    /// `len` bytes from `offset` on, as one piece; fails where the file has fewer, or they are
+    /// too many.
     pub fn slice(&self, offset: u64, len: u64) -> Result<&[u8], FileError> {
         let end = offset.checked_add(len).filter(|end| *end <= self.meta.len);
         let end = end.ok_or_else(|| FileError::Other("the file is shorter than it says".into()))?;
@@ -99,6 +130,11 @@ impl OpenFile {
         if let Some(bytes) = self.joined.get(&(offset, len)) {
             return Ok(bytes);
         }
+        if len > MAX_SLICE {
+            return Err(FileError::TooLarge(MAX_SLICE));
+        }
+        let left = self.joinable.get().checked_sub(len).ok_or(FileError::TooLarge(MAX_JOINED))?;
+        self.joinable.set(left);
         let mut bytes = Vec::with_capacity(wanted);
         while offset + (bytes.len() as u64) < end {
             let piece = self.block_from(offset + bytes.len() as u64)?;
@@ -110,6 +146,21 @@ impl OpenFile {
         Ok(self.joined.insert((offset, len), bytes.into_boxed_slice()))
     }
 
+    /// The name at `offset`, up to its NUL, or its first `limit` bytes. It is not kept.
+    pub fn name_at(&self, offset: u64, limit: usize) -> Result<Vec<u8>, FileError> {
+        let mut name: Vec<u8> = Vec::new();
+        while name.len() < limit {
+            let piece = self.block_from(offset.saturating_add(name.len() as u64))?;
+            let piece = &piece[..piece.len().min(limit - name.len())];
+            let end = piece.iter().position(|byte| *byte == 0);
+            name.extend_from_slice(&piece[..end.unwrap_or(piece.len())]);
+            if end.is_some() || piece.is_empty() {
+                break;
+            }
+        }
+        Ok(name)
+    }
+
     /// The whole file, if it is no larger than `limit` bytes.
     pub fn read_all(&self, limit: u64) -> Result<&[u8], FileError> {
         if self.meta.len > limit {
@@ -118,16 +169,20 @@ impl OpenFile {
         self.slice(0, self.meta.len)
     }
 
-    /// What `inflate` makes of the compressed bytes at `offset`, made once.
+    /// What `inflate` makes of the compressed bytes at `offset`, made once. It says that these are
+    /// `size` bytes.
     pub fn inflated(
         &self,
         offset: u64,
+        size: u64,
         inflate: impl FnOnce() -> Option<Vec<u8>>,
     ) -> Option<&[u8]> {
-        if let Some(bytes) = self.inflated.get(&offset) {
-            return Some(bytes);
+        if let Some(known) = self.inflated.get(&offset) {
+            return known.as_deref();
         }
-        Some(self.inflated.insert(offset, inflate()?.into_boxed_slice()))
+        let left = self.inflatable.get().checked_sub(size)?;
+        self.inflatable.set(left);
+        self.inflated.insert(offset, Box::new(inflate())).as_deref()
     }
 }
 
@@ -153,7 +208,7 @@ impl<'a> object::ReadRef<'a> for &'a OpenFile {
         delimiter: u8,
     ) -> Result<&'a [u8], ()> {
         let mut len = 0;
-        while range.start + len < range.end {
+        while range.start + len < range.end && len <= MAX_NAME {
             let piece = self.block_from(range.start + len).map_err(drop)?;
             if piece.is_empty() {
                 break;
@@ -264,7 +319,7 @@ impl Files {
             .opened
             .into_map()
             .into_iter()
-            .map(|(request, answer)| (request, answer.map(|file| RecordedFile::of(&file))));
+            .map(|(request, answer)| (request, answer.map(RecordedFile::of)));
         let listed = self.listed.into_map().into_iter().map(|(path, names)| (path, *names));
         FileLog { opened: opened.collect(), listed: listed.collect() }
     }
@@ -285,25 +340,63 @@ impl Files {
 }
 
 impl RecordedFile {
-    fn of(file: &OpenFile) -> RecordedFile {
-        let blocks = (0u32..).zip(&file.blocks).filter_map(|(index, cell)| {
-            let block = cell.get()?.as_ref().map_err(Clone::clone);
-            Some((index, block.map(|bytes| serde_bytes::ByteBuf::from(bytes.to_vec()))))
+    fn of(file: OpenFile) -> RecordedFile {
+        let blocks = file.blocks.into_map().into_iter().map(|(index, block)| {
+            (index, block.map(|bytes| serde_bytes::ByteBuf::from(bytes.into_vec())))
         });
-        RecordedFile { meta: file.meta.clone(), blocks: blocks.collect() }
+        RecordedFile { meta: file.meta, blocks: blocks.collect() }
     }
 
     fn into_open(self) -> Result<OpenFile, FileError> {
         if self.meta.len > MAX_FILE {
             return Err(FileError::TooLarge(MAX_FILE));
         }
-        let mut file = OpenFile::new(self.meta, None);
+        let file = OpenFile::new(self.meta, None);
         for (index, block) in self.blocks {
-            let place = usize::try_from(index).ok().and_then(|index| file.blocks.get_mut(index));
-            if let Some(place) = place {
-                *place = OnceCell::from(block.map(|bytes| bytes.into_vec().into_boxed_slice()));
-            }
+            let block = block.map(|bytes| bytes.into_vec().into_boxed_slice());
+            file.blocks.insert(index, Box::new(block));
         }
         Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// A file of zeros that takes no space.
+    struct Sparse;
+
+    impl Source for Sparse {
+        fn read_at(&self, _: u64, bytes: &mut [u8]) -> Result<usize, FileError> {
+            bytes.fill(0);
+            Ok(bytes.len())
+        }
+    }
+
+    fn sparse() -> OpenFile {
+        let meta = FileMeta { len: MAX_FILE, modified: 0, identity: (0, 0) };
+        OpenFile::new(meta, Some(Box::new(Sparse)))
+    }
+
+    #[test]
+    fn a_huge_piece_is_not_put_together() {
+        let file = sparse();
+        assert!(matches!(file.slice(0, MAX_SLICE + 1), Err(FileError::TooLarge(MAX_SLICE))));
+        assert_eq!(file.blocks.len(), 1);
+        file.joinable.set(BLOCK);
+        assert!(file.slice(0, BLOCK + 1).is_err());
+        assert_eq!(file.name_at(5, 100).unwrap(), b"");
+    }
+
+    #[test]
+    fn what_cannot_be_inflated_is_not_tried_again() {
+        let file = sparse();
+        assert_eq!(file.inflated(0, 10, || None), None);
+        assert_eq!(file.inflated(0, 10, || Some(vec![1])), None);
+        assert_eq!(file.inflated(1, MAX_INFLATED_IN_ALL, || Some(vec![1])), None);
+        assert_eq!(file.inflated(2, 1, || Some(vec![1])), Some(&[1][..]));
     }
 }

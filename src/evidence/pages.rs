@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +16,9 @@ const PAGE_LEN: usize = 4096;
 /// Memory that remembers each page it was asked for, so that a page is read once and belongs to
 /// one instant.
 pub struct Recorder<'a> {
-    source: &'a dyn BatchRead,
+    source: &'a (dyn BatchRead + Sync),
     budget: usize,
+    end: Option<Instant>,
     kept: RefCell<Kept>,
 }
 
@@ -34,8 +36,13 @@ struct Kept {
 
 impl<'a> Recorder<'a> {
     /// A recorder that keeps at most `budget` bytes.
-    pub fn new(source: &'a dyn BatchRead, budget: usize) -> Recorder<'a> {
-        Recorder { source, budget, kept: RefCell::default() }
+    pub fn new(source: &'a (dyn BatchRead + Sync), budget: usize) -> Recorder<'a> {
+        Recorder { source, budget, end: None, kept: RefCell::default() }
+    }
+
+    /// From this moment on, what is not there yet is no longer read.
+    pub fn stop_at(&mut self, end: Instant) {
+        self.end = Some(end);
     }
 
     /// Makes room for this many pages now, so that no page fault of ours takes time while
@@ -113,6 +120,9 @@ impl<'a> Recorder<'a> {
         let place = match known {
             Some(place) => place,
             None if kept.used + PAGE_LEN > self.budget => return Err(FaultKind::OverBudget),
+            None if self.end.is_some_and(|end| Instant::now() > end) => {
+                return Err(FaultKind::OverBudget);
+            }
             None => {
                 drop(kept);
                 self.prefetch(&[page]);
@@ -230,11 +240,13 @@ impl Memory for Recording {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::sync::Mutex;
+
     use super::*;
     use crate::target::memory::MemoryExt as _;
 
     /// Every byte is the low byte of its page's number; page 9 can not be read.
-    struct Pattern(RefCell<usize>);
+    struct Pattern(Mutex<usize>);
 
     impl BatchRead for Pattern {
         fn read_ranges(
@@ -243,7 +255,7 @@ mod tests {
             out: &mut [u8],
             missing: &mut dyn FnMut(usize, usize),
         ) {
-            *self.0.borrow_mut() += 1;
+            *self.0.lock().unwrap() += 1;
             let pages = ranges.iter().flat_map(|(addr, len)| {
                 (addr.0 / PAGE..addr.0 / PAGE + *len as u64 / PAGE).collect::<Vec<_>>()
             });
@@ -258,13 +270,13 @@ mod tests {
 
     #[test]
     fn pages_are_fetched_once_and_kept() {
-        let source = Pattern(RefCell::new(0));
+        let source = Pattern(Mutex::new(0));
         let recorder = Recorder::new(&source, 64 * PAGE_LEN);
         recorder.prefetch(&[3, 5, 4, 3]);
         assert_eq!(recorder.u8(Addr(4 * PAGE + 17)).unwrap(), 4);
-        assert_eq!(*source.0.borrow(), 1);
+        assert_eq!(*source.0.lock().unwrap(), 1);
         assert_eq!(recorder.u64(Addr(6 * PAGE - 4)).unwrap(), 0x0606_0606_0505_0505);
-        assert_eq!(*source.0.borrow(), 2);
+        assert_eq!(*source.0.lock().unwrap(), 2);
         assert_eq!(recorder.u8(Addr(9 * PAGE)).unwrap_err().kind, FaultKind::Unmapped);
         assert_eq!(recorder.take_touched(), [4, 5, 6, 9]);
         let mut recording = Recording::default();
@@ -275,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_budget_is_kept() {
-        let source = Pattern(RefCell::new(0));
+        let source = Pattern(Mutex::new(0));
         let recorder = Recorder::new(&source, 2 * PAGE_LEN);
         recorder.prefetch(&[1, 2, 3]);
         assert_eq!(recorder.u8(Addr(3 * PAGE)).unwrap_err().kind, FaultKind::OverBudget);

@@ -22,7 +22,7 @@ use crate::new_file::NewFile;
 /// The first line. The number rises when older programs can no longer read what follows.
 const MAGIC: &[u8] = b"guru evidence 1\n";
 
-/// The largest recording that is read, in bytes after decompression.
+/// The largest recording that is written or read, in bytes before compression.
 const MAX_RECORDING: u64 = 1 << 30;
 
 #[derive(Serialize, Deserialize)]
@@ -54,9 +54,36 @@ impl RecordingFile {
 
 fn write(stored: &Stored, mut out: impl Write) -> io::Result<()> {
     out.write_all(MAGIC)?;
-    let mut packed = GzEncoder::new(out, Compression::fast());
-    ciborium::into_writer(stored, &mut packed).map_err(io::Error::other)?;
-    packed.finish()?.flush()
+    let packed = GzEncoder::new(out, Compression::fast());
+    let mut limited = Limited { out: packed, left: MAX_RECORDING };
+    ciborium::into_writer(stored, &mut limited).map_err(|error| match error {
+        ciborium::ser::Error::Io(error) => error,
+        other => io::Error::other(other),
+    })?;
+    limited.out.finish()?.flush()
+}
+
+/// Takes no more than what can be read again.
+struct Limited<W> {
+    out: W,
+    left: u64,
+}
+
+impl<W: Write> Write for Limited<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len() as u64).ok_or_else(too_large)?;
+        let written = self.out.write(bytes)?;
+        self.left = left + (bytes.len() - written) as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn too_large() -> io::Error {
+    io::Error::other(format!("larger than {MAX_RECORDING} bytes"))
 }
 
 /// Reads evidence.
@@ -76,8 +103,11 @@ fn read(mut input: impl Read) -> io::Result<Stored> {
     }
     let mut unpacked = BufReader::new(GzDecoder::new(input).take(MAX_RECORDING));
     let damaged = |why: String| io::Error::other(format!("damaged: {why}"));
-    let stored =
-        ciborium::from_reader(&mut unpacked).map_err(|error| damaged(error.to_string()))?;
+    let stored = match ciborium::from_reader(&mut unpacked) {
+        Ok(stored) => stored,
+        Err(_) if unpacked.get_ref().limit() == 0 => return Err(too_large()),
+        Err(error) => return Err(damaged(error.to_string())),
+    };
     // The checksum stands at the end.
     let rest =
         io::copy(&mut unpacked, &mut io::sink()).map_err(|error| damaged(error.to_string()))?;
@@ -86,4 +116,18 @@ fn read(mut input: impl Read) -> io::Result<Stored> {
 
 fn recording(path: &Path, why: &str) -> Error {
     Error::Recording { path: path.display().to_string(), why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_written_than_can_be_read_again() {
+        let mut limited = Limited { out: Vec::new(), left: 4 };
+        assert!(limited.write_all(b"1234").is_ok());
+        let refused = limited.write_all(b"5").map_err(|error| error.to_string());
+        assert_eq!(refused, Err("larger than 1073741824 bytes".to_owned()));
+        assert_eq!(limited.out, b"1234");
+    }
 }

@@ -25,11 +25,22 @@ pub struct Piece {
     pub start: Addr,
     /// So many bytes.
     pub len: usize,
+    /// Whether it is only where the stack may be, and not known to be this thread's alone.
+    pub supposed: bool,
+}
+
+impl Piece {
+    fn overlaps(&self, other: &Piece) -> bool {
+        let end = |piece: &Piece| piece.start.0.saturating_add(piece.len as u64);
+        self.start.0 < end(other) && other.start.0 < end(self)
+    }
 }
 
 /// What is known of the address space.
 #[derive(Clone, Copy, Debug)]
 pub struct Space<'a> {
+    /// The first thread.
+    pub first: Tid,
     /// Its mappings, by address.
     pub mappings: &'a [Mapping],
     /// The base of the first thread's stack. Above it lie the environment and its secrets.
@@ -50,7 +61,7 @@ impl Space<'_> {
         let bases = [registers.thread_pointer, self.stack_start];
         let piece = |start: Addr, end: Addr| {
             let len = usize::try_from(end.0.saturating_sub(start.0)).unwrap_or(0);
-            Piece { tid, start, len }
+            Piece { tid, start, len, supposed: false }
         };
         if let Some(base) = bases.into_iter().flatten().find(base_here) {
             return vec![piece(sp, base)];
@@ -59,10 +70,11 @@ impl Space<'_> {
         let mut pieces = vec![piece(sp, end.min(sp.wrapping_add(REACH)))];
         // On a signal stack the interrupted stack is another one, and how far down it is used is
         // not known before unwinding.
-        for base in bases.into_iter().flatten() {
+        let base = if tid == self.first { self.stack_start } else { registers.thread_pointer };
+        if let Some(base) = base {
             if let Some(below) = mapping_at(self.mappings, Addr(base.0.wrapping_sub(1))) {
                 let from = below.start.max(Addr(base.0.saturating_sub(REACH)));
-                pieces.push(piece(from, base));
+                pieces.push(Piece { supposed: true, ..piece(from, base) });
             }
         }
         pieces
@@ -133,14 +145,20 @@ impl Slab {
         memory.read_ranges(&ranges, out, &mut |at, _| missing.push(begin + at));
     }
 
-    /// The stacks; one of which a page could not be read ends there.
+    /// The stacks; one of which a page could not be read ends there. What was only supposed to be
+    /// a thread's stack is left out where another's is known to be.
     pub fn into_stacks(self) -> Vec<StackBytes> {
         let mut missing = self.missing;
         missing.sort_unstable();
-        let stacks = self.pieces.iter().map(|(piece, at)| {
+        let known: Vec<Piece> =
+            self.pieces.iter().map(|(piece, _)| *piece).filter(|piece| !piece.supposed).collect();
+        let wanted = self.pieces.iter().filter(|(piece, _)| {
+            !piece.supposed || !known.iter().any(|known| known.overlaps(piece))
+        });
+        let stacks = wanted.map(|(piece, at)| {
             let first = missing.partition_point(|place| place < at);
-            let end =
-                missing.get(first).map_or(at + piece.len, |place| (*place).min(at + piece.len));
+            let end = at + piece.len;
+            let end = missing.get(first).map_or(end, |place| (*place).min(end));
             let bytes = self.bytes.get(*at..end).unwrap_or_default().to_vec();
             StackBytes { start: piece.start, bytes }
         });
@@ -153,7 +171,7 @@ mod tests {
     use super::*;
 
     fn piece(tid: Tid, len: usize) -> Piece {
-        Piece { tid, start: Addr(0x1000), len }
+        Piece { tid, start: Addr(0x1000), len, supposed: false }
     }
 
     #[test]

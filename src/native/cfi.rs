@@ -44,9 +44,21 @@ pub struct Cfi<'a> {
     eh: Option<EhFrame<SectionReader<'a>>>,
     index: Option<ParsedEhFrameHdr<SectionReader<'a>>>,
     debug: Option<DebugFrame<SectionReader<'a>>>,
+    /// Indexes of the sections, made when they are needed: of `.eh_frame` only if it has none.
+    eh_ranges: OnceCell<Vec<Range>>,
+    debug_ranges: OnceCell<Vec<Range>>,
     known: RefCell<HashMap<FileAddr, Option<Rc<Rules>>>>,
     context: OnceCell<RefCell<UnwindContext<usize>>>,
 }
+
+/// The code that an entry is for: where it begins and ends, and where the entry is in its section.
+type Range = (u64, u64, usize);
+
+/// The most entries of a section without an index that are looked at: chromium has half as many.
+const MAX_ENTRIES: usize = 1_000_000;
+
+/// The most rows of one entry that are passed over.
+const MAX_ROWS: usize = 1_000_000;
 
 /// Addresses are 64 bits wide.
 const ADDRESS_SIZE: u8 = 8;
@@ -77,8 +89,9 @@ impl<'a> Cfi<'a> {
             frames.set_address_size(ADDRESS_SIZE);
             frames
         });
+        let (eh_ranges, debug_ranges) = (OnceCell::new(), OnceCell::new());
         let (known, context) = (RefCell::default(), OnceCell::new());
-        Cfi { bases, eh, index, debug, known, context }
+        Cfi { bases, eh, index, debug, eh_ranges, debug_ranges, known, context }
     }
 
     /// The rules for an address, if there are any.
@@ -95,17 +108,49 @@ impl<'a> Cfi<'a> {
         if let Some(eh) = &self.eh {
             let entry = match self.index.as_ref().and_then(ParsedEhFrameHdr::table) {
                 Some(table) => {
-                    table.fde_for_address(eh, &self.bases, addr.0, EhFrame::cie_from_offset)
+                    table.fde_for_address(eh, &self.bases, addr.0, EhFrame::cie_from_offset).ok()
                 }
-                None => eh.fde_for_address(&self.bases, addr.0, EhFrame::cie_from_offset),
+                None => self.search(eh, &self.eh_ranges, addr),
             };
-            if let Ok(entry) = entry {
+            if let Some(entry) = entry {
                 return self.row(eh, &entry, addr, Frames::Eh);
             }
         }
         let debug = self.debug.as_ref()?;
-        let entry = debug.fde_for_address(&self.bases, addr.0, DebugFrame::cie_from_offset).ok()?;
+        let entry = self.search(debug, &self.debug_ranges, addr)?;
         self.row(debug, &entry, addr, Frames::Debug)
+    }
+
+    /// The entry for an address, by an index of ours.
+    fn search<S: UnwindSection<SectionReader<'a>>>(
+        &self,
+        section: &S,
+        ranges: &OnceCell<Vec<Range>>,
+        addr: FileAddr,
+    ) -> Option<FrameDescriptionEntry<SectionReader<'a>>> {
+        let ranges = ranges.get_or_init(|| self.ranges(section));
+        let after = ranges.partition_point(|(start, ..)| *start <= addr.0);
+        let (_, end, offset) = ranges.get(after.checked_sub(1)?)?;
+        if addr.0 >= *end {
+            return None;
+        }
+        section.fde_from_offset(&self.bases, (*offset).into(), S::cie_from_offset).ok()
+    }
+
+    /// What the entries of a section are for, sorted; up to the first that is broken.
+    fn ranges<S: UnwindSection<SectionReader<'a>>>(&self, section: &S) -> Vec<Range> {
+        let mut ranges = Vec::new();
+        let mut entries = section.entries(&self.bases);
+        while let Ok(Some(entry)) = entries.next() {
+            let gimli::CieOrFde::Fde(entry) = entry else { continue };
+            let Ok(entry) = entry.parse(S::cie_from_offset) else { break };
+            ranges.push((entry.initial_address(), entry.end_address(), entry.offset()));
+            if ranges.len() >= MAX_ENTRIES {
+                break;
+            }
+        }
+        ranges.sort_unstable();
+        ranges
     }
 
     fn row<S: UnwindSection<SectionReader<'a>>>(
@@ -117,14 +162,20 @@ impl<'a> Cfi<'a> {
     ) -> Option<Rules> {
         let context = self.context.get_or_init(|| RefCell::new(UnwindContext::new()));
         let mut context = context.borrow_mut();
-        let row = entry.unwind_info_for_address(section, &self.bases, &mut context, addr.0).ok()?;
-        Some(Rules {
-            cfa: row.cfa().clone(),
-            registers: row.registers().cloned().collect(),
-            return_address: entry.cie().return_address_register(),
-            signal: entry.is_signal_trampoline(),
-            section: frames,
-        })
+        let mut rows = entry.rows(section, &self.bases, &mut context).ok()?;
+        for _ in 0..MAX_ROWS {
+            let row = rows.next_row().ok()??;
+            if row.contains(addr.0) {
+                return Some(Rules {
+                    cfa: row.cfa().clone(),
+                    registers: row.registers().cloned().collect(),
+                    return_address: entry.cie().return_address_register(),
+                    signal: entry.is_signal_trampoline(),
+                    section: frames,
+                });
+            }
+        }
+        None
     }
 
     /// The expression that a rule refers to.

@@ -74,7 +74,9 @@ impl Found {
         let read = text(files, &path);
         let modified = read.as_ref().ok().map(|(_, modified)| *modified);
         // The start is known to the second, and rounded down.
-        let changed = modified.is_some_and(|modified| modified > target.process.started + 1);
+        let changed = modified
+            .zip(target.process.started)
+            .is_some_and(|(modified, started)| modified > started.saturating_add(1));
         let shown = ConfigFile {
             path: path.into(),
             why: why.to_owned(),

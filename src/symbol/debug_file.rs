@@ -2,7 +2,7 @@
 //!
 //! A file is believed only if its build id or checksum is the one that was asked for.
 
-use crate::evidence::files::Files;
+use crate::evidence::files::{Files, OpenFile};
 use crate::module::Image;
 use crate::target::files::FileRequest;
 use crate::text::Text;
@@ -56,14 +56,25 @@ fn by_link<'a>(image: &Image<'a>, path: &Text, files: &'a Files) -> Option<Image
         let found = Image::parse(file).ok()?;
         let same = match (image.build_id(), found.build_id()) {
             (Some(own), Some(other)) => own == other,
-            _ => {
-                let mut crc = flate2::Crc::new();
-                crc.update(file.read_all(MAX_CHECKED).ok()?);
-                crc.sum() == checksum
-            }
+            _ => crc(file)? == checksum,
         };
         same.then_some(found)
     })
+}
+
+/// The checksum of a whole file.
+fn crc(file: &OpenFile) -> Option<u32> {
+    if file.len() > MAX_CHECKED {
+        return None;
+    }
+    let mut crc = flate2::Crc::new();
+    let mut at = 0;
+    while at < file.len() {
+        let piece = file.block_from(at).ok().filter(|piece| !piece.is_empty())?;
+        crc.update(piece);
+        at += piece.len() as u64;
+    }
+    Some(crc.sum())
 }
 
 /// The file that `.gnu_debugaltlink` names: parts that `dwz` found in several debug files.

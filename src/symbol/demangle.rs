@@ -1,14 +1,16 @@
 //! Names as people write them.
 
+use std::fmt::{self, Write};
+
 use cpp_demangle::DemangleOptions;
 
 use crate::text::Text;
 
-/// The longest name that is demangled, in bytes. A mangled name can stand for one that is
-/// exponentially longer.
+/// The longest name that is demangled, in bytes.
 const MAX_MANGLED: usize = 8192;
 
-/// The longest name that comes out, in bytes.
+/// The longest name that comes out, in bytes. A mangled name can stand for one that is
+/// exponentially longer: it is given up where it gets that long, and not made first.
 const MAX_DEMANGLED: usize = 16384;
 
 /// A Rust or C++ name demangled (Rust without its hash, C++ without its return type), any other
@@ -17,23 +19,40 @@ pub fn name(mangled: &str) -> Text {
     if mangled.len() > MAX_MANGLED {
         return mangled.into();
     }
-    if let Ok(rust) = rustc_demangle::try_demangle(mangled) {
-        return bounded(format!("{rust:#}"), mangled);
-    }
-    if mangled.starts_with("_Z") || mangled.starts_with("__Z") {
-        let options = DemangleOptions::new().no_return_type();
-        let symbol = cpp_demangle::Symbol::new(mangled);
-        if let Some(name) =
-            symbol.ok().and_then(|symbol| symbol.demangle_with_options(&options).ok())
-        {
-            return bounded(name, mangled);
-        }
-    }
-    mangled.into()
+    demangled(mangled).map_or_else(|| mangled.into(), Text::from)
 }
 
-fn bounded(name: String, mangled: &str) -> Text {
-    if name.len() > MAX_DEMANGLED { mangled.into() } else { name.into() }
+fn demangled(mangled: &str) -> Option<String> {
+    let mut name = Bounded::default();
+    if let Ok(rust) = rustc_demangle::try_demangle(mangled) {
+        write!(name, "{rust:#}").ok()?;
+    } else if mangled.starts_with("_Z") || mangled.starts_with("__Z") {
+        let options = DemangleOptions::new().no_return_type();
+        let symbol = cpp_demangle::Symbol::new(mangled).ok()?;
+        symbol.structured_demangle(&mut name, &options).ok()?;
+    } else {
+        return None;
+    }
+    Some(name.written)
+}
+
+/// Takes what is written up to [`MAX_DEMANGLED`] bytes, and fails then. Writes are counted, too:
+/// that of nothing takes time as well.
+#[derive(Default)]
+struct Bounded {
+    written: String,
+    writes: usize,
+}
+
+impl Write for Bounded {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.writes += 1;
+        if self.writes > MAX_DEMANGLED || self.written.len() + piece.len() > MAX_DEMANGLED {
+            return Err(fmt::Error);
+        }
+        self.written.push_str(piece);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +71,18 @@ mod tests {
         ] {
             assert_eq!(name(mangled).raw(), shown);
         }
+    }
+
+    #[test]
+    fn a_name_that_doubles_with_every_level_is_left_as_it_is() {
+        // `S_` is `S`, `S0_` is `a`, `S1_` is `S<a, a>`; then every parameter is of twice the
+        // last: `S2_` is `S<S1_, S1_>`, and so on.
+        let mut mangled = String::from("_Z1f1SI1aS0_E");
+        for digit in ('1'..='9').chain('A'..='Z') {
+            mangled += &format!("S_IS{digit}_S{digit}_E");
+        }
+        assert!(cpp_demangle::Symbol::new(&mangled).is_ok());
+        assert_eq!(name(&mangled).raw(), mangled);
     }
 
     proptest::proptest! {

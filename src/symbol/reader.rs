@@ -2,10 +2,35 @@
 //! only what is looked at, and a recording holds only that.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use gimli::{Error, LittleEndian, Reader, ReaderOffsetId, Result};
 
 use crate::module::{Section, SectionBytes};
+
+/// How much stack a recursive reader of these sections may use, in bytes. `addr2line` recurses for
+/// every level of inlined calls; real programs have less than a hundred.
+const MAX_STACK: usize = 512 << 10;
+
+thread_local! {
+    /// The lowest address that the stack may reach while something is read; 0 for no limit.
+    static STACK_FLOOR: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Does something that reads sections recursively. Where it goes deeper than [`MAX_STACK`], reading
+/// fails, and so the recursion ends: nothing could catch the overflow of the stack.
+pub fn with_bounded_stack<T>(read: impl FnOnce() -> T) -> T {
+    let outer = STACK_FLOOR.replace(stack_pointer().saturating_sub(MAX_STACK));
+    let result = read();
+    STACK_FLOOR.set(outer);
+    result
+}
+
+/// Where the stack has got to, roughly: the address of a local variable.
+fn stack_pointer() -> usize {
+    let here = 0u8;
+    std::ptr::from_ref(std::hint::black_box(&here)).addr()
+}
 
 /// Reads a section, or a part of one.
 #[derive(Clone, Copy, Debug)]
@@ -168,6 +193,9 @@ impl Reader for SectionReader<'_> {
     #[inline]
     fn read_slice(&mut self, buf: &mut [u8]) -> Result<()> {
         self.need(buf.len() as u64)?;
+        if stack_pointer() < STACK_FLOOR.get() {
+            return Err(self.lost());
+        }
         let mut rest = buf;
         while !rest.is_empty() {
             if self.ready.is_empty() {

@@ -58,6 +58,8 @@ pub enum FileError {
     Absent,
     /// It may not be read.
     Denied,
+    /// The process that named it could not read it itself, and so guru does not.
+    NotForTarget,
     /// It is a directory, a device, a FIFO or a socket.
     NotRegular,
     /// It is larger than the limit of its use, in bytes.
@@ -75,6 +77,7 @@ impl fmt::Display for FileError {
         match self {
             FileError::Absent => f.write_str("no such file"),
             FileError::Denied => f.write_str("permission denied"),
+            FileError::NotForTarget => f.write_str("not readable by the process itself"),
             FileError::NotRegular => f.write_str("not a regular file"),
             FileError::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
             FileError::Escapes => f.write_str("its path has a loop or leaves the target's root"),

@@ -30,10 +30,12 @@ pub struct ProcessFacts {
     pub state: char,
     /// Its effective user.
     pub uid: u32,
-    /// When it started, in seconds since 1970.
-    pub started: i64,
+    /// When it started, in seconds since 1970, if the kernel tells.
+    pub started: Option<i64>,
     /// Its arguments. Not yet masked.
     pub command: Vec<Text>,
+    /// Whether they, or the environment of an inspected process, were too long to be read whole.
+    pub cut: bool,
 }
 
 /// What is known of the inspected process and of no other.

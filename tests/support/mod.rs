@@ -15,11 +15,14 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use ::guru::evidence::Evidence;
+use ::guru::inspect::{Budget, inspect};
 pub use guru::{
     GURU, functions, guru, guru_with_peak, report, run, stdout_of, thread_named, threads,
 };
 pub use process::{EPOLL_WAIT, PAUSE, POLL, ThreadState, reads_stdin, thread_states};
 pub use service::{Service, venv};
+
 pub use skip::{skip, skip_impossible};
 pub use target::Target;
 
@@ -47,6 +50,11 @@ pub fn python() -> Option<&'static Path> {
             output.status.success().then(|| path.trim().into())
         })
         .as_deref()
+}
+
+/// The evidence of a process.
+pub fn evidence(pid: i32) -> Evidence {
+    inspect(pid, Budget::default(), |error| panic!("{error}")).unwrap()
 }
 
 /// Wait until the condition gives something. `what` says what did not happen in time.

@@ -171,8 +171,9 @@ impl Search<'_> {
         notes: &mut Vec<Note>,
     ) -> Option<Distribution> {
         let found = sites.iter().find_map(|site| distribution::owner(&self.reader, site, wanted));
+        let started = self.snapshot.target.process.started;
         match (&found, self.reader.trouble()) {
-            (Some(found), _) if found.modified > Some(self.snapshot.target.process.started) => {
+            (Some(found), _) if started.is_some() && found.modified > started => {
                 notes.push(remark(format!(
                     "{} was written after the process started: the process may run another \
                      version",

@@ -32,37 +32,42 @@ pub fn is_kernel(stat: &Stat) -> bool {
     stat.flags & KERNEL_FLAGS != 0
 }
 
-/// What is known of any process.
-pub fn process_facts(process: &Process, stat: &Stat) -> ProcessFacts {
-    ProcessFacts {
+/// What is known of any process; `None` if it is gone.
+pub fn process_facts(process: &Process, stat: &Stat) -> Option<ProcessFacts> {
+    let (command, cut) = strings(process, "cmdline");
+    Some(ProcessFacts {
         pid: stat.pid,
         ppid: stat.ppid,
         name: comm(stat.pid).unwrap_or_else(|| stat.comm.as_str().into()),
         state: stat.state,
-        uid: process.status().map(|status| status.euid).or_else(|_| process.uid()).unwrap_or(0),
+        uid: process.status().ok()?.euid,
         started: started(stat),
-        command: strings(process, "cmdline"),
-    }
+        command,
+        cut,
+    })
 }
 
-/// What is known of the inspected process.
-pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> TargetFacts {
+/// What is known of the inspected process; `None` if it is gone.
+pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<TargetFacts> {
     let root = Root::of(process);
     let path = |path: Result<std::path::PathBuf, ProcError>| {
         path.ok().map(|path| Text::from_bytes(root.inside(path.as_os_str().as_bytes())))
     };
-    let environment = strings(process, "environ").into_iter().filter_map(|pair| {
+    let mut facts = process_facts(process, stat)?;
+    let (environment, cut) = strings(process, "environ");
+    facts.cut |= cut;
+    let environment = environment.into_iter().filter_map(|pair| {
         let (name, value) = pair.raw().split_once('=')?;
         ENVIRONMENT.contains(&name).then(|| (name.into(), value.into()))
     });
-    TargetFacts {
-        process: process_facts(process, stat),
+    Some(TargetFacts {
+        process: facts,
         arch,
         executable: path(process.exe()),
         directory: path(process.cwd()),
         stack_start: Some(Addr(stat.startstack)).filter(|addr| !addr.is_null()),
         environment: environment.collect(),
-    }
+    })
 }
 
 /// The root directory of a process, as the kernel names it here. In a chroot or a container this
@@ -95,7 +100,7 @@ pub fn descendants(pid: i32) -> Vec<ProcessFacts> {
         .filter_map(|pid| {
             let process = Process::new(pid).ok()?;
             let stat = process.stat().ok()?;
-            Some(process_facts(&process, &stat))
+            process_facts(&process, &stat)
         })
         .collect()
 }
@@ -149,26 +154,30 @@ fn comm(pid: i32) -> Option<Text> {
     Some(Text::from_bytes(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
 }
 
-/// Strings that end in zeros: a command line, an environment.
-fn strings(process: &Process, file: &str) -> Vec<Text> {
+/// Strings that end in zeros: a command line, an environment. And whether there are more of them.
+fn strings(process: &Process, file: &str) -> (Vec<Text>, bool) {
     use std::io::Read as _;
-    let Ok(opened) = process.open_relative(file) else { return Vec::new() };
+    let Ok(opened) = process.open_relative(file) else { return (Vec::new(), false) };
     let mut bytes = Vec::new();
-    if opened.take(MAX_STRINGS as u64).read_to_end(&mut bytes).is_err() {
-        return Vec::new();
+    if opened.take(MAX_STRINGS as u64 + 1).read_to_end(&mut bytes).is_err() {
+        return (Vec::new(), false);
     }
+    let cut = bytes.len() > MAX_STRINGS;
+    bytes.truncate(MAX_STRINGS);
     // A process may overwrite its arguments (setproctitle): the title is padded with zeros.
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     if end == 0 {
-        return Vec::new();
+        return (Vec::new(), cut);
     }
-    bytes[..end].split(|byte| *byte == 0).map(Text::from_bytes).collect()
+    (bytes[..end].split(|byte| *byte == 0).map(Text::from_bytes).collect(), cut)
 }
 
-/// When a process started, in seconds since 1970.
-fn started(stat: &Stat) -> i64 {
-    let boot = procfs::KernelStats::current().map_or(0, |stats| stats.btime);
-    (boot + stat.starttime / sys::clock_ticks()).cast_signed()
+/// When a process started, in seconds since 1970; `None` if the kernel does not tell when it
+/// started itself.
+fn started(stat: &Stat) -> Option<i64> {
+    let boot = procfs::KernelStats::current().ok()?.btime;
+    let since = stat.starttime.checked_div(sys::clock_ticks())?;
+    i64::try_from(boot.checked_add(since)?).ok().filter(|_| boot > 0)
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! The living process.
 
+pub mod access;
 pub mod descriptor;
 pub mod facts;
+pub mod futex;
 pub mod maps;
 pub mod memory;
 pub mod open;
 pub mod refusal;
+pub mod restart;
 pub mod stop;
 pub mod sys;
 pub mod tasks;
 pub mod wait;
-
-use std::os::fd::OwnedFd;
 
 use procfs::ProcError;
 use procfs::process::{Process, Stat};
@@ -32,9 +33,6 @@ pub struct LiveProcess {
     /// both, that of another thread. The kernel takes one like the other.
     pub living: i32,
     process: Process,
-    /// While it is open, the id is not given to another process that the kernel would confuse
-    /// with this one.
-    _pidfd: Option<OwnedFd>,
     started: u64,
     image: (u64, u64),
 }
@@ -49,8 +47,6 @@ impl LiveProcess {
         if pid == std::process::id().cast_signed() {
             return Err(Error::Itself);
         }
-        let raw = rustix::process::Pid::from_raw(pid).ok_or_else(no_process)?;
-        let pidfd = rustix::process::pidfd_open(raw, rustix::process::PidfdFlags::empty()).ok();
         let process = Process::new(pid).map_err(|_| no_process())?;
         let tasks = Tasks::open(pid).ok_or_else(no_process)?;
         let stat = process.stat().map_err(|_| no_process())?;
@@ -67,7 +63,7 @@ impl LiveProcess {
             'Z' | 'X' => other_thread(&process).ok_or_else(no_process)?,
             _ => pid,
         };
-        let process = LiveProcess { pid, tasks, living, process, _pidfd: pidfd, started, image };
+        let process = LiveProcess { pid, tasks, living, process, started, image };
         Ok((process, id != pid))
     }
 
@@ -78,7 +74,8 @@ impl LiveProcess {
 
     /// What is known of it.
     pub fn facts(&self) -> Result<TargetFacts, Error> {
-        Ok(facts::target_facts(&self.living()?, &self.stat()?, sys::HOST))
+        facts::target_facts(&self.living()?, &self.stat()?, sys::HOST)
+            .ok_or(Error::Changed { pid: self.pid, what: "exited" })
     }
 
     /// Its mappings, by address. The kernel asks for the right to trace; without it, the answer

@@ -3,7 +3,8 @@
 //! A mapped file is opened through `/proc/PID/map_files`: the very inode, whatever its path leads
 //! to now. A path is followed inside the target's root only, never out of it, and is opened for
 //! reading after it has been seen to be a regular file: opening a FIFO would hang, opening a
-//! device may act. Contents come by `pread`: a mapping could be truncated under us.
+//! device may act. What is found by a path is read only if the target could read it, too.
+//! Contents come by `pread`: a mapping could be truncated under us.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -13,6 +14,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
+use crate::target::live::access::Access;
 use crate::target::live::memory::LiveMemory;
 use crate::target::memory::Memory as _;
 use crate::target::{Mapping, mapping_at};
@@ -24,10 +26,14 @@ pub const MAX_NAMES: usize = 20_000;
 /// The largest `[vdso]` that is read, in bytes; it has 8 KiB on Linux 6.18.
 const MAX_VDSO: u64 = 1 << 20;
 
+/// How often a path is followed again where something was renamed on the way.
+const MAX_TRIES: usize = 8;
+
 /// Opens files as one process sees them.
 pub struct LiveOpener {
     pid: i32,
     root: Result<OwnedFd, FileError>,
+    access: Access,
     mappings: Vec<Mapping>,
 }
 
@@ -36,7 +42,7 @@ impl LiveOpener {
     pub fn new(pid: i32, mappings: Vec<Mapping>) -> LiveOpener {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(format!("/proc/{pid}/root"), flags, Mode::empty());
-        LiveOpener { pid, root: root.map_err(of_errno), mappings }
+        LiveOpener { pid, root: root.map_err(of_errno), access: Access::to(pid), mappings }
     }
 
     fn root(&self) -> Result<&OwnedFd, FileError> {
@@ -47,7 +53,23 @@ impl LiveOpener {
     fn find(&self, path: &str, flags: OFlags) -> Result<OwnedFd, FileError> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let flags = flags | OFlags::CLOEXEC;
-        rustix::fs::openat2(self.root()?, path, flags, Mode::empty(), resolve).map_err(of_errno)
+        let root = self.root()?;
+        let open = || rustix::fs::openat2(root, path, flags, Mode::empty(), resolve);
+        let mut found = open();
+        for _ in 1..MAX_TRIES {
+            // Anything renamed meanwhile, anywhere, may be on the way: see openat2(2).
+            if !matches!(found, Err(Errno::AGAIN)) {
+                break;
+            }
+            found = open();
+        }
+        found.map_err(of_errno)
+    }
+
+    /// What was found by a path that the target chose, if the target may read it.
+    fn checked(&self, found: OwnedFd) -> Result<OwnedFd, FileError> {
+        let stat = rustix::fs::fstat(&found).map_err(of_errno)?;
+        if self.access.allows(&stat) { Ok(found) } else { Err(FileError::NotForTarget) }
     }
 
     fn open_mapped(&self, mapping: &Mapping) -> Result<File, FileError> {
@@ -94,7 +116,7 @@ impl Opener for LiveOpener {
                 self.open_mapped(mapping)?
             }
             FileRequest::InRoot(path) | FileRequest::Config(path) => {
-                reopen(self.find(path.raw(), OFlags::PATH)?)?
+                reopen(self.checked(self.find(path.raw(), OFlags::PATH)?)?)?
             }
             FileRequest::Debug(path) => {
                 let flags = OFlags::PATH | OFlags::CLOEXEC;
@@ -112,7 +134,7 @@ impl Opener for LiveOpener {
     }
 
     fn list(&self, path: &Text) -> Result<Vec<Text>, FileError> {
-        let found = self.find(path.raw(), OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let found = self.checked(self.find(path.raw(), OFlags::RDONLY | OFlags::DIRECTORY)?)?;
         let entries = rustix::fs::Dir::read_from(&found).map_err(of_errno)?;
         let mut names: Vec<Text> = entries
             .filter_map(Result::ok)

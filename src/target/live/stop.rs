@@ -6,8 +6,8 @@
 //! without a deadline (the parent in a `vfork` does not stop), and a signal that a thread was
 //! about to get is handed back.
 //!
-//! A stop makes 17 of 61 blocking system calls return EINTR, which no program expects out of the
-//! blue. Where that has happened, the call is made to start again: see `RESTARTABLE`.
+//! System calls that the stop made return EINTR are made to start again: see
+//! [`super::restart`].
 
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,24 @@ use nix::unistd::Pid;
 
 use crate::arch::Registers;
 use crate::target::Tid;
+use crate::target::live::restart::is_restartable;
 use crate::target::live::sys::{self, Event, Stopped};
 use crate::target::live::tasks::Tasks;
 
-/// How long the blocked threads may take to stop, all together. Nobody waits for them.
+/// How long the blocked threads may take to stop, all together.
 const COLD_DEADLINE: Duration = Duration::from_millis(200);
 
 /// How long the running threads may take to stop, all together. Who waits for a processor in a
 /// cgroup at its limit takes longer; it is then recorded without a stop.
-const HOT_DEADLINE: Duration = Duration::from_millis(50);
+const HOT_DEADLINE: Duration = Duration::from_millis(20);
+
+/// How long the threads in an uninterruptible wait may take. Most come out of it soon (a page
+/// is read from disk); one on a dead file server, or the parent in a `vfork`, never does, and
+/// all others would stand still for it.
+const STUCK_DEADLINE: Duration = Duration::from_millis(2);
+
+/// How long it may take to find threads that were made since, while all others stand still.
+const NEWCOMER_DEADLINE: Duration = Duration::from_millis(5);
 
 /// Where all threads share one processor, the blocked ones that are woken to be stopped queue
 /// before the running one. So after this many of them there is a break. It is 0.35 ms instead of
@@ -41,37 +50,11 @@ const MAX_PASSES: usize = 100;
 /// How long the list of threads is read until no new one appears.
 const SEIZE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// System calls of x86-64 that return EINTR after a stop although no signal came, and that can
-/// be started again. A call that is not on the list keeps its EINTR. (`connect` is not: started
-/// again it may fail with EALREADY. `close` must never be.)
-const RESTARTABLE: &[u64] = &[
-    43,  // accept, with SO_RCVTIMEO
-    44,  // sendto, with SO_SNDTIMEO
-    45,  // recvfrom, with SO_RCVTIMEO
-    46,  // sendmsg, with SO_SNDTIMEO
-    47,  // recvmsg, with SO_RCVTIMEO
-    65,  // semop
-    128, // rt_sigtimedwait
-    208, // io_getevents
-    220, // semtimedop
-    232, // epoll_wait
-    281, // epoll_pwait
-    288, // accept4, with SO_RCVTIMEO
-    299, // recvmmsg, with SO_RCVTIMEO
-    307, // sendmmsg, with SO_SNDTIMEO
-    333, // io_pgetevents
-    441, // epoll_pwait2
-];
-
-/// read, write, readv, writev: they return EINTR on sockets with a timeout only.
-const RESTARTABLE_ON_SOCKETS: &[u64] = &[0, 1, 19, 20];
-
-/// `io_uring_enter`: can be started again if it submitted nothing.
-const IO_URING_ENTER: u64 = 426;
-
 /// Which wave a thread belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wave {
+    /// It was in an uninterruptible wait: it is asked first, and not waited for.
+    Stuck,
     /// It was blocked: it is stopped first and held for longer, and nobody waits for it.
     Cold,
     /// It was running, or ran a moment ago: it is stopped last and let go first.
@@ -97,14 +80,18 @@ struct Held {
     tid: Tid,
     wave: Wave,
     phase: Phase,
+    /// Since when it is in our hands: a signal may stop it from then on.
+    seized: Instant,
     asked: Option<Instant>,
+    /// Whether it was outside of any system call when it stopped, and so lost time of its own.
+    ran: bool,
     registers: Option<Registers>,
 }
 
 /// How long threads stood still.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timing {
-    /// The longest hold of a thread of the hot wave, if there was one.
+    /// The longest hold of a thread that ran, or had run a moment ago, if there was one.
     pub paused: Option<Duration>,
     /// From the first thread asked to the last let go.
     pub held: Duration,
@@ -119,6 +106,8 @@ pub struct Released {
     pub registers: Vec<(Tid, Registers)>,
     /// The threads that did not stop in time.
     pub late: Vec<Tid>,
+    /// The threads that somebody else traces, or that may not be traced.
+    pub refused: Vec<Tid>,
     /// Whether new threads still appeared when the list had been read often enough.
     pub restless: bool,
 }
@@ -131,6 +120,9 @@ pub struct Stop {
     pid: i32,
     tasks: Tasks,
     threads: Vec<Held>,
+    /// Threads that are alive and not ours: the kernel's own, and refused ones.
+    others: usize,
+    refused: Vec<Tid>,
     first_asked: Option<Instant>,
     timing: Timing,
     restless: bool,
@@ -150,17 +142,26 @@ pub enum Refused {
 impl Stop {
     /// Takes hold of every thread that `wave_of` puts into a wave, without stopping it.
     pub fn seize(pid: i32, wave_of: &dyn Fn(Tid) -> Option<Wave>) -> Result<Stop, Refused> {
+        Stop::seize_within(pid, wave_of, SEIZE_DEADLINE)
+    }
+
+    fn seize_within(
+        pid: i32,
+        wave_of: &dyn Fn(Tid) -> Option<Wave>,
+        deadline: Duration,
+    ) -> Result<Stop, Refused> {
         let mut stop = Stop {
             pid,
             tasks: Tasks::open(pid).ok_or(Refused::Gone)?,
             threads: Vec::new(),
+            others: 0,
+            refused: Vec::new(),
             first_asked: None,
             timing: Timing::default(),
             restless: false,
             crowded: crowded(pid),
         };
         let mut seen = std::collections::HashSet::new();
-        let mut refused = Refused::Gone;
         let begun = Instant::now();
         for pass in 0.. {
             let mut added = false;
@@ -168,31 +169,41 @@ impl Stop {
                 if !seen.insert(tid) {
                     continue;
                 }
-                let Some(wave) = wave_of(tid) else { continue };
+                let Some(wave) = wave_of(tid) else {
+                    stop.others += 1;
+                    continue;
+                };
                 match ptrace::seize(Pid::from_raw(tid), ptrace::Options::empty()) {
                     Ok(()) => {
                         added = true;
-                        let phase = Phase::Seized;
-                        stop.threads.push(Held { tid, wave, phase, asked: None, registers: None });
+                        stop.threads.push(Held::new(tid, wave));
                     }
-                    Err(Errno::EPERM) => refused = Refused::NotPermitted,
+                    Err(Errno::EPERM) => {
+                        stop.others += 1;
+                        stop.refused.push(tid);
+                    }
                     Err(_) => {}
                 }
             }
             if !added {
                 break;
             }
-            if pass >= MAX_PASSES || begun.elapsed() > SEIZE_DEADLINE {
+            if pass >= MAX_PASSES || begun.elapsed() > deadline {
                 stop.restless = true;
                 break;
             }
         }
-        if stop.threads.is_empty() { Err(refused) } else { Ok(stop) }
+        match (stop.threads.is_empty(), stop.refused.is_empty()) {
+            (false, _) => Ok(stop),
+            (true, false) => Err(Refused::NotPermitted),
+            (true, true) => Err(Refused::Gone),
+        }
     }
 
     /// Stops the threads of a wave, and reads their registers.
     pub fn halt(&mut self, wave: Wave) {
         let deadline = match wave {
+            Wave::Stuck => STUCK_DEADLINE,
             Wave::Cold => COLD_DEADLINE,
             Wave::Hot => HOT_DEADLINE,
         };
@@ -217,18 +228,16 @@ impl Stop {
     /// Takes hold of threads that were made since, and stops them as part of the hot wave.
     /// Returns their ids.
     pub fn halt_newcomers(&mut self, wave_of: &dyn Fn(Tid) -> Option<Wave>) -> Vec<Tid> {
-        let alive = self.threads.iter().filter(|held| held.phase != Phase::Gone).count();
-        if self.tasks.count() == Some(alive) {
+        let ours = self.threads.iter().filter(|held| held.phase != Phase::Gone).count();
+        if self.tasks.count() == Some(ours + self.others) {
             return Vec::new();
         }
         let known: std::collections::HashSet<Tid> =
             self.threads.iter().map(|held| held.tid).collect();
-        let Ok(newcomers) = Stop::seize(self.pid, &|tid| {
-            wave_of(tid).filter(|_| !known.contains(&tid)).map(|_| Wave::Hot)
-        }) else {
+        let new = |tid| wave_of(tid).filter(|_| !known.contains(&tid)).map(|_| Wave::Hot);
+        let Ok(mut newcomers) = Stop::seize_within(self.pid, &new, NEWCOMER_DEADLINE) else {
             return Vec::new();
         };
-        let mut newcomers = newcomers;
         let tids = newcomers.threads.iter().map(|held| held.tid).collect();
         self.restless |= newcomers.restless;
         self.threads.append(&mut newcomers.threads);
@@ -248,22 +257,27 @@ impl Stop {
         let late = self.threads.iter().filter(late).map(|held| held.tid).collect();
         let threads = std::mem::take(&mut self.threads).into_iter();
         let registers = threads.filter_map(|held| Some((held.tid, held.registers?))).collect();
-        Released { timing: self.timing, registers, late, restless: self.restless }
+        let refused = std::mem::take(&mut self.refused);
+        Released { timing: self.timing, registers, late, refused, restless: self.restless }
     }
 
     fn set_free(&mut self) {
-        for wave in [Wave::Hot, Wave::Cold] {
+        for wave in [Wave::Hot, Wave::Cold, Wave::Stuck] {
             let mut pace = Pace::new(self.crowded && wave == Wave::Cold);
             for held in self.threads.iter_mut().filter(|held| held.wave == wave) {
-                if let Phase::Held { signal } = held.phase {
-                    pace.step();
-                    // ESRCH: it was killed meanwhile, and nothing is left to let go.
-                    let _ = sys::detach(held.tid, signal);
-                    held.phase = Phase::Gone;
-                    if let Some(asked) = held.asked.filter(|_| wave == Wave::Hot) {
-                        self.timing.paused = self.timing.paused.max(Some(asked.elapsed()));
-                    }
+                // One that was late may have stopped by now.
+                if matches!(held.phase, Phase::Asked | Phase::Late) {
+                    held.await_stop(self.pid, Instant::now());
                 }
+                pace.step();
+                if let Some(paused) = held.set_free() {
+                    self.timing.paused = self.timing.paused.max(Some(paused));
+                }
+            }
+            if wave == Wave::Hot && self.timing.paused.is_some() {
+                // A thread that wakes on our processor waits for its next tick, 4 ms, while we
+                // go on. So make room.
+                std::thread::sleep(BREAK);
             }
         }
         if let Some(first) = self.first_asked.take() {
@@ -279,6 +293,22 @@ impl Drop for Stop {
 }
 
 impl Held {
+    fn new(tid: Tid, wave: Wave) -> Held {
+        let (phase, seized) = (Phase::Seized, Instant::now());
+        Held { tid, wave, phase, seized, asked: None, ran: false, registers: None }
+    }
+
+    /// Lets it run on. Returns how long it stood still, if it would have run.
+    fn set_free(&mut self) -> Option<Duration> {
+        let Phase::Held { signal } = self.phase else { return None };
+        // ESRCH: it was killed meanwhile, and nothing is left to let go.
+        let _ = sys::detach(self.tid, signal);
+        self.phase = Phase::Gone;
+        // A signal stops it when it comes, which may be before we asked.
+        let since = if signal == 0 { self.asked? } else { self.seized };
+        (self.wave == Wave::Hot || self.ran).then(|| since.elapsed())
+    }
+
     /// Waits until the thread stands still, and reads its registers at once.
     fn await_stop(&mut self, pid: i32, deadline: Instant) {
         let mut looks = 0u32;
@@ -310,24 +340,14 @@ impl Held {
         self.phase = Phase::Held { signal };
         let Ok(mut stopped) = Stopped::read(self.tid) else { return };
         self.registers = Some(stopped.registers());
-        // A thread on its way to a signal gets its EINTR from the signal, not from us.
-        if signal == 0 && stopped.interrupted_call().is_some_and(|call| is_restartable(pid, call)) {
+        self.ran = !stopped.in_call();
+        // Also on the way to a signal: if it has a handler, the kernel makes it EINTR again; if
+        // it is ignored, it would not have ended the call without us.
+        if stopped.interrupted_call().is_some_and(|call| is_restartable(pid, call)) {
             // Refused only if the thread was killed meanwhile.
             let _ = stopped.restart_call();
         }
     }
-}
-
-fn is_restartable(pid: i32, (number, arguments): (u64, [u64; 2])) -> bool {
-    if number == IO_URING_ENTER {
-        let submitted = arguments[1];
-        return submitted == 0;
-    }
-    if RESTARTABLE_ON_SOCKETS.contains(&number) {
-        let link = std::fs::read_link(format!("/proc/{pid}/fd/{}", arguments[0]));
-        return link.is_ok_and(|link| link.to_string_lossy().starts_with("socket:"));
-    }
-    RESTARTABLE.contains(&number)
 }
 
 /// Whether the threads of a process may run on one processor only.

@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
+use procfs::process::Process;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::addr::Addr;
@@ -13,6 +14,7 @@ use crate::arch::Arch;
 use crate::report::Wait;
 use crate::target::Tid;
 use crate::target::live::descriptor::Descriptors;
+use crate::target::live::futex;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::tasks::{ROOM, Tasks};
 use crate::target::memory::MemoryExt as _;
@@ -100,10 +102,10 @@ impl<'t> Waits<'t> {
         };
         let mut wait = Wait { call: Some(name.to_owned()), ..self.bare(tid) };
         match name {
-            "futex" => self.futex(arguments, &mut wait),
+            "futex" => self.futex(tid, arguments, &mut wait),
             "poll" | "ppoll" => wait.argument = self.polled(arguments[0], arguments[1]),
-            "wait4" => wait.argument = Some(self.awaited(arguments[0].cast_signed()).into()),
-            "waitid" => wait.argument = Some(waitid(arguments[0], arguments[1]).into()),
+            "wait4" => wait.argument = Some(self.awaited(arguments[0] as i32).into()),
+            "waitid" => wait.argument = Some(self.waitid(arguments[0], arguments[1]).into()),
             "nanosleep" => wait.argument = self.duration(arguments[0]),
             "clock_nanosleep" => wait.argument = self.until(arguments),
             name if TAKES_DESCRIPTOR.contains(&name) => {
@@ -132,9 +134,10 @@ impl<'t> Waits<'t> {
     }
 
     /// `futex(uaddr, op, val, …)`.
-    fn futex(&self, arguments: [u64; 6], wait: &mut Wait) {
+    fn futex(&self, tid: Tid, arguments: [u64; 6], wait: &mut Wait) {
         /// `FUTEX_CMD_MASK` and the commands of the kernel's `include/uapi/linux/futex.h`.
         const COMMAND: u64 = 0x7f;
+        const PRIVATE: u64 = 0x80;
         const WAIT: u64 = 0;
         const LOCK_PI: u64 = 6;
         const WAIT_BITSET: u64 = 9;
@@ -145,11 +148,15 @@ impl<'t> Waits<'t> {
         wait.futex = Some(at);
         match operation & COMMAND {
             WAIT | WAIT_BITSET => {
-                if let Some(joined) = self.joined(at, value) {
+                // The kernel wakes who waits for the end of a thread as it does between processes.
+                let shared = operation & PRIVATE == 0;
+                let joined = self.joined(at, value).filter(|joined| shared && *joined != tid);
+                if let Some(joined) = joined {
                     wait.argument = Some(format!("{at}: the end of thread {joined}").into());
                     return;
                 }
-                wait.owner = self.mutex_owner(at, value);
+                wait.owner =
+                    futex::mutex_owner(&self.memory, at, value).and_then(|inner| self.outer(inner));
             }
             LOCK_PI | LOCK_PI2 => {
                 /// `FUTEX_TID_MASK`.
@@ -162,23 +169,9 @@ impl<'t> Waits<'t> {
         wait.argument = Some(at.to_string().into());
     }
 
-    /// `pthread_join` waits on the `tid` field of glibc's thread record for it to become 0.
+    /// The thread for whose end is waited at `at`.
     fn joined(&self, at: Addr, value: u64) -> Option<Tid> {
-        let word = self.memory.i32(at).ok()?;
-        let expected = i32::try_from(value & 0xffff_ffff).ok()?;
-        self.outer(word).filter(|_| word == expected)
-    }
-
-    /// The owner of a glibc `pthread_mutex_t`, whose first words are `lock`, `count`, `owner`
-    /// (glibc, `sysdeps/nptl/bits/struct_mutex.h`). A waiter of a mutex expects 2, "locked and
-    /// wanted"; a condition variable or semaphore does not, and has no owner. That the owner is
-    /// a thread of the process is the check that this is such a mutex at all.
-    fn mutex_owner(&self, at: Addr, value: u64) -> Option<Tid> {
-        const WANTED: u64 = 2;
-        if value != WANTED || u64::from(self.memory.u32(at).ok()?) != WANTED {
-            return None;
-        }
-        self.outer(self.memory.i32(at.wrapping_add(8)).ok()?)
+        futex::joined(&self.memory, self.arch, at, value).and_then(|inner| self.outer(inner))
     }
 
     /// The id that the process uses for the thread `tid`, where that is another one.
@@ -211,13 +204,61 @@ impl<'t> Waits<'t> {
         Some(text.into()).filter(|_| count > 0)
     }
 
-    fn awaited(&self, pid: i64) -> String {
-        match pid as i32 {
+    fn awaited(&self, pid: i32) -> String {
+        match pid {
             -1 => "any child".to_owned(),
             0 => "any child of its process group".to_owned(),
-            group if group < 0 => format!("any child of process group {}", group.unsigned_abs()),
-            pid => format!("child {pid}"),
+            pid if pid < 0 => self.group(pid.unsigned_abs()),
+            pid => self.child(pid),
         }
+    }
+
+    fn waitid(&self, kind: u64, id: u64) -> String {
+        // `idtype_t` of the kernel's `include/uapi/linux/wait.h`; an id has 32 bits.
+        let id = (id & 0xffff_ffff) as u32;
+        match kind & 0xffff_ffff {
+            0 => "any child".to_owned(),
+            1 => self.child(id.cast_signed()),
+            2 if id == 0 => "any child of its process group".to_owned(),
+            2 => self.group(id),
+            3 => format!("the child of fd {id}"),
+            kind => format!("a child (kind {kind}, id {id})"),
+        }
+    }
+
+    /// A process group, by the number that the process uses.
+    fn group(&self, group: u32) -> String {
+        let own = if self.outer.is_empty() { "" } else { " (its own number)" };
+        format!("any child of process group {group}{own}")
+    }
+
+    /// A child, by the number that the process uses.
+    fn child(&self, inner: i32) -> String {
+        if self.outer.is_empty() {
+            return format!("child {inner}");
+        }
+        match self.outer_child(inner) {
+            Some(outer) => format!("child {outer}"),
+            None => format!("child {inner} (its own number)"),
+        }
+    }
+
+    /// The id used here of a child that the process knows by `inner`: of a process's ids, one for
+    /// each namespace down to its own, a child has at least as many as its parent.
+    fn outer_child(&self, inner: i32) -> Option<i32> {
+        let ids = |pid| Process::new(pid).ok()?.status().ok()?.nspid;
+        let mut tids = self.outer.values();
+        let depth = ids(*tids.clone().next()?)?.len().checked_sub(1)?;
+        tids.find_map(|tid| {
+            let mut buffer = [0; ROOM];
+            // A list that is longer than the buffer is cut, and its last number may be another.
+            let listed =
+                self.tasks.read(*tid, "children", &mut buffer).filter(|l| l.len() < ROOM)?;
+            let listed = std::str::from_utf8(listed).ok()?;
+            let mut children = listed.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+            children
+                .find(|child| ids(*child).and_then(|ids| ids.get(depth).copied()) == Some(inner))
+        })
     }
 
     /// A `struct timespec`, in milliseconds.
@@ -267,15 +308,4 @@ fn ahead(clock: u64, until: i64) -> Option<String> {
 /// `1.500 s`
 fn seconds(milliseconds: i64) -> String {
     format!("{}.{:03} s", milliseconds / 1000, milliseconds.rem_euclid(1000))
-}
-
-fn waitid(kind: u64, id: u64) -> String {
-    // `idtype_t` of the kernel's `include/uapi/linux/wait.h`.
-    match kind {
-        0 => "any child".to_owned(),
-        1 => format!("child {id}"),
-        2 => format!("any child of process group {id}"),
-        3 => format!("the child of fd {id}"),
-        _ => format!("a child (kind {kind}, id {id})"),
-    }
 }

@@ -1,0 +1,161 @@
+//! What was recorded, thread by thread: put together when the process runs again, and completed
+//! with what can be seen without a stop.
+
+use std::collections::HashMap;
+
+use super::Plan;
+use super::hold::{Captured, visit_anew};
+use super::stacks::{Piece, Slab, fit};
+use crate::arch::Registers;
+use crate::evidence::Held;
+use crate::evidence::pages::{Recorder, Recording};
+use crate::note::Note;
+use crate::report::Hold;
+use crate::target::live::memory::LiveMemory;
+use crate::target::live::{facts, refusal, sys};
+use crate::target::{Consistency, ThreadFacts, Tid};
+
+/// What was recorded of one thread.
+pub struct Recorded {
+    pub registers: Option<Registers>,
+    pub seen: Consistency,
+    pub cut: bool,
+}
+
+/// What was recorded of the process.
+pub struct Taken {
+    pub threads: HashMap<Tid, Recorded>,
+    pub memory: Recording,
+    pub held: Held,
+}
+
+/// What was recorded while the threads were held.
+pub fn of_capture(
+    plan: &Plan<'_>,
+    captured: Captured<'_>,
+    memory: &LiveMemory,
+    notes: &mut Vec<Note>,
+) -> Taken {
+    let Captured { at, released, cold, hot, slab, cut, newcomers } = captured;
+    let recorded = |registers, tid| {
+        let (registers, seen) = (Some(registers), Consistency::Stopped);
+        Recorded { registers, seen, cut: cut.contains(&tid) }
+    };
+    let registers = released.registers.into_iter();
+    let mut threads: HashMap<Tid, Recorded> =
+        registers.map(|(tid, registers)| (tid, recorded(registers, tid))).collect();
+    let mut recording = Recording::default();
+    recording.add_pages(cold.into_pages());
+    recording.add_pages(hot.into_pages());
+    for stack in slab.into_stacks() {
+        recording.add_stack(stack);
+    }
+    for tid in &released.late {
+        let text = "did not stop in time; seen without a stop";
+        notes.push(Note::missing(format!("thread {tid}"), text));
+    }
+    for tid in &released.refused {
+        let text = match refusal::tracer(*tid) {
+            Some(tracer) => format!("traced by {}; seen without a stop", who(tracer)),
+            None => "the kernel does not let it be stopped; seen without a stop".to_owned(),
+        };
+        notes.push(Note::missing(format!("thread {tid}"), text));
+    }
+    let unstopped: Vec<&ThreadFacts> = plan
+        .threads
+        .iter()
+        .filter(|thread| {
+            released.late.contains(&thread.tid) || released.refused.contains(&thread.tid)
+        })
+        .collect();
+    watch(plan, &unstopped, memory, &mut recording, &mut threads);
+    if !newcomers.is_empty() {
+        let text = format!("{} threads were made while others were being held", newcomers.len());
+        notes.push(Note::remark("threads", text));
+    }
+    if released.restless {
+        let text = "new threads kept appearing; those made last are not in the report";
+        notes.push(Note::missing("threads", text));
+    }
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let held = Held {
+        hold: Hold::Stopped,
+        at,
+        paused_us: released.timing.paused.map(micros),
+        held_us: micros(released.timing.held),
+    };
+    Taken { threads, memory: recording, held }
+}
+
+/// Records a process that can not be stopped, because `tracer` traces it: what is blocked does
+/// not move.
+pub fn of_traced(
+    plan: &Plan<'_>,
+    tracer: i32,
+    memory: &LiveMemory,
+    notes: &mut Vec<Note>,
+) -> Taken {
+    let text = format!(
+        "traced by {}, so its threads could not be stopped: only blocked threads have stacks",
+        who(tracer)
+    );
+    notes.push(Note::missing("threads", text));
+    let at = jiff::Timestamp::now().as_second();
+    let recorder = Recorder::new(memory, plan.budget.memory);
+    recorder.prefetch(&plan.cold_pages);
+    recorder.prefetch(&plan.hot_pages);
+    visit_anew(plan.found, &recorder);
+    let mut recording = Recording::default();
+    recording.add_pages(recorder.into_pages());
+    let mut threads = HashMap::new();
+    let all: Vec<&ThreadFacts> = plan.threads.iter().filter(|thread| !thread.kernel).collect();
+    watch(plan, &all, memory, &mut recording, &mut threads);
+    let held = Held { hold: Hold::Watched, at, paused_us: None, held_us: 0 };
+    Taken { threads, memory: recording, held }
+}
+
+/// `gdb (pid 99)`.
+fn who(pid: i32) -> String {
+    format!("{} (pid {pid})", facts::name(pid).escape_debug())
+}
+
+/// Records threads without a stop: program counter and stack pointer as the kernel told them of
+/// a blocked thread, and its stack. One that was given a processor since before it was first
+/// looked at, or of which that cannot be told, may have moved.
+fn watch(
+    plan: &Plan<'_>,
+    threads: &[&ThreadFacts],
+    memory: &LiveMemory,
+    recording: &mut Recording,
+    recorded: &mut HashMap<Tid, Recorded>,
+) {
+    let mut slab = Slab::default();
+    let mut pieces: Vec<Piece> = Vec::new();
+    for thread in threads {
+        let registers = thread.blocked_at.map(|(pc, sp)| {
+            let mut registers = Registers::new(sys::HOST, pc);
+            registers.set(sys::HOST.numbers().sp, Some(sp.0));
+            registers
+        });
+        if let Some(registers) = &registers {
+            pieces.extend(plan.space().pieces(thread.tid, registers));
+        }
+        let seen = Consistency::Unchanged;
+        recorded.insert(thread.tid, Recorded { registers, seen, cut: false });
+    }
+    let cut = fit(&mut pieces, plan.budget.stacks);
+    slab.read(memory, &pieces);
+    for stack in slab.into_stacks() {
+        recording.add_stack(stack);
+    }
+    for thread in threads {
+        let turns = plan.process.tasks.turns(thread.tid);
+        let still = turns.is_some() && turns == plan.turns.get(&thread.tid).copied();
+        if let Some(recorded) = recorded.get_mut(&thread.tid) {
+            recorded.cut = cut.contains(&thread.tid);
+            if !still {
+                recorded.seen = Consistency::Torn;
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Which system calls may be started again when a stop has made them return EINTR.
+//!
+//! A stop makes 17 of 61 blocking system calls return EINTR, which no program expects out of the
+//! blue. They are restarted by the kernel's own rule for `ERESTARTNOHAND`: a real signal whose
+//! handler runs still ends the call with EINTR. A relative timeout then begins anew.
+
+/// System calls of x86-64 that return EINTR after a stop although no signal came, and that can
+/// be started again. A call that is not on the list keeps its EINTR. (`connect` is not: started
+/// again it may fail with EALREADY. `close` must never be.)
+const RESTARTABLE: &[u64] = &[
+    43,  // accept, with SO_RCVTIMEO
+    44,  // sendto, with SO_SNDTIMEO
+    45,  // recvfrom, with SO_RCVTIMEO
+    46,  // sendmsg, with SO_SNDTIMEO
+    47,  // recvmsg, with SO_RCVTIMEO
+    65,  // semop
+    128, // rt_sigtimedwait
+    208, // io_getevents
+    220, // semtimedop
+    232, // epoll_wait
+    281, // epoll_pwait
+    288, // accept4, with SO_RCVTIMEO
+    299, // recvmmsg, with SO_RCVTIMEO
+    307, // sendmmsg, with SO_SNDTIMEO
+    333, // io_pgetevents
+    441, // epoll_pwait2
+];
+
+/// read, write, readv, writev: they return EINTR on sockets with a timeout only.
+const RESTARTABLE_ON_SOCKETS: &[u64] = &[0, 1, 19, 20];
+
+/// `io_uring_enter`: can be started again if it submitted nothing.
+const IO_URING_ENTER: u64 = 426;
+
+/// Whether a call, by its number and first two arguments, may be started again.
+pub fn is_restartable(pid: i32, (number, arguments): (u64, [u64; 2])) -> bool {
+    if number == IO_URING_ENTER {
+        let submitted = arguments[1];
+        return submitted == 0;
+    }
+    if RESTARTABLE_ON_SOCKETS.contains(&number) {
+        let link = std::fs::read_link(format!("/proc/{pid}/fd/{}", arguments[0]));
+        return link.is_ok_and(|link| link.to_string_lossy().starts_with("socket:"));
+    }
+    RESTARTABLE.contains(&number)
+}
