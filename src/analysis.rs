@@ -14,10 +14,8 @@ use crate::runtime::{self, LanguageThread, Preview, Visitor};
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd};
 use crate::symbol::source::Sources;
 use crate::symbol::{self, Function};
-use crate::target::live::facts::MAX_PROCESSES;
-use crate::target::live::tasks::MAX_THREADS;
 use crate::target::memory::FaultKind;
-use crate::target::{Consistency, Thread, Tid};
+use crate::target::{Consistency, MAX_PROCESSES, MAX_THREADS, Thread, Tid};
 use crate::text::Text;
 
 /// The most native frames of one stack that are shown: half of them outermost, half innermost.

@@ -80,7 +80,10 @@ pub fn hold<'a>(
     let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&quiet), Some(&mut before));
     let (done, wait) = mpsc::channel();
     let captured = std::thread::scope(|scope| {
-        scope.spawn(move || done.send(capture(plan, memory)));
+        scope.spawn(move || {
+            // Nobody is left to hear it only if this program is given up.
+            let _ = done.send(capture(plan, memory));
+        });
         let patience = PATIENCE + PATIENCE * u32::try_from(plan.threads.len() / 1000).unwrap_or(0);
         match wait.recv_timeout(patience) {
             Ok(captured) => captured,

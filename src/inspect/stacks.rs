@@ -71,11 +71,10 @@ impl Space<'_> {
         // On a signal stack the interrupted stack is another one, and how far down it is used is
         // not known before unwinding.
         let base = if tid == self.first { self.stack_start } else { registers.thread_pointer };
-        if let Some(base) = base {
-            if let Some(below) = mapping_at(self.mappings, Addr(base.0.wrapping_sub(1))) {
-                let from = below.start.max(Addr(base.0.saturating_sub(REACH)));
-                pieces.push(Piece { supposed: true, ..piece(from, base) });
-            }
+        let below = |base: Addr| mapping_at(self.mappings, Addr(base.0.wrapping_sub(1)));
+        if let Some((base, below)) = base.and_then(|base| Some((base, below(base)?))) {
+            let from = below.start.max(Addr(base.0.saturating_sub(REACH)));
+            pieces.push(Piece { supposed: true, ..piece(from, base) });
         }
         pieces
     }

@@ -17,7 +17,7 @@ thread_local! {
     static STACK_FLOOR: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Does something that reads sections recursively. Where it goes deeper than [`MAX_STACK`], reading
+/// Does something that reads sections recursively. Where it goes deeper than `MAX_STACK`, reading
 /// fails, and so the recursion ends: nothing could catch the overflow of the stack.
 pub fn with_bounded_stack<T>(read: impl FnOnce() -> T) -> T {
     let outer = STACK_FLOOR.replace(stack_pointer().saturating_sub(MAX_STACK));

@@ -14,6 +14,12 @@ use crate::arch::{Arch, Registers};
 use crate::report::Wait;
 use crate::text::Text;
 
+/// The most threads of one process that are looked at.
+pub const MAX_THREADS: usize = 100_000;
+
+/// The most descendants of a process that are looked at.
+pub const MAX_PROCESSES: usize = 4096;
+
 /// A thread's id, as the inspecting side counts.
 pub type Tid = i32;
 

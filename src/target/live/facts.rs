@@ -11,7 +11,7 @@ use crate::arch::Arch;
 use crate::target::live::sys;
 use crate::target::live::tasks::{ROOM, Tasks};
 use crate::target::live::wait::Waits;
-use crate::target::{ProcessFacts, TargetFacts, ThreadFacts, Tid};
+use crate::target::{MAX_PROCESSES, ProcessFacts, TargetFacts, ThreadFacts, Tid};
 use crate::text::Text;
 
 /// The environment variables that may be read: where configuration is found, and nothing else.
@@ -20,9 +20,6 @@ pub const ENVIRONMENT: &[&str] = &["HOME", "SNAP", "SNAP_COMMON", "VIRTUAL_ENV",
 
 /// The most bytes of a command line or environment that are looked at.
 const MAX_STRINGS: usize = 1 << 20;
-
-/// The most processes in a report's tree.
-pub const MAX_PROCESSES: usize = 4096;
 
 /// `PF_KTHREAD` and `PF_IO_WORKER` of the kernel's `include/linux/sched.h`.
 const KERNEL_FLAGS: u32 = 0x0020_0000 | 0x10;

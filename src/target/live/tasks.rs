@@ -8,10 +8,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Dir, Mode, OFlags};
 
-use crate::target::Tid;
-
-/// The most threads of one process that are looked at.
-pub const MAX_THREADS: usize = 100_000;
+use crate::target::{MAX_THREADS, Tid};
 
 /// Room for any of a thread's small files: the longest, `stat`, has 52 numbers.
 pub const ROOM: usize = 2048;
