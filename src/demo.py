@@ -25,6 +25,8 @@ async def fetch(name):
 
 async def main():
     tasks = [asyncio.create_task(fetch(name), name=name) for name in ("alpha", "beta")]
+    await asyncio.sleep(0)  # the tasks begin
+    threading.Thread(target=announce, name="stdin", daemon=True).start()
     await asyncio.gather(*tasks)
 
 
@@ -37,5 +39,4 @@ held = threading.Event()
 threading.Thread(target=take_jobs, name="jobs", daemon=True).start()
 held.wait()
 threading.Thread(target=want_lock, name="wants-lock", daemon=True).start()
-threading.Thread(target=announce, name="stdin", daemon=True).start()
 asyncio.run(main())

@@ -73,8 +73,6 @@ fn assert_native(report: &str) {
 /// What it shows of its script, where Python 3.11 runs it.
 fn assert_python(report: &str) {
     assert_eq!(report.matches(" Guru Meditation ").count(), 2, "{report}");
-    // The main loop waits for what its epoll instance watches, not for a number.
-    assert!(report.contains(": epoll of fd "), "{report}");
     for expected in [" in take_jobs\n    `jobs.get()`", " in want_lock\n    `with lock:`"] {
         assert!(report.contains(expected), "{expected}: {report}");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What everybody may use.
-const COMMON: &[&str] = &["addr", "arch", "error", "note", "path", "stack", "text"];
+const COMMON: &[&str] = &["addr", "arch", "error", "new_file", "note", "path", "stack", "text"];
 
 /// What each part of the library may use beside [`COMMON`] and itself. `target::live` is named on
 /// its own: it is the part with kernel calls.
@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("arch", &[]),
     ("error", &[]),
+    ("new_file", &[]),
     ("note", &[]),
     ("path", &[]),
     ("stack", &[]),

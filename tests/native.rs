@@ -3,7 +3,8 @@
 
 use crate::support::gdb::{self, FrameKind};
 use crate::support::{
-    Target, await_some, functions, reads_stdin, report, thread_named, thread_states, threads,
+    EPOLL_WAIT, Target, await_some, functions, python, reads_stdin, report, skip_impossible,
+    thread_named, thread_states, threads,
 };
 use guru::report::Execution;
 use guru::stack::{Frame, StackEnd};
@@ -121,6 +122,27 @@ fn what_the_threads_wait_in_is_named() {
         assert_eq!(thread.state.as_deref(), Some("sleeping"), "{:?}", thread.name);
         assert!(thread.ident.is_some(), "{:?}", thread.name);
     }
+}
+
+#[test]
+fn what_an_epoll_instance_watches_is_named() {
+    let Some(python) = python() else { return skip_impossible("no Python 3.11") };
+    let script = "import os, select, socket\n\
+                  service, watcher = socket.create_server(('127.0.0.1', 0)), select.epoll()\n\
+                  watcher.register(service)\n\
+                  print('ready', os.getpid(), service.getsockname()[1], flush=True)\n\
+                  watcher.poll()";
+    let mut command = Command::new(python);
+    command.args(["-c", script]);
+    let target = Target::start(command);
+    let pid = target.pid();
+    await_some("it waits", || {
+        (thread_states(pid).get(&pid)?.call == Some(EPOLL_WAIT)).then_some(())
+    });
+    let report = report(pid);
+    let argument = threads(&report)[0].waits.as_ref().unwrap().argument.as_ref().unwrap();
+    let listening = format!("socket tcp 127.0.0.1:{} (listening)", target.ready[1]);
+    assert_eq!(argument.raw(), format!("fd 4: epoll of fd 3: {listening}"));
 }
 
 /// Compare every thread of a variant of `stacks`.
