@@ -20,7 +20,7 @@ const SIGNAL_FRAME: &str = "<signal handler called>";
 
 #[test]
 fn c_stacks_with_debug_information_are_gdbs() {
-    for variant in ["O0", "O2", "O2-nofp", "O2-debuglink"] {
+    for variant in ["O0", "O2", "O2-nofp", "O2-nohdr", "O2-debugframe", "O2-debuglink"] {
         compare_variant(variant);
     }
 }
