@@ -64,11 +64,11 @@ pub fn inspect(id: i32, budget: Budget, give_up: GiveUp) -> Result<Evidence, Err
     }
     let mut target = process.facts()?;
     target.arch = process.arch()?;
-    mask_command(&mut target.process);
+    let mut secrets = mask_command(&mut target.process);
     let mappings = process.mappings()?;
     let files = Files::live(Box::new(LiveOpener::new(process.living, mappings.clone())));
     let mut descendants = facts::descendants(process.pid);
-    descendants.iter_mut().for_each(mask_command);
+    secrets.extend(descendants.iter_mut().flat_map(mask_command));
     let before = turns(&process.tasks);
     let threads = process.threads();
 
@@ -96,23 +96,40 @@ pub fn inspect(id: i32, budget: Budget, give_up: GiveUp) -> Result<Evidence, Err
         },
     };
     process.check_unchanged()?;
+    // They may lie on a stack as well, where the program has looked at its arguments.
+    let mut recording = taken.memory;
+    recording.overwrite(&secrets);
     let threads = plan.join(taken.threads, &mut notes);
     let snapshot = Snapshot {
         target,
         descendants,
         threads,
         mappings,
-        memory: taken.memory,
+        memory: recording,
         hold: taken.held,
         notes,
     };
     Ok(Evidence { snapshot, files })
 }
 
-/// Command lines hold secrets; the evidence does not.
-fn mask_command(process: &mut ProcessFacts) {
+/// Command lines hold secrets; the evidence does not. Returns what was masked.
+fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
     let words: Vec<String> = process.command.iter().map(|word| word.raw().to_owned()).collect();
-    process.command = mask_argv(&words).into_iter().map(Text::from).collect();
+    let masked = mask_argv(&words);
+    let secrets = words.iter().zip(&masked).filter_map(|(word, masked)| hidden(word, masked));
+    let secrets = secrets.map(str::to_owned).collect();
+    process.command = masked.into_iter().map(Text::from).collect();
+    secrets
+}
+
+/// The part of a word that its masked form does not show.
+fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
+    let same = |(a, b): &(char, char)| a == b;
+    let before = word.chars().zip(masked.chars()).take_while(same);
+    let rest = word.get(before.map(|(shown, _)| shown.len_utf8()).sum::<usize>()..)?;
+    let after = rest.chars().rev().zip(masked.chars().rev()).take_while(same);
+    let end = rest.len() - after.map(|(shown, _)| shown.len_utf8()).sum::<usize>();
+    rest.get(..end).filter(|hidden| !hidden.is_empty())
 }
 
 /// The runtimes in the process that answer with their threads.

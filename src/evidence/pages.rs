@@ -201,6 +201,30 @@ impl Recording {
         self.stacks.insert(stack.start.0, stack);
     }
 
+    /// Overwrites each of these texts, wherever it is recorded in one piece. Short ones are left:
+    /// they are found by chance in what is no text.
+    pub fn overwrite(&mut self, secrets: &[String]) {
+        /// The shortest text that is overwritten, in bytes: four letters may be half a pointer.
+        const SHORTEST: usize = 6;
+
+        let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
+        let long: Vec<String> = long.map(|secret| regex::escape(secret)).collect();
+        let Ok(any) = regex::bytes::Regex::new(&long.join("|")) else { return };
+        if long.is_empty() {
+            return;
+        }
+        let pages = self.pages.values_mut().map(|page| page.as_mut_slice());
+        let stacks = self.stacks.values_mut().map(|stack| stack.bytes.as_mut_slice());
+        for bytes in pages.chain(stacks) {
+            let found: Vec<_> = any.find_iter(bytes).map(|found| found.range()).collect();
+            for range in found {
+                if let Some(secret) = bytes.get_mut(range) {
+                    secret.fill(b'*');
+                }
+            }
+        }
+    }
+
     /// How many bytes are recorded.
     pub fn len(&self) -> usize {
         self.pages.len() * PAGE_LEN
@@ -291,6 +315,21 @@ mod tests {
         let recorder = Recorder::new(&source, 2 * PAGE_LEN);
         recorder.prefetch(&[1, 2, 3]);
         assert_eq!(recorder.u8(Addr(3 * PAGE)).unwrap_err().kind, FaultKind::OverBudget);
+    }
+
+    #[test]
+    fn secrets_are_overwritten_wherever_they_are_recorded() {
+        let mut recording = Recording::default();
+        let bytes = b"--password\0hunter2!\0short".to_vec();
+        recording.add_stack(StackBytes { start: Addr(0x1000), bytes: bytes.clone() });
+        let mut page = vec![0; PAGE_LEN];
+        page[100..100 + bytes.len()].copy_from_slice(&bytes);
+        recording.add_pages(BTreeMap::from([(0x5000, page.into_boxed_slice())]));
+        recording.overwrite(&["hunter2!".into(), "short".into(), String::new()]);
+        for at in [0x1000, 0x5064] {
+            let read = recording.bytes(Addr(at), bytes.len()).unwrap();
+            assert_eq!(read, b"--password\0********\0short");
+        }
     }
 
     #[test]
