@@ -5,12 +5,13 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Barrier, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use guru::error::{Error, Status};
 use guru::inspect::{Budget, inspect};
 use guru::new_file::NewFile;
 
-use crate::output::{Sink, complain, give_up};
+use crate::output::{Sink, complain, deadline, give_up};
 use crate::{cli, print};
 
 /// What the service is configured with. The password is there to be masked.
@@ -24,12 +25,16 @@ username = demo
 password = not-in-the-report
 ";
 
+/// How long the demo may take: a service that never becomes ready is not waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A script with threads and asyncio tasks, for where there is a Python.
 const SCRIPT: &str = include_str!("demo.py");
 
 /// Starts the service, and where there is a python3 the script, and reports on them.
 pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     let sink = Sink::open(&options.output)?;
+    deadline(PATIENCE);
     let place = Place::make()?;
     let own = std::env::current_exe().map_err(|error| failed("find its own program", &error))?;
     let mut service = Command::new(own);
