@@ -9,14 +9,16 @@ use crate::merge;
 use crate::module::Modules;
 use crate::native::{RawEnd, RawFrame, RawStack, Unwinder};
 use crate::note::Note;
-use crate::report::{Execution, ExecutionKind, RuntimeSummary};
-use crate::runtime::{self, LanguageThread, Preview, Visitor};
+use crate::report::{Execution, ExecutionKind, NamedObject, RuntimeSummary};
+use crate::runtime::{self, GreenThread, LanguageThread, Preview, Visit, Visitor};
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd};
 use crate::symbol::source::Sources;
 use crate::symbol::{self, Function};
 use crate::target::memory::FaultKind;
+use crate::target::search::Search;
 use crate::target::{Consistency, MAX_PROCESSES, MAX_THREADS, Thread, Tid};
 use crate::text::Text;
+use crate::value::Value;
 
 /// The most native frames of one stack that are shown: half of them outermost, half innermost.
 pub const MAX_SHOWN: usize = 1024;
@@ -31,6 +33,10 @@ pub struct Analysis<'a> {
     pub runtimes: Vec<(RuntimeSummary, Option<Text>)>,
     /// The threads, by id.
     pub threads: Vec<Execution>,
+    /// The green threads; `None` where no runtime that could have them was found to have any.
+    pub green: Option<Vec<Execution>>,
+    /// The objects that were asked for.
+    pub objects: Vec<NamedObject>,
     /// What was noticed.
     pub notes: Vec<Note>,
 }
@@ -41,7 +47,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let modules = Modules::new(&evidence.files, &snapshot.mappings);
     let mut notes = snapshot.notes.clone();
     let visitors = detect(evidence, &modules, &mut notes);
-    let interpreted = visit(evidence, &visitors, &mut notes);
+    let visited = visit(evidence, &visitors, &mut notes);
     let raw = unwind(evidence, &modules);
     let known = symbol::resolve(&lookups(&raw), &modules, &evidence.files);
     let sources = Sources::new(&evidence.files, snapshot.target.directory.clone());
@@ -50,10 +56,15 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
             Some(raw) => shown(raw, thread, &modules, &known),
             None => unread(thread),
         };
-        let language = interpreted.get(&thread.facts.tid);
+        let language = visited.threads.get(&thread.facts.tid);
         execution(thread, native, language, &modules, &sources)
     });
     let threads: Vec<Execution> = threads.collect();
+    let green = visited
+        .green
+        .map(|green| green.into_iter().map(|green| green_execution(green, &sources)).collect());
+    let objects = snapshot.asked.objects.iter().zip(visited.objects);
+    let objects = objects.map(|(path, object)| named(path, object)).collect();
     notes.extend(cut(evidence));
     notes.extend(incomplete(&snapshot.threads, &threads));
     let runtimes = visitors
@@ -63,7 +74,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
             (visitor.summary(), module.map(|module| module.path().clone()))
         })
         .collect();
-    Analysis { evidence, modules, runtimes, threads, notes }
+    Analysis { evidence, modules, runtimes, threads, green, objects, notes }
 }
 
 fn detect(
@@ -85,26 +96,43 @@ fn detect(
     runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(&preview, notes)).collect()
 }
 
-/// What each thread runs, as the runtimes know it, with the visitor that knows.
-type Interpreted<'v> = HashMap<Tid, (LanguageThread, &'v dyn Visitor)>;
+/// What the runtimes know.
+#[derive(Default)]
+struct Interpreted<'v> {
+    /// What each thread runs, with the visitor that knows.
+    threads: HashMap<Tid, (LanguageThread, &'v dyn Visitor)>,
+    green: Option<Vec<GreenThread>>,
+    objects: Vec<Result<Value, Text>>,
+}
 
 fn visit<'v>(
     evidence: &Evidence,
     visitors: &'v [Box<dyn Visitor>],
     notes: &mut Vec<Note>,
 ) -> Interpreted<'v> {
-    let memory = &evidence.snapshot.memory;
-    let mut known = HashMap::new();
-    for visitor in visitors {
+    let snapshot = &evidence.snapshot;
+    let (memory, asked) = (&snapshot.memory, &snapshot.asked);
+    let mut known = Interpreted::default();
+    let none = Search::default();
+    for (nth, visitor) in visitors.iter().enumerate() {
+        let search = snapshot.searches.get(nth).unwrap_or(&none);
         let name = visitor.summary().name;
         match visitor.roster(memory) {
             Ok(roster) => {
                 if let Some(why) = &roster.cut {
                     notes.push(Note::missing(name.as_str(), why.clone()));
                 }
-                for thread in visitor.visit(&roster, &|_| true, memory) {
-                    known.insert(thread.tid, (thread, &**visitor));
+                let wanted = &|_| true;
+                let visit = Visit { roster: &roster, wanted, asked, search };
+                let visited = visitor.visit(&visit, memory);
+                for thread in visited.threads {
+                    known.threads.insert(thread.tid, (thread, &**visitor));
                 }
+                if let Some(green) = visited.green {
+                    known.green.get_or_insert_default().extend(green);
+                }
+                known.objects = visited.objects;
+                notes.extend(visited.notes);
             }
             Err(fault) => {
                 let text = format!("its threads could not be listed: {fault}; native stacks only");
@@ -211,6 +239,8 @@ fn frames_at(
         inlined,
         trust: raw.trust,
         internal: false,
+        qualified_name: None,
+        locals: Vec::new(),
     };
     let mut functions = place.functions.clone();
     let mut outermost = functions.pop().unwrap_or_default();
@@ -249,7 +279,10 @@ fn execution(
     }
     let mut ident = thread.registers.as_ref().and_then(|registers| registers.thread_pointer);
     let (mut stack, mut native_stack) = (native, None);
+    let (mut runtime_name, mut gil, mut collecting) = (None, None, false);
     if let Some((language, visitor)) = language {
+        runtime_name.clone_from(&language.name);
+        (gil, collecting) = (language.gil, language.collecting);
         ident = Some(Addr(language.ident));
         let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
         let merged = merge::merge(
@@ -271,6 +304,9 @@ fn execution(
     }
     Execution {
         kind: ExecutionKind::Thread,
+        runtime_name,
+        gil,
+        collecting,
         tid: Some(facts.tid),
         ident: ident.filter(|ident| !ident.is_null()).map(|ident| ident.0),
         name: Some(facts.name.clone()),
@@ -279,7 +315,37 @@ fn execution(
         stack,
         native_stack,
         notes,
+        ..Execution::default()
     }
+}
+
+/// A green thread for the report.
+fn green_execution(green: GreenThread, sources: &Sources<'_>) -> Execution {
+    let frames = green.frames.iter().rev().filter(|frame| !frame.hidden);
+    let frames = frames.map(|frame| merge::frame(frame, Language::Python)).collect();
+    let end = green.broken.map_or(StackEnd::Root, StackEnd::Broken);
+    let mut stack = Stack { frames, omitted: None, end };
+    add_sources(&mut stack, sources);
+    Execution {
+        kind: green.kind,
+        address: Some(green.address),
+        tid: green.owner,
+        name: green.name,
+        type_name: Some(green.type_name),
+        role: green.role,
+        state: Some(green.state.to_owned()),
+        awaits: green.awaits,
+        stack,
+        ..Execution::default()
+    }
+}
+
+fn named(path: &str, object: Result<Value, Text>) -> NamedObject {
+    let (value, missing) = match object {
+        Ok(value) => (Some(value), None),
+        Err(why) => (None, Some(why)),
+    };
+    NamedObject { path: path.to_owned(), value, missing }
 }
 
 /// What is missing because a limit was reached before anything was recorded.

@@ -6,15 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use guru::asked::Asked;
 use guru::evidence::files::Files;
 use guru::module::Modules;
 use guru::note::{Note, Weight};
 use guru::runtime::python::Python;
-use guru::runtime::{LanguageThread, Preview, Runtime as _, Visitor};
+use guru::runtime::{LanguageThread, Preview, Roster, Runtime as _, Visit, Visitor};
 use guru::target::Tid;
 use guru::target::live::maps;
 use guru::target::live::memory::LiveMemory;
 use guru::target::live::open::LiveOpener;
+use guru::target::memory::Memory;
+use guru::target::search::Search;
 
 use crate::support::{Target, skip, skip_impossible};
 
@@ -63,6 +66,17 @@ fn pythons(version: &str) -> Vec<PathBuf> {
     found
 }
 
+fn threads(
+    visitor: &dyn Visitor,
+    roster: &Roster,
+    wanted: &dyn Fn(Tid) -> bool,
+    memory: &dyn Memory,
+) -> Vec<LanguageThread> {
+    let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
+    let (asked, search) = (&Asked::default(), &Search::default());
+    visitor.visit(&Visit { roster, wanted, asked, search }, memory).threads
+}
+
 fn lines(thread: &LanguageThread) -> Vec<Line> {
     let shown = thread.frames.iter().filter(|frame| !frame.hidden);
     shown
@@ -94,7 +108,7 @@ fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
             let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
             assert_eq!(roster.cut, None);
             assert_eq!(roster, visitor.roster(&LiveMemory::new(target.pid())).unwrap());
-            let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+            let threads = threads(&*visitor, &roster, &|_| true, &LiveMemory::new(target.pid()));
             for (tid, expected) in truth {
                 let thread = threads.iter().find(|thread| thread.tid == tid).unwrap();
                 let expected: Vec<Line> = expected.into_iter().map(as_read).collect();
@@ -129,7 +143,8 @@ fn a_running_thread_read_a_thousand_times_is_always_a_bounded_answer() {
             let visitor = visitor.unwrap();
             for _ in 0..1000 {
                 let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
-                let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+                let threads =
+                    threads(&*visitor, &roster, &|_| true, &LiveMemory::new(target.pid()));
                 assert_eq!(threads.len(), 1);
                 assert!(threads[0].frames.len() < 1000);
             }
@@ -190,7 +205,7 @@ fn a_python_inside_another_program_is_found() {
         let module = modules.find(visitor.interpreter()).unwrap();
         assert!(module.path().raw().ends_with("/service"));
         let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
-        let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+        let threads = threads(&*visitor, &roster, &|_| true, &LiveMemory::new(target.pid()));
         assert!(lines(&threads[0]).iter().any(|(_, _, function)| function == "embedded"));
     });
 }

@@ -6,6 +6,7 @@
 pub mod files;
 pub mod live;
 pub mod memory;
+pub mod search;
 
 use serde::{Deserialize, Serialize};
 

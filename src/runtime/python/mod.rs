@@ -1,16 +1,18 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
-//! 3.11 for now. The layout of its structures is data ([`offsets`]) and is held against the
+//! The layout of its structures is data ([`layout`]) and is held against the
 //! process ([`check`]) before anything is believed. Locals, greenlets and tasks are not read.
 
 pub mod check;
+pub mod code;
 pub mod detect;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod fake;
 pub mod frames;
+pub mod layout;
 pub mod lines;
 pub mod objects;
-pub mod offsets;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
@@ -21,12 +23,13 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use version::Version;
 
-use super::{LanguageThread, Preview, Roster, Runtime, Visitor};
+use super::{LanguageThread, Preview, Roster, Runtime, Visit, Visited, Visitor};
 use crate::addr::Addr;
 use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
+use crate::target::search::SearchRequest;
 use detect::Found;
 use frames::{Chain, Walker};
 
@@ -55,7 +58,7 @@ impl Visitor for Interpreters {
         RuntimeSummary {
             name: "python".to_owned(),
             version: self.found.version.to_string(),
-            layout: self.found.layout.name.to_owned(),
+            layout: self.found.layout.name.clone(),
         }
     }
 
@@ -71,22 +74,23 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        let mut roster = threads::roster(memory, self.found.layout, self.found.runtime)?;
+        let mut roster = threads::roster(memory, &self.found.layout, self.found.runtime)?;
         for (tid, _) in &mut roster.threads {
             *tid = self.tids.get(tid).copied().unwrap_or(*tid);
         }
         Ok(roster)
     }
 
-    fn visit(
-        &self,
-        roster: &Roster,
-        wanted: &dyn Fn(Tid) -> bool,
-        memory: &dyn Memory,
-    ) -> Vec<LanguageThread> {
-        let walker = Walker::new(memory, self.found.layout);
+    fn search_for(&self, _: &dyn Memory) -> SearchRequest {
+        SearchRequest::default()
+    }
+
+    fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
+        let walker = Walker::new(memory, &self.found.layout);
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
-        for &(tid, thread) in roster.threads.iter().filter(|(tid, _)| wanted(*tid)) {
+        for &(tid, thread) in
+            visit.roster.threads.iter().filter(|(tid, _)| (visit.wanted)(Some(*tid)))
+        {
             let (_, known) = chains.entry(tid).or_insert((thread, Vec::new()));
             known.push(walker.chain(thread));
         }
@@ -94,7 +98,8 @@ impl Visitor for Interpreters {
             memory.u64(thread.wrapping_add(self.found.layout.thread.ident)).unwrap_or(0)
         };
         let join = |(tid, (thread, chains))| join(tid, ident(thread), chains);
-        chains.into_iter().map(join).collect()
+        let threads = chains.into_iter().map(join).collect();
+        Visited { threads, ..Visited::default() }
     }
 }
 
@@ -103,7 +108,7 @@ impl Visitor for Interpreters {
 /// one stack, which grows downwards: the deepest activation is the innermost.
 fn join(tid: Tid, ident: u64, mut chains: Vec<Chain>) -> LanguageThread {
     chains.sort_by_key(|chain| chain.activation);
-    let mut thread = LanguageThread { tid, ident, frames: Vec::new(), broken: None };
+    let mut thread = LanguageThread { tid, ident, ..LanguageThread::default() };
     for chain in chains {
         thread.frames.extend(chain.frames);
         thread.broken = thread.broken.or(chain.broken);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::offsets::Layout;
+use super::layout::Layout;
 use crate::addr::Addr;
 use crate::runtime::Roster;
 use crate::target::Tid;
@@ -31,7 +31,10 @@ pub fn roster(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Ros
         }
         interpreters += 1;
         let offsets = &layout.interpreter;
-        let generation = memory.u64(interpreter.wrapping_add(offsets.next_thread_id))?;
+        let generation = match offsets.next_thread_id {
+            Some(offset) => memory.u64(interpreter.wrapping_add(offset))?,
+            None => 0,
+        };
         roster.generation = roster.generation.wrapping_add(generation);
         let mut thread = memory.ptr(interpreter.wrapping_add(offsets.threads))?;
         while !thread.is_null() {
@@ -40,7 +43,10 @@ pub fn roster(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Ros
                 roster.cut = Some(cut("threads", count, count == MAX_THREADS));
                 break;
             }
-            let tid = memory.u64(thread.wrapping_add(layout.thread.native_id))?;
+            let tid = match layout.thread.native_id {
+                Some(offset) => memory.u64(thread.wrapping_add(offset))?,
+                None => 0,
+            };
             // What can not be a thread's id names no thread; 0 is an id that could not be had.
             roster.threads.push((Tid::try_from(tid).unwrap_or(0), thread));
             thread = memory.ptr(thread.wrapping_add(layout.thread.next))?;
