@@ -4,12 +4,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::addr::Addr;
+use crate::arch::Registers;
 use crate::evidence::Evidence;
 use crate::merge;
 use crate::module::Modules;
 use crate::native::{RawEnd, RawFrame, RawStack, Unwinder};
 use crate::note::Note;
-use crate::report::{Execution, ExecutionKind, NamedObject, RuntimeSummary};
+use crate::report::{Execution, ExecutionKind, GilUse, NamedObject, RuntimeSummary};
 use crate::runtime::{self, GreenThread, LanguageThread, Preview, Visit, Visitor};
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd};
 use crate::symbol::source::Sources;
@@ -57,7 +58,10 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
             None => unread(thread),
         };
         let language = visited.threads.get(&thread.facts.tid);
-        execution(thread, native, language, &modules, &sources)
+        let mut execution = execution(thread, native, language, &modules, &sources);
+        execution.gil = visited.gil(thread);
+        execution.collecting = visited.holders.get(&thread.facts.tid) == Some(&true);
+        execution
     });
     let threads: Vec<Execution> = threads.collect();
     let green = visited
@@ -83,15 +87,12 @@ fn detect(
     notes: &mut Vec<Note>,
 ) -> Vec<Box<dyn Visitor>> {
     let threads = &evidence.snapshot.threads;
-    let inner_tids: Vec<(Tid, Tid)> = threads
-        .iter()
-        .filter_map(|thread| Some((thread.facts.inner_tid?, thread.facts.tid)))
-        .collect();
+    let tids: Vec<(Tid, Tid)> = threads.iter().map(|thread| thread.facts.tids()).collect();
     let preview = Preview {
         mappings: &evidence.snapshot.mappings,
         modules,
         memory: &evidence.snapshot.memory,
-        inner_tids: &inner_tids,
+        tids: &tids,
     };
     runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(&preview, notes)).collect()
 }
@@ -103,6 +104,25 @@ struct Interpreted<'v> {
     threads: HashMap<Tid, (LanguageThread, &'v dyn Visitor)>,
     green: Option<Vec<GreenThread>>,
     objects: Vec<Result<Value, Text>>,
+    /// Where threads wait for a lock that lets one at a time run a language.
+    locks: Vec<(Addr, u64)>,
+    /// Who holds such a lock, and whether it collects garbage.
+    holders: HashMap<Tid, bool>,
+}
+
+impl Interpreted<'_> {
+    fn gil(&self, thread: &Thread) -> Option<GilUse> {
+        if self.holders.contains_key(&thread.facts.tid) {
+            return Some(GilUse::Holds);
+        }
+        let in_lock = |at: Addr| {
+            self.locks.iter().any(|(start, len)| (start.0..start.0 + len).contains(&at.0))
+        };
+        // Where it waited before the stop; and still does, as far as its registers tell.
+        let futex = thread.facts.wait.as_ref().and_then(|wait| wait.futex)?;
+        let argument = thread.registers.as_ref().and_then(Registers::first_argument);
+        (in_lock(futex) && argument.is_none_or(in_lock)).then_some(GilUse::Waits)
+    }
 }
 
 fn visit<'v>(
@@ -132,6 +152,8 @@ fn visit<'v>(
                     known.green.get_or_insert_default().extend(green);
                 }
                 known.objects = visited.objects;
+                known.locks.extend(visited.locks);
+                known.holders.extend(visited.holders);
                 notes.extend(visited.notes);
             }
             Err(fault) => {
@@ -279,10 +301,9 @@ fn execution(
     }
     let mut ident = thread.registers.as_ref().and_then(|registers| registers.thread_pointer);
     let (mut stack, mut native_stack) = (native, None);
-    let (mut runtime_name, mut gil, mut collecting) = (None, None, false);
+    let mut runtime_name = None;
     if let Some((language, visitor)) = language {
         runtime_name.clone_from(&language.name);
-        (gil, collecting) = (language.gil, language.collecting);
         ident = Some(Addr(language.ident));
         let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
         let merged = merge::merge(
@@ -305,8 +326,6 @@ fn execution(
     Execution {
         kind: ExecutionKind::Thread,
         runtime_name,
-        gil,
-        collecting,
         tid: Some(facts.tid),
         ident: ident.filter(|ident| !ident.is_null()).map(|ident| ident.0),
         name: Some(facts.name.clone()),

@@ -10,6 +10,7 @@ pub mod detect;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod fake;
 pub mod frames;
+pub mod gil;
 pub mod layout;
 pub mod lines;
 pub mod objects;
@@ -40,7 +41,7 @@ pub struct Python;
 impl Runtime for Python {
     fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
-        let tids = process.inner_tids.iter().copied().collect();
+        let tids = process.tids.iter().copied().collect();
         Some(Box::new(Interpreters { found, tids }))
     }
 }
@@ -49,7 +50,7 @@ impl Runtime for Python {
 #[derive(Debug)]
 struct Interpreters {
     found: Found,
-    /// From the ids that the process itself sees to those of the inspecting side.
+    /// From the ids of the threads that the process itself sees to those of the inspecting side.
     tids: HashMap<Tid, Tid>,
 }
 
@@ -74,11 +75,7 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        let mut roster = threads::roster(memory, &self.found.layout, self.found.runtime)?;
-        for (tid, _) in &mut roster.threads {
-            *tid = self.tids.get(tid).copied().unwrap_or(*tid);
-        }
-        Ok(roster)
+        threads::roster(memory, &self.found.layout, self.found.runtime, &self.tids)
     }
 
     fn search_for(&self, _: &dyn Memory) -> SearchRequest {
@@ -99,7 +96,23 @@ impl Visitor for Interpreters {
         };
         let join = |(tid, (thread, chains))| join(tid, ident(thread), chains);
         let threads = chains.into_iter().map(join).collect();
-        Visited { threads, ..Visited::default() }
+        let mut visited = Visited { threads, ..Visited::default() };
+        if (visit.wanted)(None) {
+            self.add_locks(visit.roster, memory, &mut visited);
+        }
+        visited
+    }
+}
+
+impl Interpreters {
+    /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
+    fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
+        let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();
+        for lock in locks {
+            visited.locks.push(lock.waited);
+            let holder = roster.threads.iter().find(|(_, thread)| Some(*thread) == lock.holder);
+            visited.holders.extend(holder.map(|(tid, _)| (*tid, lock.collecting)));
+        }
     }
 }
 
