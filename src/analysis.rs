@@ -52,13 +52,14 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let raw = unwind(evidence, &modules);
     let known = symbol::resolve(&lookups(&raw), &modules, &evidence.files);
     let sources = Sources::new(&evidence.files, snapshot.target.directory.clone());
-    let threads = snapshot.threads.iter().zip(&raw).map(|(thread, raw)| {
-        let native = match raw {
-            Some(raw) => shown(raw, thread, &modules, &known),
-            None => unread(thread),
-        };
+    let threads = snapshot.threads.iter().zip(raw).map(|(thread, raw)| {
         let language = visited.threads.get(&thread.facts.tid);
-        let mut execution = execution(thread, native, language, &modules, &sources);
+        let base = language.and_then(|(language, _)| language.base);
+        let (own, beneath) = raw.map(|raw| raw.split_at(base)).unzip();
+        let shown = |raw: &Shortened| shown(raw, thread, &modules, &known);
+        let native = own.as_ref().map_or_else(|| unread(thread), shown);
+        let beneath = beneath.flatten().as_ref().map(shown);
+        let mut execution = execution(thread, native, beneath, language, &modules, &sources);
         execution.gil = visited.gil(thread);
         execution.collecting = visited.holders.get(&thread.facts.tid) == Some(&true);
         execution
@@ -195,6 +196,17 @@ impl Shortened {
         Shortened { inner, outer, omitted, end: raw.end }
     }
 
+    /// Takes off what lies further out than `base`, if a part of the stack does.
+    fn split_at(mut self, base: Option<Addr>) -> (Shortened, Option<Shortened>) {
+        let further = |frame: &RawFrame| frame.sp.zip(base).is_some_and(|(sp, base)| sp >= base);
+        let Some(own) = self.inner.iter().position(further).filter(|own| *own > 0) else {
+            return (self, None);
+        };
+        let beneath = Shortened { inner: self.inner.split_off(own), ..self };
+        let (inner, outer) = (self.inner, Vec::new());
+        (Shortened { inner, outer, omitted: 0, end: RawEnd::Root }, Some(beneath))
+    }
+
     fn frames(&self) -> impl Iterator<Item = &RawFrame> {
         self.inner.iter().chain(&self.outer)
     }
@@ -289,6 +301,7 @@ fn unread(thread: &Thread) -> Stack {
 fn execution(
     thread: &Thread,
     native: Stack,
+    beneath: Option<Stack>,
     language: Option<&(LanguageThread, &dyn Visitor)>,
     modules: &Modules<'_>,
     sources: &Sources<'_>,
@@ -320,6 +333,14 @@ fn execution(
         native_stack = merged.native_stack;
         notes.extend(merged.notes);
     }
+    if let Some(beneath) = beneath {
+        let text = format!(
+            "it runs a greenlet: {} native frames further out belong to those beneath it",
+            beneath.frames.len()
+        );
+        notes.push(Note::remark(format!("thread {}", facts.tid), text));
+        stack = on(beneath, stack);
+    }
     for stack in std::iter::once(&mut stack).chain(native_stack.as_mut()) {
         add_sources(stack, sources);
     }
@@ -336,6 +357,15 @@ fn execution(
         notes,
         ..Execution::default()
     }
+}
+
+/// A stack on top of what does not belong to it.
+fn on(mut beneath: Stack, stack: Stack) -> Stack {
+    let count = beneath.frames.len();
+    beneath.frames.iter_mut().for_each(|frame| frame.internal = true);
+    beneath.frames.extend(stack.frames);
+    let omitted = stack.omitted.map(|gap| Omitted { after: gap.after + count, ..gap });
+    Stack { omitted: beneath.omitted.or(omitted), ..beneath }
 }
 
 /// A green thread for the report.
