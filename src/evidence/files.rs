@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::MAX_FILE_BYTES;
 use crate::config::mask::mask_config_text;
+use crate::evidence::inflate::{Compressed, Inflated};
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
 
@@ -47,8 +48,8 @@ pub struct OpenFile {
     joined: FrozenMap<(u64, u64), Box<[u8]>>,
     /// How many bytes may still be put together.
     joinable: Cell<u64>,
-    /// Sections that were stored compressed, by where they begin; `None` for one that is broken.
-    inflated: FrozenMap<u64, Box<Option<Vec<u8>>>>,
+    /// What was stored compressed, by where it begins.
+    inflated: FrozenMap<u64, Box<Inflated>>,
     /// How many bytes compressed sections may still become.
     inflatable: Cell<u64>,
 }
@@ -67,7 +68,7 @@ impl OpenFile {
     }
 
     /// A file with these bytes instead of its own.
-    fn of_bytes(meta: FileMeta, bytes: &[u8]) -> OpenFile {
+    pub(super) fn of_bytes(meta: FileMeta, bytes: &[u8]) -> OpenFile {
         let meta = FileMeta { len: bytes.len() as u64, ..meta };
         let file = OpenFile::new(meta, None);
         let chunks = bytes.chunks(usize::try_from(BLOCK).unwrap_or(usize::MAX));
@@ -169,20 +170,15 @@ impl OpenFile {
         self.slice(0, self.meta.len)
     }
 
-    /// What `inflate` makes of the compressed bytes at `offset`, made once. It says that these are
-    /// `size` bytes.
-    pub fn inflated(
-        &self,
-        offset: u64,
-        size: u64,
-        inflate: impl FnOnce() -> Option<Vec<u8>>,
-    ) -> Option<&[u8]> {
-        if let Some(known) = self.inflated.get(&offset) {
-            return known.as_deref();
+    /// What is stored compressed, to be inflated as it is asked for; `None` if it would be too much
+    /// together with the others.
+    pub fn inflated(&self, stored: Compressed) -> Option<&Inflated> {
+        if let Some(known) = self.inflated.get(&stored.start) {
+            return Some(known);
         }
-        let left = self.inflatable.get().checked_sub(size)?;
+        let left = self.inflatable.get().checked_sub(stored.size)?;
         self.inflatable.set(left);
-        self.inflated.insert(offset, Box::new(inflate())).as_deref()
+        Some(self.inflated.insert(stored.start, Box::new(Inflated::new(stored))))
     }
 }
 
@@ -392,11 +388,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_inflated_is_not_tried_again() {
+    fn what_would_become_too_much_in_all_is_not_inflated() {
         let file = sparse();
-        assert_eq!(file.inflated(0, 10, || None), None);
-        assert_eq!(file.inflated(0, 10, || Some(vec![1])), None);
-        assert_eq!(file.inflated(1, MAX_INFLATED_IN_ALL, || Some(vec![1])), None);
-        assert_eq!(file.inflated(2, 1, || Some(vec![1])), Some(&[1][..]));
+        let stored = |start, size| Compressed {
+            compression: crate::evidence::inflate::Compression::Zlib,
+            start,
+            len: 1,
+            size,
+        };
+        assert!(file.inflated(stored(0, 10)).is_some());
+        assert!(file.inflated(stored(1, MAX_INFLATED_IN_ALL)).is_none());
+        assert!(file.inflated(stored(0, 10)).is_some());
+        assert!(file.inflated(stored(2, MAX_INFLATED_IN_ALL - 10)).is_some());
     }
 }
