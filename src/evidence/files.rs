@@ -5,7 +5,7 @@
 //! exactly the same bytes; a question that was not asked then is answered "not recorded".
 //! "Absent" is an answer, too. Opening is done elsewhere: see [`Opener`].
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use elsa::{FrozenBTreeMap, FrozenMap};
@@ -41,7 +41,8 @@ type Block = Result<Box<[u8]>, FileError>;
 /// A file, read block by block.
 pub struct OpenFile {
     meta: FileMeta,
-    source: Option<Box<dyn Source>>,
+    /// The file itself, until all of it was read: a search reads more files than may be open.
+    source: RefCell<Option<Box<dyn Source>>>,
     /// The blocks that were read, by their number.
     blocks: FrozenBTreeMap<u32, Box<Block>>,
     /// Ranges that crossed a block's border, put together.
@@ -58,7 +59,7 @@ impl OpenFile {
     fn new(meta: FileMeta, source: Option<Box<dyn Source>>) -> OpenFile {
         OpenFile {
             meta,
-            source,
+            source: RefCell::new(source),
             blocks: FrozenBTreeMap::new(),
             joined: FrozenMap::new(),
             joinable: Cell::new(MAX_JOINED),
@@ -101,7 +102,13 @@ impl OpenFile {
         let Ok(index) = u32::try_from(offset / BLOCK) else { return Ok(&[]) };
         let block = match self.blocks.get(&index) {
             Some(known) => known,
-            None => self.blocks.insert(index, Box::new(self.fetch(offset / BLOCK * BLOCK))),
+            None => {
+                let block = self.blocks.insert(index, Box::new(self.fetch(offset / BLOCK * BLOCK)));
+                if self.blocks.len() as u64 == self.meta.len.div_ceil(BLOCK) {
+                    self.source.take();
+                }
+                block
+            }
         };
         let bytes = block.as_ref().map_err(Clone::clone)?;
         let inside = usize::try_from(offset % BLOCK).unwrap_or(usize::MAX);
@@ -109,7 +116,8 @@ impl OpenFile {
     }
 
     fn fetch(&self, offset: u64) -> Block {
-        let source = self.source.as_ref().ok_or(FileError::NotRecorded)?;
+        let source = self.source.borrow();
+        let source = source.as_ref().ok_or(FileError::NotRecorded)?;
         let len = usize::try_from(BLOCK.min(self.meta.len - offset)).unwrap_or(0);
         let mut bytes = vec![0; len];
         // A file may shrink while it is read: what is gone is simply not there.
@@ -385,6 +393,16 @@ mod tests {
         file.joinable.set(BLOCK);
         assert!(file.slice(0, BLOCK + 1).is_err());
         assert_eq!(file.name_at(5, 100).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_file_that_was_read_to_its_end_is_closed() {
+        let meta = FileMeta { len: BLOCK + 1, modified: 0, identity: (0, 0) };
+        let file = OpenFile::new(meta, Some(Box::new(Sparse)));
+        assert_eq!(file.block_from(BLOCK).unwrap(), [0]);
+        assert!(file.source.borrow().is_some());
+        assert_eq!(file.read_all(MAX_FILE).unwrap().len() as u64, BLOCK + 1);
+        assert!(file.source.borrow().is_none());
     }
 
     #[test]
