@@ -4,19 +4,22 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::addr::Addr;
+use crate::arch::Registers;
 use crate::evidence::Evidence;
 use crate::merge;
 use crate::module::Modules;
 use crate::native::{RawEnd, RawFrame, RawStack, Unwinder};
 use crate::note::Note;
-use crate::report::{Execution, ExecutionKind, RuntimeSummary};
-use crate::runtime::{self, LanguageThread, Preview, Visitor};
+use crate::report::{Execution, ExecutionKind, GilUse, NamedObject, RuntimeSummary};
+use crate::runtime::{self, GreenThread, LanguageThread, Preview, Visit, Visitor};
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd};
 use crate::symbol::source::Sources;
 use crate::symbol::{self, Function};
 use crate::target::memory::FaultKind;
+use crate::target::search::Search;
 use crate::target::{Consistency, MAX_PROCESSES, MAX_THREADS, Thread, Tid};
 use crate::text::Text;
+use crate::value::Value;
 
 /// The most native frames of one stack that are shown: half of them outermost, half innermost.
 pub const MAX_SHOWN: usize = 1024;
@@ -31,6 +34,10 @@ pub struct Analysis<'a> {
     pub runtimes: Vec<(RuntimeSummary, Option<Text>)>,
     /// The threads, by id.
     pub threads: Vec<Execution>,
+    /// The green threads; `None` where no runtime that could have them was found to have any.
+    pub green: Option<Vec<Execution>>,
+    /// The objects that were asked for.
+    pub objects: Vec<NamedObject>,
     /// What was noticed.
     pub notes: Vec<Note>,
 }
@@ -41,7 +48,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let modules = Modules::new(&evidence.files, &snapshot.mappings);
     let mut notes = snapshot.notes.clone();
     let visitors = detect(evidence, &modules, &mut notes);
-    let interpreted = visit(evidence, &visitors, &mut notes);
+    let visited = visit(evidence, &visitors, &mut notes);
     let raw = unwind(evidence, &modules);
     let known = symbol::resolve(&lookups(&raw), &modules, &evidence.files);
     let sources = Sources::new(&evidence.files, snapshot.target.directory.clone());
@@ -50,10 +57,18 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
             Some(raw) => shown(raw, thread, &modules, &known),
             None => unread(thread),
         };
-        let language = interpreted.get(&thread.facts.tid);
-        execution(thread, native, language, &modules, &sources)
+        let language = visited.threads.get(&thread.facts.tid);
+        let mut execution = execution(thread, native, language, &modules, &sources);
+        execution.gil = visited.gil(thread);
+        execution.collecting = visited.holders.get(&thread.facts.tid) == Some(&true);
+        execution
     });
     let threads: Vec<Execution> = threads.collect();
+    let green = visited
+        .green
+        .map(|green| green.into_iter().map(|green| green_execution(green, &sources)).collect());
+    let objects = snapshot.asked.objects.iter().zip(visited.objects);
+    let objects = objects.map(|(path, object)| named(path, object)).collect();
     notes.extend(cut(evidence));
     notes.extend(incomplete(&snapshot.threads, &threads));
     let runtimes = visitors
@@ -63,7 +78,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
             (visitor.summary(), module.map(|module| module.path().clone()))
         })
         .collect();
-    Analysis { evidence, modules, runtimes, threads, notes }
+    Analysis { evidence, modules, runtimes, threads, green, objects, notes }
 }
 
 fn detect(
@@ -72,39 +87,74 @@ fn detect(
     notes: &mut Vec<Note>,
 ) -> Vec<Box<dyn Visitor>> {
     let threads = &evidence.snapshot.threads;
-    let inner_tids: Vec<(Tid, Tid)> = threads
-        .iter()
-        .filter_map(|thread| Some((thread.facts.inner_tid?, thread.facts.tid)))
-        .collect();
+    let tids: Vec<(Tid, Tid)> = threads.iter().map(|thread| thread.facts.tids()).collect();
     let preview = Preview {
         mappings: &evidence.snapshot.mappings,
         modules,
         memory: &evidence.snapshot.memory,
-        inner_tids: &inner_tids,
+        tids: &tids,
     };
     runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(&preview, notes)).collect()
 }
 
-/// What each thread runs, as the runtimes know it, with the visitor that knows.
-type Interpreted<'v> = HashMap<Tid, (LanguageThread, &'v dyn Visitor)>;
+/// What the runtimes know.
+#[derive(Default)]
+struct Interpreted<'v> {
+    /// What each thread runs, with the visitor that knows.
+    threads: HashMap<Tid, (LanguageThread, &'v dyn Visitor)>,
+    green: Option<Vec<GreenThread>>,
+    objects: Vec<Result<Value, Text>>,
+    /// Where threads wait for a lock that lets one at a time run a language.
+    locks: Vec<(Addr, u64)>,
+    /// Who holds such a lock, and whether it collects garbage.
+    holders: HashMap<Tid, bool>,
+}
+
+impl Interpreted<'_> {
+    fn gil(&self, thread: &Thread) -> Option<GilUse> {
+        if self.holders.contains_key(&thread.facts.tid) {
+            return Some(GilUse::Holds);
+        }
+        let in_lock = |at: Addr| {
+            self.locks.iter().any(|(start, len)| (start.0..start.0 + len).contains(&at.0))
+        };
+        // Where it waited before the stop; and still does, as far as its registers tell.
+        let futex = thread.facts.wait.as_ref().and_then(|wait| wait.futex)?;
+        let argument = thread.registers.as_ref().and_then(Registers::first_argument);
+        (in_lock(futex) && argument.is_none_or(in_lock)).then_some(GilUse::Waits)
+    }
+}
 
 fn visit<'v>(
     evidence: &Evidence,
     visitors: &'v [Box<dyn Visitor>],
     notes: &mut Vec<Note>,
 ) -> Interpreted<'v> {
-    let memory = &evidence.snapshot.memory;
-    let mut known = HashMap::new();
-    for visitor in visitors {
+    let snapshot = &evidence.snapshot;
+    let (memory, asked) = (&snapshot.memory, &snapshot.asked);
+    let mut known = Interpreted::default();
+    let none = Search::default();
+    for (nth, visitor) in visitors.iter().enumerate() {
+        let search = snapshot.searches.get(nth).unwrap_or(&none);
         let name = visitor.summary().name;
         match visitor.roster(memory) {
             Ok(roster) => {
                 if let Some(why) = &roster.cut {
                     notes.push(Note::missing(name.as_str(), why.clone()));
                 }
-                for thread in visitor.visit(&roster, &|_| true, memory) {
-                    known.insert(thread.tid, (thread, &**visitor));
+                let wanted = &|_| true;
+                let visit = Visit { roster: &roster, wanted, asked, search };
+                let visited = visitor.visit(&visit, memory);
+                for thread in visited.threads {
+                    known.threads.insert(thread.tid, (thread, &**visitor));
                 }
+                if let Some(green) = visited.green {
+                    known.green.get_or_insert_default().extend(green);
+                }
+                known.objects = visited.objects;
+                known.locks.extend(visited.locks);
+                known.holders.extend(visited.holders);
+                notes.extend(visited.notes);
             }
             Err(fault) => {
                 let text = format!("its threads could not be listed: {fault}; native stacks only");
@@ -211,6 +261,8 @@ fn frames_at(
         inlined,
         trust: raw.trust,
         internal: false,
+        qualified_name: None,
+        locals: Vec::new(),
     };
     let mut functions = place.functions.clone();
     let mut outermost = functions.pop().unwrap_or_default();
@@ -249,7 +301,9 @@ fn execution(
     }
     let mut ident = thread.registers.as_ref().and_then(|registers| registers.thread_pointer);
     let (mut stack, mut native_stack) = (native, None);
+    let mut runtime_name = None;
     if let Some((language, visitor)) = language {
+        runtime_name.clone_from(&language.name);
         ident = Some(Addr(language.ident));
         let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
         let merged = merge::merge(
@@ -271,6 +325,7 @@ fn execution(
     }
     Execution {
         kind: ExecutionKind::Thread,
+        runtime_name,
         tid: Some(facts.tid),
         ident: ident.filter(|ident| !ident.is_null()).map(|ident| ident.0),
         name: Some(facts.name.clone()),
@@ -279,7 +334,37 @@ fn execution(
         stack,
         native_stack,
         notes,
+        ..Execution::default()
     }
+}
+
+/// A green thread for the report.
+fn green_execution(green: GreenThread, sources: &Sources<'_>) -> Execution {
+    let frames = green.frames.iter().rev().filter(|frame| !frame.hidden);
+    let frames = frames.map(|frame| merge::frame(frame, Language::Python)).collect();
+    let end = green.broken.map_or(StackEnd::Root, StackEnd::Broken);
+    let mut stack = Stack { frames, omitted: None, end };
+    add_sources(&mut stack, sources);
+    Execution {
+        kind: green.kind,
+        address: Some(green.address),
+        tid: green.owner,
+        name: green.name,
+        type_name: Some(green.type_name),
+        role: green.role,
+        state: Some(green.state.to_owned()),
+        awaits: green.awaits,
+        stack,
+        ..Execution::default()
+    }
+}
+
+fn named(path: &str, object: Result<Value, Text>) -> NamedObject {
+    let (value, missing) = match object {
+        Ok(value) => (Some(value), None),
+        Err(why) => (None, Some(why)),
+    };
+    NamedObject { path: path.to_owned(), value, missing }
 }
 
 /// What is missing because a limit was reached before anything was recorded.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use guru::error::{Error, Status};
-use guru::inspect::{Budget, inspect};
+use guru::inspect::{Options, inspect};
 use guru::new_file::NewFile;
 
 use crate::output::{Sink, complain, deadline, give_up};
@@ -40,7 +40,7 @@ pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     let mut service = Command::new(own);
     service.arg("demo-service").arg("--config-file").arg(&place.configuration);
     let service = Service::start(service)?;
-    let evidence = inspect(service.pid(), Budget::default(), give_up)?;
+    let evidence = inspect(service.pid(), Options::default(), give_up)?;
     let mut partial = print(&evidence, sink)?.is_partial();
     drop(service);
 
@@ -50,7 +50,7 @@ pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     if options.output.output.is_none() && options.output.format != "json" {
         match Service::start(script) {
             Ok(service) => {
-                let evidence = inspect(service.pid(), Budget::default(), give_up)?;
+                let evidence = inspect(service.pid(), Options::default(), give_up)?;
                 partial |= print(&evidence, Sink::open(&options.output)?)?.is_partial();
             }
             Err(_) => complain("no python3 was found to show the second half of the demo"),

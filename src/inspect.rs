@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use crate::asked::Asked;
 use crate::config::mask::mask_argv;
 use crate::error::Error;
 use crate::evidence::files::Files;
@@ -14,14 +15,15 @@ use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
 use crate::module::Modules;
 use crate::note::Note;
-use crate::runtime::{self, Preview, Roster, Visitor};
+use crate::runtime::{self, Preview, Roster, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
 use crate::target::live::stop::Refused;
 use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
-use crate::target::{ProcessFacts, Tid};
+use crate::target::search::Search;
+use crate::target::{ProcessFacts, ThreadFacts, Tid};
 use crate::text::Text;
 
 mod hold;
@@ -46,16 +48,31 @@ impl Default for Budget {
     }
 }
 
+/// What is recorded.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What the user asked for beyond stacks.
+    pub asked: Asked,
+    /// How much at most.
+    pub budget: Budget,
+}
+
 /// What to do when the threads can not be let go, because reading the memory of the process does
 /// not return (memory that another program serves: userfaultfd, FUSE). Only the end of this
 /// program ends such a read and sets the process free, so it must not return.
 pub type GiveUp = fn(&Error) -> !;
 
-/// A runtime that was found, with the threads that it knows.
-type Found = (Box<dyn Visitor>, Roster);
+/// A runtime that was found.
+struct Found {
+    visitor: Box<dyn Visitor>,
+    /// The threads that it knew before any was stopped.
+    roster: Roster,
+    /// What was found of it by searching the memory.
+    search: Search,
+}
 
 /// Takes the evidence of a living process. `id` is that of a process or of one of its threads.
-pub fn inspect(id: i32, budget: Budget, give_up: GiveUp) -> Result<Evidence, Error> {
+pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
     let (process, by_thread) = LiveProcess::open(id)?;
     let mut notes = Vec::new();
     if by_thread {
@@ -73,18 +90,13 @@ pub fn inspect(id: i32, budget: Budget, give_up: GiveUp) -> Result<Evidence, Err
     let threads = process.threads();
 
     let memory = LiveMemory::new(process.living);
-    let rehearsal = Recorder::new(&memory, budget.memory);
-    let inner_tids: Vec<(Tid, Tid)> =
-        threads.iter().filter_map(|thread| Some((thread.inner_tid?, thread.tid))).collect();
+    let rehearsal = Recorder::new(&memory, options.budget.memory);
+    let tids: Vec<(Tid, Tid)> = threads.iter().map(ThreadFacts::tids).collect();
     let modules = Modules::new(&files, &mappings);
-    let preview = Preview {
-        mappings: &mappings,
-        modules: &modules,
-        memory: &rehearsal,
-        inner_tids: &inner_tids,
-    };
+    let preview =
+        Preview { mappings: &mappings, modules: &modules, memory: &rehearsal, tids: &tids };
     let found = find_runtimes(&preview);
-    let plan = Plan::rehearse(&process, &threads, &before, &found, &rehearsal, &mappings, budget);
+    let plan = Plan::rehearse(&process, &threads, &before, &found, &options, &rehearsal, &mappings);
     drop(rehearsal);
 
     let taken = match hold::hold(&plan, &memory, give_up)? {
@@ -107,6 +119,8 @@ pub fn inspect(id: i32, budget: Budget, give_up: GiveUp) -> Result<Evidence, Err
         mappings,
         memory: recording,
         hold: taken.held,
+        searches: found.into_iter().map(|found| found.search).collect(),
+        asked: options.asked,
         notes,
     };
     Ok(Evidence { snapshot, files })
@@ -142,15 +156,20 @@ fn find_runtimes(preview: &Preview<'_, '_>) -> Vec<Found> {
         .map(|visitor| {
             // On a running process this may fail; the hold reads it again.
             let roster = visitor.roster(preview.memory).unwrap_or_default();
-            (visitor, roster)
+            Found { visitor, roster, search: Search::default() }
         })
         .collect()
 }
 
-/// Lets the visitors read the threads that are `wanted`, for the pages that it takes.
-fn visit(found: &[Found], memory: &dyn Memory, wanted: &dyn Fn(Tid) -> bool) {
-    for (visitor, roster) in found {
-        visitor.visit(roster, wanted, memory);
+/// Lets the visitors read what is `wanted`, for the pages that it takes.
+fn visit(
+    found: &[Found],
+    asked: &Asked,
+    memory: &dyn Memory,
+    wanted: &dyn Fn(Option<Tid>) -> bool,
+) {
+    for Found { visitor, roster, search } in found {
+        visitor.visit(&Visit { roster, wanted, asked, search }, memory);
     }
 }
 

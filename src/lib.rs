@@ -12,6 +12,7 @@
 pub mod addr;
 pub mod analysis;
 pub mod arch;
+pub mod asked;
 pub mod assemble;
 pub mod config;
 pub mod error;
@@ -33,3 +34,4 @@ pub mod stack;
 pub mod symbol;
 pub mod target;
 pub mod text;
+pub mod value;

@@ -11,7 +11,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use guru::error::{Error, Status};
 use guru::evidence::{Evidence, store};
-use guru::inspect::{Budget, inspect};
+use guru::inspect::{Options, inspect};
 use guru::section::SECTIONS;
 use guru::{assemble, report};
 use output::{complain, deadline, give_up};
@@ -48,7 +48,7 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     deadline(Duration::from_secs(options.timeout));
     let evidence = match (&options.from, options.pid) {
         (Some(path), _) => store::load(path)?,
-        (None, pid) => inspect(pid.unwrap_or_default(), Budget::default(), give_up)?,
+        (None, pid) => inspect(pid.unwrap_or_default(), Options::default(), give_up)?,
     };
     let report = print(&evidence, sink)?;
     if let Some(recording) = recording {

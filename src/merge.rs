@@ -26,7 +26,7 @@ pub struct Runtime<'a> {
 }
 
 /// A merged stack, or two that did not fit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Merged {
     /// The stack, with all frames of the language.
     pub stack: Stack,
@@ -238,7 +238,12 @@ fn interleave(
 /// The frames of a group as the report shows them, outermost first.
 fn shown(group: &[LanguageFrame], runtime: &Runtime<'_>) -> impl Iterator<Item = Frame> {
     let language = runtime.language;
-    group.iter().rev().filter(|frame| !frame.hidden).map(move |frame| Frame {
+    group.iter().rev().filter(|frame| !frame.hidden).map(move |frame| self::frame(frame, language))
+}
+
+/// A frame of a language as the report shows it.
+pub fn frame(frame: &LanguageFrame, language: Language) -> Frame {
+    Frame {
         function: Some(frame.function.clone()),
         file: Some(frame.file.clone()),
         line: frame.line,
@@ -250,7 +255,9 @@ fn shown(group: &[LanguageFrame], runtime: &Runtime<'_>) -> impl Iterator<Item =
         inlined: false,
         trust: Trust::Runtime,
         internal: false,
-    })
+        qualified_name: frame.qualified_name.clone(),
+        locals: frame.locals.clone(),
+    }
 }
 
 /// Marks the runtime's own machinery: native frames outwards of a frame of the language, of the

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::Addr;
 use crate::text::Text;
+use crate::value::Local;
 
 /// How a frame was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,11 +32,14 @@ pub enum Language {
 }
 
 /// One activation of a function. What is not known is left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
     /// The function's name, demangled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<Text>,
+    /// The same with what it was defined in, where the language has such a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qualified_name: Option<Text>,
     /// The source file, as the compiler or interpreter names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<Text>,
@@ -64,13 +68,17 @@ pub struct Frame {
     /// formats for eyes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub internal: bool,
+    /// Its local variables, if they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locals: Vec<Local>,
 }
 
 /// Why a stack has no further frames outwards.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "reason", content = "why")]
 pub enum StackEnd {
     /// The thread's first function was reached.
+    #[default]
     Root,
     /// A limit of guru's was reached; the stack goes on.
     Limit(Text),
@@ -90,7 +98,7 @@ pub struct Omitted {
 }
 
 /// A stack, outermost frame first, as every Guru Meditation Report prints it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stack {
     /// The frames.
     pub frames: Vec<Frame>,

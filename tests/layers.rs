@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What everybody may use.
-const COMMON: &[&str] = &["addr", "arch", "error", "new_file", "note", "path", "stack", "text"];
+const COMMON: &[&str] =
+    &["addr", "arch", "asked", "error", "new_file", "note", "path", "stack", "text", "value"];
 
 /// What each part of the library may use beside [`COMMON`] and itself. `target::live` is named on
 /// its own: it is the part with kernel calls.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("arch", &[]),
+    ("asked", &[]),
+    ("value", &[]),
     ("error", &[]),
     ("new_file", &[]),
     ("note", &[]),

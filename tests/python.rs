@@ -6,15 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use guru::asked::Asked;
 use guru::evidence::files::Files;
 use guru::module::Modules;
 use guru::note::{Note, Weight};
 use guru::runtime::python::Python;
-use guru::runtime::{LanguageThread, Preview, Runtime as _, Visitor};
+use guru::runtime::{LanguageThread, Preview, Roster, Runtime as _, Visit, Visitor};
 use guru::target::Tid;
 use guru::target::live::maps;
 use guru::target::live::memory::LiveMemory;
 use guru::target::live::open::LiveOpener;
+use guru::target::memory::Memory;
+use guru::target::search::Search;
 
 use crate::support::{Target, skip, skip_impossible};
 
@@ -35,14 +38,14 @@ const READY: &str =
 /// Looks for Python in a process and hands what was found to `then`.
 fn detect<T>(
     pid: i32,
-    inner_tids: &[(Tid, Tid)],
+    tids: &[(Tid, Tid)],
     then: impl FnOnce(Option<Box<dyn Visitor>>, &[Note], &Modules<'_>) -> T,
 ) -> T {
     let mappings = maps::parse(&fs::read(format!("/proc/{pid}/maps")).unwrap(), &|path| path);
     let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
     let modules = Modules::new(&files, &mappings);
     let memory = &LiveMemory::new(pid);
-    let process = Preview { mappings: &mappings, modules: &modules, memory, inner_tids };
+    let process = Preview { mappings: &mappings, modules: &modules, memory, tids };
     let mut notes = Vec::new();
     let visitor = Python.detect(&process, &mut notes);
     then(visitor, &notes, &modules)
@@ -61,6 +64,17 @@ fn pythons(version: &str) -> Vec<PathBuf> {
     }
     found.retain(|path| path.exists());
     found
+}
+
+fn threads(
+    visitor: &dyn Visitor,
+    roster: &Roster,
+    wanted: &dyn Fn(Tid) -> bool,
+    memory: &dyn Memory,
+) -> Vec<LanguageThread> {
+    let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
+    let (asked, search) = (&Asked::default(), &Search::default());
+    visitor.visit(&Visit { roster, wanted, asked, search }, memory).threads
 }
 
 fn lines(thread: &LanguageThread) -> Vec<Line> {
@@ -94,7 +108,7 @@ fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
             let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
             assert_eq!(roster.cut, None);
             assert_eq!(roster, visitor.roster(&LiveMemory::new(target.pid())).unwrap());
-            let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+            let threads = threads(&*visitor, &roster, &|_| true, &LiveMemory::new(target.pid()));
             for (tid, expected) in truth {
                 let thread = threads.iter().find(|thread| thread.tid == tid).unwrap();
                 let expected: Vec<Line> = expected.into_iter().map(as_read).collect();
@@ -129,7 +143,8 @@ fn a_running_thread_read_a_thousand_times_is_always_a_bounded_answer() {
             let visitor = visitor.unwrap();
             for _ in 0..1000 {
                 let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
-                let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+                let threads =
+                    threads(&*visitor, &roster, &|_| true, &LiveMemory::new(target.pid()));
                 assert_eq!(threads.len(), 1);
                 assert!(threads[0].frames.len() < 1000);
             }
@@ -190,7 +205,7 @@ fn a_python_inside_another_program_is_found() {
         let module = modules.find(visitor.interpreter()).unwrap();
         assert!(module.path().raw().ends_with("/service"));
         let roster = visitor.roster(&LiveMemory::new(target.pid())).unwrap();
-        let threads = visitor.visit(&roster, &|_| true, &LiveMemory::new(target.pid()));
+        let threads = threads(&*visitor, &roster, &|_| true, &LiveMemory::new(target.pid()));
         assert!(lines(&threads[0]).iter().any(|(_, _, function)| function == "embedded"));
     });
 }

@@ -2,6 +2,7 @@
 //!
 //! The files are a table of paths in place of a file system. It follows no symlinks: two paths of one file are two entries with the same inode.
 
+use crate::asked::Asked;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::Addr;
@@ -18,6 +19,8 @@ use crate::text::Text;
 pub fn snapshot(command: &[&str]) -> Snapshot {
     let command = command.iter().copied().map(Text::from).collect();
     Snapshot {
+        asked: Asked::default(),
+        searches: Vec::new(),
         target: TargetFacts {
             process: ProcessFacts { command, ..process(10, 1) },
             arch: Arch::X86_64,

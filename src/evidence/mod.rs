@@ -11,10 +11,12 @@ pub mod store;
 
 use serde::{Deserialize, Serialize};
 
+use crate::asked::Asked;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recording;
 use crate::note::Note;
 use crate::report::Hold;
+use crate::target::search::Search;
 use crate::target::{Mapping, ProcessFacts, TargetFacts, Thread};
 
 /// Everything that the analysis may know of a process.
@@ -41,6 +43,10 @@ pub struct Snapshot {
     pub memory: Recording,
     /// How the threads were held.
     pub hold: Held,
+    /// What the user asked for.
+    pub asked: Asked,
+    /// What searches of the whole memory found, for each runtime that was found.
+    pub searches: Vec<Search>,
     /// What was noticed while it was taken.
     pub notes: Vec<Note>,
 }

@@ -16,7 +16,7 @@ use super::stacks::{Piece, Slab, Space, fit};
 use super::{Found, GiveUp, Plan, visit};
 use crate::error::Error;
 use crate::evidence::pages::Recorder;
-use crate::runtime::Roster;
+use crate::runtime::Visit;
 use crate::target::Tid;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::stop::{Refused, Released, Stop, Wave};
@@ -127,7 +127,9 @@ fn capture<'a>(
     let mut cut =
         read_stacks(&stop, |wave| wave != Wave::Hot, plan.space(), memory, &mut slab, budget);
     cold.prefetch(&plan.cold_pages);
-    visit(plan.found, &cold, &|tid| plan.wave_of(tid) != Some(Wave::Hot));
+    visit(plan.found, plan.asked, &cold, &|tid| {
+        tid.is_some_and(|tid| plan.wave_of(tid) != Some(Wave::Hot))
+    });
 
     stop.halt(Wave::Hot);
     hot.stop_at(Instant::now() + HOT_BUDGET);
@@ -136,12 +138,14 @@ fn capture<'a>(
     cut.extend(read_stacks(&stop, |wave| wave == Wave::Hot, plan.space(), memory, &mut slab, left));
     hot.prefetch(&plan.hot_pages);
     if same_threads(plan.found, &hot) {
-        visit(plan.found, &hot, &|tid| plan.wave_of(tid) == Some(Wave::Hot));
+        visit(plan.found, plan.asked, &hot, &|tid| {
+            tid.is_none_or(|tid| plan.wave_of(tid) == Some(Wave::Hot))
+        });
     } else {
         // Threads came or went since the rehearsal, so what was recorded in the cold wave may
         // have been found by a list in motion.
         hot.prefetch(&plan.cold_pages);
-        visit_anew(plan.found, &hot);
+        visit_anew(plan, &hot);
     }
     let released = stop.release();
     Ok(Ok(Captured { at, released, cold, hot, slab, cut, newcomers }))
@@ -166,13 +170,13 @@ fn read_stacks(
 
 /// Whether every runtime still knows exactly the threads that it knew before any was stopped.
 fn same_threads(found: &[Found], memory: &Recorder<'_>) -> bool {
-    found.iter().all(|(visitor, roster)| visitor.roster(memory).as_ref() == Ok(roster))
+    found.iter().all(|found| found.visitor.roster(memory).as_ref() == Ok(&found.roster))
 }
 
 /// Visits all threads that the runtimes know at this instant.
-pub fn visit_anew(found: &[Found], memory: &Recorder<'_>) {
-    for (visitor, _) in found {
-        let roster: Roster = visitor.roster(memory).unwrap_or_default();
-        visitor.visit(&roster, &|_| true, memory);
+pub fn visit_anew(plan: &Plan<'_>, memory: &Recorder<'_>) {
+    for Found { visitor, search, .. } in plan.found {
+        let roster = &visitor.roster(memory).unwrap_or_default();
+        visitor.visit(&Visit { roster, wanted: &|_| true, asked: plan.asked, search }, memory);
     }
 }

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::recorded::Recorded;
 use super::stacks::Space;
-use super::{Budget, Found, visit};
+use super::{Budget, Found, Options, visit};
 use crate::addr::Addr;
+use crate::asked::Asked;
 use crate::evidence::pages::Recorder;
 use crate::note::Note;
 use crate::target::live::LiveProcess;
@@ -24,6 +25,7 @@ pub struct Plan<'a> {
     /// The threads that run, or ran since then.
     pub hot: HashSet<Tid>,
     pub found: &'a [Found],
+    pub asked: &'a Asked,
     mappings: &'a [Mapping],
     stack_start: Option<Addr>,
     /// The pages that the blocked threads' data is in.
@@ -40,16 +42,17 @@ impl<'a> Plan<'a> {
         threads: &'a [ThreadFacts],
         turns: &'a HashMap<Tid, u64>,
         found: &'a [Found],
+        options: &'a Options,
         rehearsal: &Recorder<'_>,
         mappings: &'a [Mapping],
-        budget: Budget,
     ) -> Plan<'a> {
+        let asked = &options.asked;
         let hot = running(&process.tasks, threads, turns);
         // What finding the runtimes and their threads took belongs to no thread: it is read
         // while all stand still.
-        visit(found, rehearsal, &|tid| hot.contains(&tid));
+        visit(found, asked, rehearsal, &|tid| tid.is_none_or(|tid| hot.contains(&tid)));
         let hot_pages = rehearsal.take_touched();
-        visit(found, rehearsal, &|tid| !hot.contains(&tid));
+        visit(found, asked, rehearsal, &|tid| tid.is_some_and(|tid| !hot.contains(&tid)));
         let cold_pages = rehearsal.take_touched();
         Plan {
             process,
@@ -57,11 +60,12 @@ impl<'a> Plan<'a> {
             turns,
             hot,
             found,
+            asked,
             mappings,
             stack_start: process.stat().ok().map(|stat| Addr(stat.startstack)),
             cold_pages,
             hot_pages,
-            budget,
+            budget: options.budget,
         }
     }
 

@@ -104,7 +104,7 @@ pub fn of_traced(
     let recorder = Recorder::new(memory, plan.budget.memory);
     recorder.prefetch(&plan.cold_pages);
     recorder.prefetch(&plan.hot_pages);
-    visit_anew(plan.found, &recorder);
+    visit_anew(plan, &recorder);
     let mut recording = Recording::default();
     recording.add_pages(recorder.into_pages());
     let mut threads = HashMap::new();

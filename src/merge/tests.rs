@@ -29,6 +29,8 @@ fn native(lines: &[&str]) -> Stack {
             inlined,
             trust: if guessed { Trust::FramePointer } else { Trust::Cfi },
             internal: false,
+            qualified_name: None,
+            locals: Vec::new(),
         }
     });
     Stack { frames: frames.collect(), omitted: None, end: StackEnd::Root }
@@ -38,9 +40,16 @@ fn python(lines: &[&str]) -> LanguageThread {
     let frames = lines.iter().rev().map(|line| {
         let (entry, line) = line.strip_prefix('>').map_or((false, *line), |line| (true, line));
         let (hidden, line) = line.strip_suffix('.').map_or((false, line), |line| (true, line));
-        LanguageFrame { function: line.into(), file: "f.py".into(), line: Some(1), entry, hidden }
+        LanguageFrame {
+            function: line.into(),
+            file: "f.py".into(),
+            line: Some(1),
+            entry,
+            hidden,
+            ..LanguageFrame::default()
+        }
     });
-    LanguageThread { tid: 7, ident: 7, frames: frames.collect(), broken: None }
+    LanguageThread { tid: 7, ident: 7, frames: frames.collect(), ..LanguageThread::default() }
 }
 
 fn merged(native: Stack, thread: &LanguageThread) -> Merged {

@@ -44,6 +44,7 @@ fn block(block: &Block, language: Language) -> String {
         Block::Executions { executions } => self::executions(executions, language),
         Block::Processes { root } => self::processes(root),
         Block::Options { files: _, groups } => self::groups(groups),
+        Block::Objects { objects: _ } => String::new(),
         Block::NotLookedFor { why: _ } => "(not looked for)".into(),
     }
 }
@@ -103,6 +104,8 @@ pub fn label(execution: &Execution) -> String {
             (None, Some(tid)) => format!("Thread #{tid}"),
             (None, None) => "Thread #?".into(),
         },
+        ExecutionKind::Greenlet => "Green Thread".into(),
+        ExecutionKind::Task => "Task".into(),
     }
 }
 

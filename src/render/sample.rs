@@ -28,6 +28,8 @@ pub fn native(function: &str, module: &str, address: u64) -> Frame {
         inlined: false,
         trust: Trust::Cfi,
         internal: false,
+        qualified_name: None,
+        locals: Vec::new(),
     }
 }
 
@@ -44,20 +46,16 @@ pub fn python(file: &str, line: u32, function: &str, source: Option<&str>) -> Fr
         inlined: false,
         trust: Trust::Runtime,
         internal: false,
+        qualified_name: None,
+        locals: Vec::new(),
     }
 }
 
 pub fn thread(ident: u64, frames: Vec<Frame>) -> Execution {
     Execution {
-        kind: ExecutionKind::Thread,
-        tid: None,
         ident: Some(ident),
-        name: None,
-        state: None,
-        waits: None,
         stack: Stack { frames, omitted: None, end: StackEnd::Root },
-        native_stack: None,
-        notes: Vec::new(),
+        ..Execution::default()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::addr::Addr;
 use crate::note::{Note, Weight};
 use crate::stack::Stack;
 use crate::text::Text;
+use crate::value::Value;
 
 /// The number of this model. It rises when a field changes its meaning or goes away; fields may
 /// be added without.
@@ -150,11 +151,29 @@ pub enum Block {
         /// Its groups, sorted by name.
         groups: Vec<OptionGroup>,
     },
+    /// Objects of the process that were asked for.
+    Objects {
+        /// The objects.
+        objects: Vec<NamedObject>,
+    },
     /// The subject was not looked for: it may be there or not.
     NotLookedFor {
         /// Why not.
         why: String,
     },
+}
+
+/// An object of the process that was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedObject {
+    /// How it was asked for: `oslo_config.cfg.CONF.host`.
+    pub path: String,
+    /// The object; absent where the path leads to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Text>,
 }
 
 /// A name and a value.
@@ -170,33 +189,92 @@ pub struct Field {
 }
 
 /// What kind of flow of control it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecutionKind {
     /// A thread of the kernel's making.
+    #[default]
     Thread,
+    /// A greenlet: plain, of eventlet or of gevent.
+    Greenlet,
+    /// A task of asyncio's.
+    Task,
+}
+
+/// What a greenlet is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The one that stands for the thread itself.
+    Main,
+    /// The one that waits for events and switches to those that they are for.
+    Hub,
+    /// Any other.
+    Worker,
+}
+
+/// What a thread has to do with the global interpreter lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GilUse {
+    /// It holds it.
+    Holds,
+    /// It waits for it.
+    Waits,
+}
+
+/// What a green thread waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// In words: `Task-2`, `a timer, 3.2 s left`, `fd 5 readable`.
+    pub what: Text,
+    /// The object, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Addr>,
 }
 
 /// A flow of control.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
     /// What kind.
     pub kind: ExecutionKind,
-    /// The kernel's id of the thread.
+    /// The object that stands for it, if it is a green thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Addr>,
+    /// The kernel's id of the thread: of a green thread the one that it runs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tid: Option<i32>,
     /// What `pthread_self` returns in it: the number that a GMR prints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ident: Option<u64>,
-    /// Its name.
+    /// Its name: of a thread that of the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Text>,
-    /// What it was doing before it was held: `running`, `sleeping`, `disk sleep`, `stopped` …
+    /// The name that a thread has in the language's runtime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_name: Option<Text>,
+    /// The type of the object that stands for it: `eventlet.greenthread.GreenThread`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub type_name: Option<Text>,
+    /// What a greenlet is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// What a thread has to do with the global interpreter lock, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gil: Option<GilUse>,
+    /// Whether the garbage collector runs in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub collecting: bool,
+    /// What it was doing before it was held: `running`, `sleeping`, `disk sleep`, `stopped` …; a
+    /// greenlet: `running`, `suspended`, `unstarted`, `dead`; a task: `pending`, `done` …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// What it waits in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits: Option<Wait>,
+    /// What a green thread waits for, as far as that can be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<Awaited>,
     /// Its stack.
     pub stack: Stack,
     /// The native stack, where it could not be merged with the language's.

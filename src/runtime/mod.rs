@@ -8,12 +8,15 @@
 pub mod python;
 
 use crate::addr::Addr;
+use crate::asked::Asked;
 use crate::module::Modules;
 use crate::note::Note;
-use crate::report::RuntimeSummary;
+use crate::report::{Awaited, ExecutionKind, Role, RuntimeSummary};
 use crate::target::memory::{Fault, Memory};
+use crate::target::search::{Search, SearchRequest};
 use crate::target::{Mapping, Tid};
 use crate::text::Text;
+use crate::value::{Local, Value};
 
 /// The runtimes that guru knows, in the order in which they are asked.
 pub const RUNTIMES: &[&dyn Runtime] = &[&python::Python];
@@ -27,10 +30,9 @@ pub struct Preview<'a, 'm> {
     pub modules: &'a Modules<'m>,
     /// Its memory: live and moving, or recorded.
     pub memory: &'a dyn Memory,
-    /// Where the process lives in a pid namespace of its own: for each thread the id that it sees
-    /// itself, and the one that the inspecting side sees. An id that is not in it is the same on
-    /// both sides.
-    pub inner_tids: &'a [(Tid, Tid)],
+    /// The threads: the id that the process sees itself, which differs in a pid namespace, and the
+    /// one that the inspecting side sees.
+    pub tids: &'a [(Tid, Tid)],
 }
 
 /// A language runtime.
@@ -69,23 +71,83 @@ pub trait Visitor: Send + Sync {
     /// The threads that the runtime knows.
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault>;
 
-    /// The stacks of those threads of the roster that `wanted` accepts. A thread that can not be
-    /// read has a stack that ends with the reason.
-    fn visit(
-        &self,
-        roster: &Roster,
-        wanted: &dyn Fn(Tid) -> bool,
-        memory: &dyn Memory,
-    ) -> Vec<LanguageThread>;
+    /// What must be searched for in the whole memory, before anything is held, because no list of
+    /// the runtime's leads to it.
+    fn search_for(&self, memory: &dyn Memory) -> SearchRequest;
+
+    /// The threads and green threads that are wanted, and the objects that were asked for. What
+    /// can not be read ends with the reason.
+    fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited;
+}
+
+/// What a visitor is to read.
+#[derive(Clone, Copy)]
+pub struct Visit<'a> {
+    /// The threads that the runtime knows.
+    pub roster: &'a Roster,
+    /// Whose data is wanted: that of a thread, or (`None`) what belongs to no thread.
+    pub wanted: &'a dyn Fn(Option<Tid>) -> bool,
+    /// What the user asked for beyond stacks.
+    pub asked: &'a Asked,
+    /// What was found by the search before the hold, if there was one.
+    pub search: &'a Search,
+}
+
+/// What a visitor read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Visited {
+    /// The threads, by id.
+    pub threads: Vec<LanguageThread>,
+    /// The green threads; `None` where the runtime was not found to have any kind of them.
+    pub green: Option<Vec<GreenThread>>,
+    /// The locks that let one thread at a time run the language: where threads wait for each, and
+    /// how long that part of it is. A thread that waits for a futex in it waits for the lock.
+    pub locks: Vec<(Addr, u64)>,
+    /// The threads that hold such a lock, and whether they collect garbage.
+    pub holders: Vec<(Tid, bool)>,
+    /// The objects that were asked for, in that order, or why there is none.
+    pub objects: Vec<Result<Value, Text>>,
+    /// What was noticed.
+    pub notes: Vec<Note>,
 }
 
 /// A thread as a runtime knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LanguageThread {
     /// The kernel's id.
     pub tid: Tid,
     /// What `pthread_self` returns in it.
     pub ident: u64,
+    /// The name that the program gave it.
+    pub name: Option<Text>,
+    /// Where on the machine's stack what its frames belong to begins, where that is not the begin
+    /// of the stack: a green thread runs on it. What lies further out belongs to others.
+    pub base: Option<Addr>,
+    /// Its frames, innermost first.
+    pub frames: Vec<LanguageFrame>,
+    /// Why there are no more, if it is not because the last is the outermost.
+    pub broken: Option<Text>,
+}
+
+/// A flow of control of the runtime's making.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GreenThread {
+    /// Of what make.
+    pub kind: ExecutionKind,
+    /// The object that stands for it.
+    pub address: Addr,
+    /// The type of that, with its module: `eventlet.greenthread.GreenThread`.
+    pub type_name: Text,
+    /// The name that the program gave it.
+    pub name: Option<Text>,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// `running`, `suspended`, `unstarted`, `dead`; of a task `pending`, `done`, `cancelled` …
+    pub state: &'static str,
+    /// The thread that it runs in.
+    pub owner: Option<Tid>,
+    /// What it waits for, as far as that can be told.
+    pub awaits: Vec<Awaited>,
     /// Its frames, innermost first.
     pub frames: Vec<LanguageFrame>,
     /// Why there are no more, if it is not because the last is the outermost.
@@ -93,10 +155,14 @@ pub struct LanguageThread {
 }
 
 /// One frame of a language.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LanguageFrame {
+    /// Where the runtime keeps it.
+    pub address: Addr,
     /// The function's name, as a GMR prints it (`co_name`).
     pub function: Text,
+    /// The same with the classes and functions that it was defined in (`co_qualname`).
+    pub qualified_name: Option<Text>,
     /// The source file, as the interpreter names it (`co_filename`).
     pub file: Text,
     /// The line, from 1.
@@ -106,4 +172,6 @@ pub struct LanguageFrame {
     /// Whether the runtime itself does not show it: the function is entered, but not yet at its
     /// first line. It counts where frames are put to native activations, and is shown nowhere.
     pub hidden: bool,
+    /// Its local variables, if they were asked for.
+    pub locals: Vec<Local>,
 }

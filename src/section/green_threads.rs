@@ -1,4 +1,4 @@
-//! Green threads. They are not looked for yet, and the section says so.
+//! Green threads: greenlets and the tasks of asyncio.
 
 use super::Section;
 use crate::analysis::Analysis;
@@ -18,10 +18,10 @@ impl Section for GreenThreads {
     }
 
     fn build(&self, analysis: &Analysis<'_>, _: &mut Vec<Note>) -> Vec<Block> {
-        let why = match analysis.runtimes.first() {
-            Some(_) => "this version of guru reads the threads of the interpreter only",
-            None => "no runtime that could have them was recognized",
-        };
+        if let Some(green) = &analysis.green {
+            return vec![Block::Executions { executions: green.clone() }];
+        }
+        let why = "no runtime that could have them was recognized";
         vec![Block::NotLookedFor { why: why.to_owned() }]
     }
 }

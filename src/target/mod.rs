@@ -6,6 +6,7 @@
 pub mod files;
 pub mod live;
 pub mod memory;
+pub mod search;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,13 @@ pub struct ThreadFacts {
     pub inner_tid: Option<Tid>,
     /// Whether it belongs to the kernel (an io_uring worker) and has no stack of its own.
     pub kernel: bool,
+}
+
+impl ThreadFacts {
+    /// The id that the process itself uses for it, and the one that the inspecting side uses.
+    pub fn tids(&self) -> (Tid, Tid) {
+        (self.inner_tid.unwrap_or(self.tid), self.tid)
+    }
 }
 
 /// Whether what was recorded of a thread belongs to one instant.

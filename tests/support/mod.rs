@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use ::guru::evidence::Evidence;
-use ::guru::inspect::{Budget, inspect};
+use ::guru::inspect::{Options, inspect};
 pub use guru::{
     GURU, functions, guru, guru_with_peak, report, run, stdout_of, thread_named, threads,
 };
@@ -54,7 +54,7 @@ pub fn python() -> Option<&'static Path> {
 
 /// The evidence of a process.
 pub fn evidence(pid: i32) -> Evidence {
-    inspect(pid, Budget::default(), |error| panic!("{error}")).unwrap()
+    inspect(pid, Options::default(), |error| panic!("{error}")).unwrap()
 }
 
 /// Wait until the condition gives something. `what` says what did not happen in time.

@@ -8,6 +8,7 @@ use super::{Renderer, layout};
 use crate::note::{Note, Weight};
 use crate::report::{Block, Field, Hold, ProcessNode, Report, SectionReport};
 
+mod objects;
 mod options;
 mod threads;
 
@@ -107,6 +108,7 @@ fn block(block: &Block) -> String {
         Block::Executions { executions } => threads::executions(executions),
         Block::Processes { root } => processes(root),
         Block::Options { files, groups } => options::options(files, groups),
+        Block::Objects { objects } => objects::objects(objects),
         Block::NotLookedFor { why } => format!("(not looked for: {})", line(why)),
     }
 }

@@ -4,7 +4,7 @@
 //! `_PyRuntime` can be mapped. So what must be true of every living interpreter is looked at.
 
 use super::frames::Walker;
-use super::offsets::Layout;
+use super::layout::Layout;
 use crate::addr::Addr;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 
@@ -42,11 +42,15 @@ impl From<Fault> for Rejected {
 /// Whether the runtime at this address is alive and looks as the layout says.
 pub fn check(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<(), Rejected> {
     let interpreter = memory.ptr(runtime.wrapping_add(layout.runtime.interpreters))?;
-    let ready = memory.u32(runtime.wrapping_add(layout.runtime.initialized))?;
-    let finalizing = memory.ptr(runtime.wrapping_add(layout.runtime.finalizing))?;
-    if !finalizing.is_null() {
+    if let Some(finalizing) = layout.runtime.finalizing
+        && !memory.ptr(runtime.wrapping_add(finalizing))?.is_null()
+    {
         return Err(Rejected::Ending);
     }
+    let ready = match layout.runtime.initialized {
+        Some(initialized) => memory.u32(runtime.wrapping_add(initialized))?,
+        None => u32::from(!interpreter.is_null()),
+    };
     match (interpreter.is_null(), ready) {
         (true, 0) => return Err(Rejected::NotStarted),
         (false, 0) => return Err(Rejected::Starting),
@@ -75,11 +79,16 @@ fn check_interpreter(
     runtime: Addr,
     interpreter: Addr,
 ) -> Result<(), Rejected> {
-    if memory.ptr(interpreter.wrapping_add(layout.interpreter.runtime))? != runtime {
+    if let Some(back) = layout.interpreter.runtime
+        && memory.ptr(interpreter.wrapping_add(back))? != runtime
+    {
         return Err(Rejected::Contradicts("an interpreter does not belong to its runtime"));
     }
     // Each thread raises the number that the next one gets.
-    let next = memory.u64(interpreter.wrapping_add(layout.interpreter.next_thread_id))?;
+    let next = match layout.interpreter.next_thread_id {
+        Some(offset) => memory.u64(interpreter.wrapping_add(offset))?,
+        None => 1,
+    };
     let head = memory.ptr(interpreter.wrapping_add(layout.interpreter.threads))?;
     if head.is_null() {
         return Ok(());
@@ -90,8 +99,9 @@ fn check_interpreter(
     if memory.ptr(head.wrapping_add(layout.thread.interpreter))? != interpreter {
         return Err(Rejected::Contradicts("a thread does not belong to its interpreter"));
     }
-    let id = memory.u64(head.wrapping_add(layout.thread.native_id))?;
-    if i32::try_from(id).is_err() {
+    if let Some(id) = layout.thread.native_id
+        && i32::try_from(memory.u64(head.wrapping_add(id))?).is_err()
+    {
         return Err(Rejected::Contradicts("a thread's id is no thread's id"));
     }
     Ok(())
@@ -142,12 +152,12 @@ fn code_of_frames(walker: &Walker<'_>, thread: Addr) -> CodeSeen {
     let mut seen = CodeSeen::Nowhere;
     let Ok((_, mut frame)) = walker.innermost(thread) else { return seen };
     for _ in 0..CHECKED_FRAMES {
-        let Ok((code, previous)) = walker.code_of(frame) else { break };
-        if walker.is_code(code) {
+        let Ok(Some(raw)) = walker.raw(frame) else { break };
+        if walker.is_code(raw.code) {
             return CodeSeen::Yes;
         }
         seen = CodeSeen::Otherwise;
-        frame = previous;
+        frame = raw.previous;
     }
     seen
 }

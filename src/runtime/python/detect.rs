@@ -4,7 +4,7 @@
 //! it; and more than one may be mapped. The one that lives is taken.
 
 use super::check::{self, Rejected};
-use super::offsets::{self, Layout};
+use super::layout::{self, Layout};
 use super::version::Version;
 use crate::addr::Addr;
 use crate::module::Module;
@@ -28,7 +28,7 @@ pub struct Found {
     /// Its version.
     pub version: Version,
     /// Its layout.
-    pub layout: &'static Layout,
+    pub layout: Layout,
 }
 
 /// Finds the CPython that lives in the process. What is found and can not be read is a note.
@@ -73,7 +73,8 @@ fn examine(process: &Preview<'_, '_>, module: &Module<'_>, mark: Addr) -> Result
         )
     })?;
     let version = Version(u32::try_from(version).unwrap_or(u32::MAX));
-    let Some(layout) = offsets::of(version) else {
+    let settled = version.is_settled().then(|| layout::table(version, false));
+    let Some(layout) = settled.into_iter().flatten().next() else {
         return Err(format!(
             "Python {version} found: its layout is not known to this guru; native stacks only"
         ));
@@ -84,7 +85,7 @@ fn examine(process: &Preview<'_, '_>, module: &Module<'_>, mark: Addr) -> Result
             base_name(module)
         ));
     };
-    check::check(process.memory, layout, runtime).map_err(|why| refusal(version, &why))?;
+    check::check(process.memory, &layout, runtime).map_err(|why| refusal(version, &why))?;
     let code = module.symbol(EVALUATOR).unwrap_or(mark);
     Ok(Found { runtime, code, version, layout })
 }

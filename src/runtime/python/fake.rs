@@ -2,9 +2,23 @@
 
 use std::collections::HashMap;
 
-use super::offsets::V3_11;
+use std::sync::LazyLock;
+
+use super::Version;
+use super::layout::{Frame, InnermostFrame, InternalFrame, Layout, flags, table};
 use crate::addr::Addr;
 use crate::target::memory::{Fault, FaultKind, Memory};
+
+/// The layout that it has.
+pub static V3_11: LazyLock<Layout> = LazyLock::new(|| table(Version(0x030b_07f0), false).remove(0));
+
+/// That of its frames.
+pub fn frame_layout() -> InternalFrame {
+    match V3_11.frame {
+        Frame::Internal(layout) => layout,
+        Frame::Object(_) => unreachable!(),
+    }
+}
 
 /// Where it begins.
 const BASE: u64 = 0x7000_0000;
@@ -82,8 +96,8 @@ impl Fake {
         let text = self.place([name.as_bytes(), b"\0"].concat());
         let mut draft = Draft(vec![0; 408]);
         let flags = match name {
-            "str" => V3_11.object.flag_str,
-            "bytes" => V3_11.object.flag_bytes,
+            "str" => flags::STR,
+            "bytes" => flags::BYTES,
             _ => 0,
         };
         draft.put_u64(V3_11.object.type_name, text.0).put_u64(V3_11.object.type_flags, flags);
@@ -132,23 +146,21 @@ impl Fake {
         draft.put_u64(V3_11.code.name, name.0).put_u64(V3_11.code.file, file.0);
         draft.put(V3_11.code.first_line, &first_line.to_le_bytes());
         draft.put_u64(V3_11.code.line_table, table.0);
-        draft.put(V3_11.code.first_traceable, &1i32.to_le_bytes());
+        draft.put(V3_11.code.first_traceable.unwrap(), &1i32.to_le_bytes());
         self.finish(draft)
     }
 
     /// A chain of frames, given innermost first; the address of the innermost, or null.
     pub fn frames(&mut self, activations: &[Activation]) -> Addr {
+        let layout = frame_layout();
         let mut previous = Addr(0);
         for activation in activations.iter().rev() {
-            let start = activation.code.wrapping_add(V3_11.code.instructions);
+            let start = activation.code.wrapping_add(V3_11.code.instructions.unwrap());
             let mut draft = Draft(vec![0; 80]);
-            draft.put_u64(V3_11.frame.code, activation.code.0);
-            draft.put_u64(V3_11.frame.previous, previous.0);
-            draft.put_u64(
-                V3_11.frame.instruction,
-                start.0.wrapping_add_signed(activation.instruction),
-            );
-            draft.put(V3_11.frame.is_entry, &[u8::from(activation.entry), activation.owner]);
+            draft.put_u64(layout.code, activation.code.0);
+            draft.put_u64(layout.previous, previous.0);
+            draft.put_u64(layout.instruction, start.0.wrapping_add_signed(activation.instruction));
+            draft.put(layout.is_entry.unwrap(), &[u8::from(activation.entry), activation.owner]);
             previous = self.finish(draft);
         }
         previous
@@ -156,27 +168,30 @@ impl Fake {
 
     /// A thread whose innermost frame is this.
     pub fn thread(&mut self, tid: u64, frame: Addr) -> Addr {
+        let InnermostFrame::Indirect { cframe: at, current } = V3_11.thread.frame else {
+            unreachable!()
+        };
         let mut cframe = Draft(vec![0; 24]);
-        cframe.put_u64(V3_11.thread.cframe_current_frame, frame.0);
+        cframe.put_u64(current, frame.0);
         let cframe = self.finish(cframe);
         let mut draft = Draft(vec![0; 360]);
-        draft.put_u64(V3_11.thread.cframe, cframe.0);
+        draft.put_u64(at, cframe.0);
         draft.put_u64(V3_11.thread.ident, 0x7f00_0000 + tid);
-        draft.put_u64(V3_11.thread.native_id, tid);
+        draft.put_u64(V3_11.thread.native_id.unwrap(), tid);
         self.finish(draft)
     }
 
     /// A runtime whose interpreters have these threads.
     pub fn runtime(&mut self, interpreters: &[&[Addr]]) -> Addr {
         let mut draft = Draft(vec![0; 64]);
-        draft.put(V3_11.runtime.initialized, &1i32.to_le_bytes());
+        draft.put(V3_11.runtime.initialized.unwrap(), &1i32.to_le_bytes());
         let runtime = self.finish(draft);
         let mut next = Addr(0);
         for threads in interpreters.iter().rev() {
             let mut draft = Draft(vec![0; 112]);
             draft.put_u64(V3_11.interpreter.next, next.0);
-            draft.put_u64(V3_11.interpreter.next_thread_id, threads.len() as u64 + 10);
-            draft.put_u64(V3_11.interpreter.runtime, runtime.0);
+            draft.put_u64(V3_11.interpreter.next_thread_id.unwrap(), threads.len() as u64 + 10);
+            draft.put_u64(V3_11.interpreter.runtime.unwrap(), runtime.0);
             draft.put_u64(V3_11.interpreter.threads, threads.first().map_or(0, |first| first.0));
             next = self.finish(draft);
             for (index, thread) in threads.iter().enumerate() {

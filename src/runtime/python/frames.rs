@@ -1,57 +1,37 @@
-//! The chain of frames of one thread, innermost first.
+//! The chain of frames of one thread, generator or greenlet, innermost first.
 //!
-//! A code object is decoded once for each visit, however many frames run it. The chain may be
-//! torn (the thread runs while it is read) or garbage: it is followed as far as it makes sense,
-//! and what stopped it is told.
+//! The chain may be torn (the thread runs while it is read) or garbage: it is followed as far as
+//! it makes sense, and what stopped it is told.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::cell::Cell;
 
-use super::lines::Lines;
+use super::code::Codes;
+use super::layout::{Frame, FrameObject, InnermostFrame, InternalFrame, Layout};
 use super::objects::Objects;
-use super::offsets::Layout;
 use crate::addr::Addr;
 use crate::runtime::LanguageFrame;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 use crate::text::Text;
 
-/// The most frames of one thread that are followed.
+/// The most frames of one chain that are followed.
 pub const MAX_FRAMES: usize = 100_000;
 
-/// The most frames of one visit, all threads together.
+/// The most frames of one visit, all chains together.
 pub const MAX_FRAMES_TOTAL: usize = 500_000;
-
-/// The longest location table that is read, in bytes. It has one byte or more for each
-/// instruction; the largest of the standard library has 11 KiB.
-pub const MAX_LINE_TABLE: u64 = 4 << 20;
-
-/// The most bytes of location tables that one visit reads.
-const MAX_LINE_TABLES_TOTAL: u64 = 64 << 20;
 
 /// Reads the frames of threads, with what it learnt of their code.
 pub struct Walker<'a> {
-    objects: Objects<'a>,
-    codes: RefCell<HashMap<Addr, Option<Rc<Code>>>>,
+    /// The objects of the process.
+    pub objects: Objects<'a>,
+    codes: Codes<'a>,
     frames_left: Cell<usize>,
-    tables_left: Cell<u64>,
 }
 
-/// What is known of a code object.
-struct Code {
-    file: Text,
-    name: Text,
-    lines: Lines,
-    /// Where its instructions begin.
-    start: Addr,
-    /// The first instruction of which a frame counts as running, by its address.
-    first_traceable: Addr,
-}
-
-/// The frames of one thread.
-#[derive(Debug)]
+/// The frames of one flow of control.
+#[derive(Debug, Default)]
 pub struct Chain {
-    /// Where on the machine's stack its innermost activation of the evaluation function is.
+    /// Where on the machine's stack its innermost activation of the evaluation function is, if
+    /// that can be told.
     pub activation: Addr,
     /// The frames, innermost first.
     pub frames: Vec<LanguageFrame>,
@@ -60,23 +40,47 @@ pub struct Chain {
 }
 
 /// A frame as it lies in memory.
-struct RawFrame {
-    code: Addr,
-    previous: Addr,
-    instruction: Addr,
-    is_entry: u8,
-    owner: u8,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawFrame {
+    /// Where it lies.
+    pub addr: Addr,
+    /// Its code object.
+    pub code: Addr,
+    /// The next frame outwards.
+    pub previous: Addr,
+    /// The instruction that it is at.
+    pub at: Instruction,
+    /// Whether native code entered the evaluation function for it, if the frame itself tells.
+    pub entry: bool,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// The instruction that a frame is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instruction {
+    /// Its address; and which copy of the code it is in, where there are copies (3.11+).
+    Address(Addr, Option<i32>),
+    /// Its number, in units; -1 before the first (to 3.10).
+    Number(i32),
+}
+
+/// Whose a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A function's.
+    Function,
+    /// A generator's or coroutine's.
+    Generator,
+    /// Nobody's: it stands for the native code that entered the evaluation function (3.12+).
+    Native,
 }
 
 impl<'a> Walker<'a> {
     /// A walker over this memory that knows no code yet.
     pub fn new(memory: &'a dyn Memory, layout: &'a Layout) -> Walker<'a> {
-        Walker {
-            objects: Objects { memory, layout },
-            codes: RefCell::new(HashMap::new()),
-            frames_left: Cell::new(MAX_FRAMES_TOTAL),
-            tables_left: Cell::new(MAX_LINE_TABLES_TOTAL),
-        }
+        let objects = Objects { memory, layout };
+        Walker { objects, codes: Codes::new(objects), frames_left: Cell::new(MAX_FRAMES_TOTAL) }
     }
 
     fn memory(&self) -> &'a dyn Memory {
@@ -85,25 +89,40 @@ impl<'a> Walker<'a> {
 
     /// The frames of a thread.
     pub fn chain(&self, thread: Addr) -> Chain {
-        let mut chain = Chain { activation: Addr(0), frames: Vec::new(), broken: None };
-        if let Err(why) = self.follow(thread, &mut chain) {
-            chain.broken = Some(why.into());
-        }
+        let mut chain = Chain::default();
+        let followed = match self.innermost(thread) {
+            Ok((activation, frame)) => {
+                chain.activation = activation;
+                self.follow(frame, &mut chain)
+            }
+            Err(fault) => Err(format!("its first frame: {fault}")),
+        };
+        chain.broken = followed.err().map(Text::from);
         chain
     }
 
-    /// The innermost frame of a thread, and where its activation is.
-    pub fn innermost(&self, thread: Addr) -> Result<(Addr, Addr), Fault> {
-        let layout = &self.objects.layout.thread;
-        let activation = self.memory().ptr(thread.wrapping_add(layout.cframe))?;
-        let frame = self.memory().ptr(activation.wrapping_add(layout.cframe_current_frame))?;
-        Ok((activation, frame))
+    /// The frames from this one outwards.
+    pub fn chain_from(&self, frame: Addr) -> Chain {
+        let mut chain = Chain::default();
+        chain.broken = self.follow(frame, &mut chain).err().map(Text::from);
+        chain
     }
 
-    fn follow(&self, thread: Addr, chain: &mut Chain) -> Result<(), String> {
-        let (activation, mut frame) =
-            self.innermost(thread).map_err(|fault| format!("its first frame: {fault}"))?;
-        chain.activation = activation;
+    /// The innermost frame of a thread, and where its activation is, if that can be told.
+    pub fn innermost(&self, thread: Addr) -> Result<(Addr, Addr), Fault> {
+        match self.objects.layout.thread.frame {
+            InnermostFrame::Direct(frame) => {
+                Ok((Addr(0), self.memory().ptr(thread.wrapping_add(frame))?))
+            }
+            InnermostFrame::Indirect { cframe, current } => {
+                let activation = self.memory().ptr(thread.wrapping_add(cframe))?;
+                Ok((activation, self.memory().ptr(activation.wrapping_add(current))?))
+            }
+        }
+    }
+
+    fn follow(&self, innermost: Addr, chain: &mut Chain) -> Result<(), String> {
+        let mut frame = innermost;
         let mut loops = LoopDetector::default();
         let mut walked = 0;
         while !frame.is_null() {
@@ -119,89 +138,109 @@ impl<'a> Walker<'a> {
             walked += 1;
             self.frames_left.set(self.frames_left.get() - 1);
             let raw = self.raw(frame).map_err(|fault| format!("the frame at {frame}: {fault}"))?;
-            chain.frames.push(self.decode(&raw).ok_or_else(|| format!("no frame at {frame}"))?);
+            let raw = raw.ok_or_else(|| format!("no frame at {frame}"))?;
+            if raw.owner == Owner::Native {
+                // It lies where the evaluation function was entered for the frame before.
+                if chain.activation.is_null() {
+                    chain.activation = frame;
+                }
+                if let Some(last) = chain.frames.last_mut() {
+                    last.entry = true;
+                }
+            } else {
+                chain.frames.push(self.decode(&raw).ok_or_else(|| format!("no frame at {frame}"))?);
+            }
             frame = raw.previous;
         }
         Ok(())
     }
 
-    fn raw(&self, frame: Addr) -> Result<RawFrame, Fault> {
-        let layout = &self.objects.layout.frame;
+    /// The frame at this address, not yet believed to be one. `None` if it contradicts itself.
+    pub fn raw(&self, frame: Addr) -> Result<Option<RawFrame>, Fault> {
+        match &self.objects.layout.frame {
+            Frame::Object(layout) => self.raw_object(layout, frame).map(Some),
+            Frame::Internal(layout) => self.raw_internal(layout, frame),
+        }
+    }
+
+    fn raw_object(&self, layout: &FrameObject, addr: Addr) -> Result<RawFrame, Fault> {
         let memory = self.memory();
         Ok(RawFrame {
-            code: memory.ptr(frame.wrapping_add(layout.code))?,
-            previous: memory.ptr(frame.wrapping_add(layout.previous))?,
-            instruction: memory.ptr(frame.wrapping_add(layout.instruction))?,
-            is_entry: memory.u8(frame.wrapping_add(layout.is_entry))?,
-            owner: memory.u8(frame.wrapping_add(layout.owner))?,
+            addr,
+            code: memory.ptr(addr.wrapping_add(layout.code))?,
+            previous: memory.ptr(addr.wrapping_add(layout.previous))?,
+            at: Instruction::Number(memory.i32(addr.wrapping_add(layout.instruction))?),
+            // Every call of a function in Python entered the evaluation function anew.
+            entry: true,
+            owner: Owner::Function,
         })
     }
 
-    fn decode(&self, raw: &RawFrame) -> Option<LanguageFrame> {
-        let layout = &self.objects.layout.frame;
-        if raw.owner > layout.last_owner || raw.is_entry > 1 {
-            return None;
+    fn raw_internal(&self, layout: &InternalFrame, addr: Addr) -> Result<Option<RawFrame>, Fault> {
+        let memory = self.memory();
+        let entry = match layout.is_entry {
+            Some(offset) => memory.u8(addr.wrapping_add(offset))?,
+            None => 0,
+        };
+        let owner = memory.u8(addr.wrapping_add(layout.owner))?;
+        if owner > layout.last_owner || entry > 1 {
+            return Ok(None);
         }
-        let code = self.code(raw.code)?;
+        let copy = layout.copy_index.map(|offset| memory.i32(addr.wrapping_add(offset)));
+        let instruction = memory.ptr(addr.wrapping_add(layout.instruction))?;
+        Ok(Some(RawFrame {
+            addr,
+            code: untagged(memory.ptr(addr.wrapping_add(layout.code))?),
+            previous: memory.ptr(addr.wrapping_add(layout.previous))?,
+            at: Instruction::Address(instruction, copy.transpose()?),
+            entry: entry == 1,
+            owner: if layout.first_native_owner.is_some_and(|first| owner >= first) {
+                Owner::Native
+            } else if owner == layout.owned_by_generator {
+                Owner::Generator
+            } else {
+                Owner::Function
+            },
+        }))
+    }
+
+    /// What a frame runs.
+    pub fn decode(&self, raw: &RawFrame) -> Option<LanguageFrame> {
+        let code = self.codes.get(raw.code)?;
+        let offset = match raw.at {
+            Instruction::Number(number) => {
+                let number = u64::try_from(number).ok();
+                number.and_then(|number| number.checked_mul(self.objects.layout.code.unit))
+            }
+            Instruction::Address(at, copy) => {
+                let copy = copy.and_then(|index| self.codes.copy(raw.code, index));
+                at.0.checked_sub(copy.unwrap_or(code.start).0)
+            }
+        };
         // As `_PyFrame_IsIncomplete` decides: the function's cells are still being made.
-        let incomplete =
-            raw.owner != layout.owned_by_generator && raw.instruction < code.first_traceable;
-        let offset = raw.instruction.0.checked_sub(code.start.0);
+        let started = offset.is_some_and(|offset| offset >= code.first_traceable);
+        let incomplete = matches!(raw.at, Instruction::Address(..)) && !started;
         Some(LanguageFrame {
+            address: raw.addr,
             function: code.name.clone(),
+            qualified_name: code.qualified_name.clone(),
             file: code.file.clone(),
             line: code.lines.at(offset),
-            entry: raw.is_entry == 1,
-            hidden: incomplete,
+            entry: raw.entry,
+            hidden: incomplete && raw.owner == Owner::Function,
+            locals: Vec::new(),
         })
     }
 
-    /// Whether this is a code object, by the name of its type.
+    /// Whether this is a code object.
     pub fn is_code(&self, object: Addr) -> bool {
-        self.objects.is_exactly(object, "code")
+        self.codes.is_code(object)
     }
+}
 
-    /// The code object of a frame, not yet believed to be one.
-    pub fn code_of(&self, frame: Addr) -> Result<(Addr, Addr), Fault> {
-        self.raw(frame).map(|raw| (raw.code, raw.previous))
-    }
-
-    fn code(&self, object: Addr) -> Option<Rc<Code>> {
-        if let Some(known) = self.codes.borrow().get(&object) {
-            return known.clone();
-        }
-        let code = self.read_code(object).map(Rc::new);
-        self.codes.borrow_mut().insert(object, code.clone());
-        code
-    }
-
-    fn read_code(&self, object: Addr) -> Option<Code> {
-        let layout = &self.objects.layout.code;
-        if !self.is_code(object) {
-            return None;
-        }
-        let text = |offset| self.objects.text(self.objects.pointer(object, offset)?);
-        let number = |offset| self.memory().i32(object.checked_add(offset)?).ok();
-        let start = object.checked_add(layout.instructions)?;
-        let untraceable = u64::try_from(number(layout.first_traceable)?).ok()?;
-        let first_line = number(layout.first_line)?;
-        // Without its table a frame still has its name.
-        let table = self.line_table(object).unwrap_or_default();
-        Some(Code {
-            file: text(layout.file)?,
-            name: text(layout.name)?,
-            lines: Lines::parse(&table, first_line),
-            start,
-            first_traceable: start.checked_add(untraceable.checked_mul(layout.unit)?)?,
-        })
-    }
-
-    fn line_table(&self, code: Addr) -> Option<Vec<u8>> {
-        let table = self.objects.pointer(code, self.objects.layout.code.line_table)?;
-        let table = self.objects.bytes(table, MAX_LINE_TABLE.min(self.tables_left.get()))?;
-        self.tables_left.set(self.tables_left.get() - table.len() as u64);
-        Some(table)
-    }
+/// A reference without the bits that tell how it is counted (3.14+); objects are aligned.
+pub fn untagged(reference: Addr) -> Addr {
+    Addr(reference.0 & !3)
 }
 
 /// Finds a chain that goes in a circle, with one address of memory (Brent's algorithm).
@@ -231,8 +270,7 @@ impl LoopDetector {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::fake::{Activation, Fake};
-    use super::super::offsets::V3_11;
+    use super::super::fake::{Activation, Fake, V3_11, frame_layout};
     use super::*;
 
     fn chain(fake: &Fake, thread: Addr) -> Chain {
@@ -286,7 +324,7 @@ mod tests {
         let outermost = (0..50).fold(last, |frame, step| {
             if step == 49 { frame } else { fake.ptr(frame.wrapping_add(48)).unwrap() }
         });
-        fake.poke(outermost.wrapping_add(V3_11.frame.previous), last.0);
+        fake.poke(outermost.wrapping_add(frame_layout().previous), last.0);
         let chain = chain(&fake, thread);
         assert!(chain.frames.len() < 300, "{}", chain.frames.len());
         assert!(chain.broken.unwrap().raw().contains("in a circle"));

@@ -1,8 +1,10 @@
-//! Which line an instruction belongs to: the location table of CPython 3.11 (`co_linetable`).
+//! Which line an instruction belongs to: the three formats in which code objects told it.
 //!
-//! The format is described in CPython's `Objects/locations.md`: a sequence of entries, each for
-//! a run of instructions, with the line as a difference to the one before. Columns and end lines
-//! are skipped.
+//! They are described in CPython's `Objects/lnotab_notes.txt` (to 3.10) and
+//! `Objects/locations.md` (from 3.11 on). Each is a sequence of entries for runs of instructions,
+//! with the line as a difference to the one before. Columns and end lines are skipped.
+
+use super::layout::LineFormat;
 
 /// The lines of one code object: runs of instructions, in order.
 #[derive(Debug)]
@@ -33,22 +35,67 @@ const UNIT: u64 = 2;
 
 impl Lines {
     /// Decodes a table. It ends where the bytes stop making sense: what lies after is unknown.
-    pub fn parse(table: &[u8], first_line: i32) -> Lines {
+    pub fn parse(format: LineFormat, table: &[u8], first_line: i32) -> Lines {
+        match format {
+            LineFormat::Lnotab => Lines::lnotab(table, first_line),
+            LineFormat::Pairs => Lines::pairs(table, first_line),
+            LineFormat::Locations => Lines::locations(table, first_line),
+        }
+    }
+
+    /// To 3.9: how far the address goes on, then how far the line does, which may be back.
+    fn lnotab(table: &[u8], first_line: i32) -> Lines {
+        let mut lines = Lines { first: shown(i64::from(first_line)), runs: Vec::new() };
+        let mut line = i64::from(first_line);
+        let mut end = 0;
+        for [bytes, difference] in table.as_chunks().0 {
+            if *bytes > 0 {
+                end += u64::from(*bytes);
+                lines.push(end, shown(line));
+            }
+            line += i64::from(difference.cast_signed());
+        }
+        // The last line goes on to the end of the code.
+        lines.push(u64::MAX, shown(line));
+        lines
+    }
+
+    /// 3.10: how long the run is, and how its line differs from the one before, if it has one.
+    fn pairs(table: &[u8], first_line: i32) -> Lines {
+        const NO_LINE: i8 = -128;
+        let mut lines = Lines { first: shown(i64::from(first_line)), runs: Vec::new() };
+        let mut line = i64::from(first_line);
+        let mut end = 0;
+        for [bytes, difference] in table.as_chunks().0 {
+            let difference = difference.cast_signed();
+            end += u64::from(*bytes);
+            if difference != NO_LINE {
+                line += i64::from(difference);
+            }
+            lines.push(end, if difference == NO_LINE { None } else { shown(line) });
+        }
+        lines
+    }
+
+    fn locations(table: &[u8], first_line: i32) -> Lines {
         let mut bytes = table.iter().copied();
-        let mut runs: Vec<Run> = Vec::new();
+        let mut lines = Lines { first: shown(i64::from(first_line)), runs: Vec::new() };
         let mut line = i64::from(first_line);
         let mut end = 0;
         while let Some((units, difference)) = entry(&mut bytes) {
             end += units * UNIT;
             line = line.saturating_add(difference.unwrap_or(0));
-            let line = difference.and_then(|_| shown(line));
-            match runs.last_mut() {
-                Some(last) if last.line == line => last.end = end,
-                _ => runs.push(Run { end, line }),
-            }
+            lines.push(end, difference.and_then(|_| shown(line)));
         }
-        runs.shrink_to_fit();
-        Lines { first: shown(i64::from(first_line)), runs }
+        lines.runs.shrink_to_fit();
+        lines
+    }
+
+    fn push(&mut self, end: u64, line: Option<u32>) {
+        match self.runs.last_mut() {
+            Some(last) if last.line == line => last.end = end,
+            _ => self.runs.push(Run { end, line }),
+        }
     }
 
     /// The line of the instruction at `offset` bytes; `None` is before the first, where CPython
@@ -182,7 +229,7 @@ mod tests {
             (126, 0),
         ];
         let changes = changes.map(|(at, line)| (at, Some(line).filter(|line| *line != 0)));
-        assert_lines(&Lines::parse(&table, 1), &changes, 132);
+        assert_lines(&Lines::parse(LineFormat::Locations, &table, 1), &changes, 132);
     }
 
     #[test]
@@ -195,30 +242,30 @@ mod tests {
         );
         let changes = [(0, 1), (2, 2), (6, 504), (24, 303), (26, 505), (28, 506), (30, 505)];
         let changes = changes.map(|(at, line)| (at, Some(line)));
-        assert_lines(&Lines::parse(&table, 1), &changes, 34);
+        assert_lines(&Lines::parse(LineFormat::Locations, &table, 1), &changes, 34);
     }
 
     #[test]
     fn before_the_first_instruction_the_function_itself_is_named() {
-        assert_eq!(Lines::parse(&[], 7).at(None), Some(7));
-        assert_eq!(Lines::parse(&[], -1).at(None), None);
+        assert_eq!(Lines::parse(LineFormat::Locations, &[], 7).at(None), Some(7));
+        assert_eq!(Lines::parse(LineFormat::Locations, &[], -1).at(None), None);
     }
 
     #[test]
     fn a_table_that_is_cut_or_none_at_all_ends_quietly() {
         for table in [&b"\xf0"[..], b"\xf0\x40\x40", b"text", &[0xff; 40], &[0xf0, 0x7f]] {
-            assert_eq!(Lines::parse(table, 1).at(Some(1000)), None);
+            assert_eq!(Lines::parse(LineFormat::Locations, table, 1).at(Some(1000)), None);
         }
         let endless = vec![0x7f; 4096];
         let table: Vec<u8> = [0xf7].into_iter().chain(endless).collect();
-        assert_eq!(Lines::parse(&table, 1).at(Some(0)), None);
+        assert_eq!(Lines::parse(LineFormat::Locations, &table, 1).at(Some(0)), None);
     }
 
     #[test]
     fn lines_at_the_end_of_the_numbers_do_not_overflow() {
         // Twice the largest step there is, from the largest first line.
         let step = [0xe8, 0x7e, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x0f];
-        let lines = Lines::parse(&[step, step].concat(), i32::MAX);
+        let lines = Lines::parse(LineFormat::Locations, &[step, step].concat(), i32::MAX);
         assert_eq!(lines.at(Some(0)), None);
     }
 }

@@ -1,16 +1,19 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
-//! 3.11 for now. The layout of its structures is data ([`offsets`]) and is held against the
+//! The layout of its structures is data ([`layout`]) and is held against the
 //! process ([`check`]) before anything is believed. Locals, greenlets and tasks are not read.
 
 pub mod check;
+pub mod code;
 pub mod detect;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod fake;
 pub mod frames;
+pub mod gil;
+pub mod layout;
 pub mod lines;
 pub mod objects;
-pub mod offsets;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
@@ -21,12 +24,13 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use version::Version;
 
-use super::{LanguageThread, Preview, Roster, Runtime, Visitor};
+use super::{LanguageThread, Preview, Roster, Runtime, Visit, Visited, Visitor};
 use crate::addr::Addr;
 use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
+use crate::target::search::SearchRequest;
 use detect::Found;
 use frames::{Chain, Walker};
 
@@ -37,7 +41,7 @@ pub struct Python;
 impl Runtime for Python {
     fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
-        let tids = process.inner_tids.iter().copied().collect();
+        let tids = process.tids.iter().copied().collect();
         Some(Box::new(Interpreters { found, tids }))
     }
 }
@@ -46,7 +50,7 @@ impl Runtime for Python {
 #[derive(Debug)]
 struct Interpreters {
     found: Found,
-    /// From the ids that the process itself sees to those of the inspecting side.
+    /// From the ids of the threads that the process itself sees to those of the inspecting side.
     tids: HashMap<Tid, Tid>,
 }
 
@@ -55,7 +59,7 @@ impl Visitor for Interpreters {
         RuntimeSummary {
             name: "python".to_owned(),
             version: self.found.version.to_string(),
-            layout: self.found.layout.name.to_owned(),
+            layout: self.found.layout.name.clone(),
         }
     }
 
@@ -71,22 +75,19 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        let mut roster = threads::roster(memory, self.found.layout, self.found.runtime)?;
-        for (tid, _) in &mut roster.threads {
-            *tid = self.tids.get(tid).copied().unwrap_or(*tid);
-        }
-        Ok(roster)
+        threads::roster(memory, &self.found.layout, self.found.runtime, &self.tids)
     }
 
-    fn visit(
-        &self,
-        roster: &Roster,
-        wanted: &dyn Fn(Tid) -> bool,
-        memory: &dyn Memory,
-    ) -> Vec<LanguageThread> {
-        let walker = Walker::new(memory, self.found.layout);
+    fn search_for(&self, _: &dyn Memory) -> SearchRequest {
+        SearchRequest::default()
+    }
+
+    fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
+        let walker = Walker::new(memory, &self.found.layout);
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
-        for &(tid, thread) in roster.threads.iter().filter(|(tid, _)| wanted(*tid)) {
+        for &(tid, thread) in
+            visit.roster.threads.iter().filter(|(tid, _)| (visit.wanted)(Some(*tid)))
+        {
             let (_, known) = chains.entry(tid).or_insert((thread, Vec::new()));
             known.push(walker.chain(thread));
         }
@@ -94,7 +95,24 @@ impl Visitor for Interpreters {
             memory.u64(thread.wrapping_add(self.found.layout.thread.ident)).unwrap_or(0)
         };
         let join = |(tid, (thread, chains))| join(tid, ident(thread), chains);
-        chains.into_iter().map(join).collect()
+        let threads = chains.into_iter().map(join).collect();
+        let mut visited = Visited { threads, ..Visited::default() };
+        if (visit.wanted)(None) {
+            self.add_locks(visit.roster, memory, &mut visited);
+        }
+        visited
+    }
+}
+
+impl Interpreters {
+    /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
+    fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
+        let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();
+        for lock in locks {
+            visited.locks.push(lock.waited);
+            let holder = roster.threads.iter().find(|(_, thread)| Some(*thread) == lock.holder);
+            visited.holders.extend(holder.map(|(tid, _)| (*tid, lock.collecting)));
+        }
     }
 }
 
@@ -103,7 +121,7 @@ impl Visitor for Interpreters {
 /// one stack, which grows downwards: the deepest activation is the innermost.
 fn join(tid: Tid, ident: u64, mut chains: Vec<Chain>) -> LanguageThread {
     chains.sort_by_key(|chain| chain.activation);
-    let mut thread = LanguageThread { tid, ident, frames: Vec::new(), broken: None };
+    let mut thread = LanguageThread { tid, ident, ..LanguageThread::default() };
     for chain in chains {
         thread.frames.extend(chain.frames);
         thread.broken = thread.broken.or(chain.broken);

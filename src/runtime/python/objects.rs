@@ -3,7 +3,7 @@
 //! What is read may be garbage: memory that was freed, or that changes while it is read. An
 //! object that contradicts itself is `None`; every length is checked before it is believed.
 
-use super::offsets::Layout;
+use super::layout::{Layout, flags};
 use crate::addr::Addr;
 use crate::target::memory::{Memory, MemoryExt as _};
 use crate::text::Text;
@@ -50,7 +50,7 @@ impl Objects<'_> {
     /// The text of a `str` of any kind. A longer one than [`MAX_STR`] is cut and ends with `…`.
     pub fn text(&self, object: Addr) -> Option<Text> {
         let layout = &self.layout.string;
-        if !self.has_flag(object, self.layout.object.flag_str)? {
+        if !self.has_flag(object, flags::STR)? {
             return None;
         }
         let length = self.memory.u64(object.checked_add(layout.length)?).ok()?;
@@ -90,7 +90,7 @@ impl Objects<'_> {
 
     /// The content of a `bytes`; a longer one than `limit` is `None`.
     pub fn bytes(&self, object: Addr, limit: u64) -> Option<Vec<u8>> {
-        if !self.has_flag(object, self.layout.object.flag_bytes)? {
+        if !self.has_flag(object, flags::BYTES)? {
             return None;
         }
         let len = self.memory.u64(object.checked_add(self.layout.object.size)?).ok()?;
@@ -113,8 +113,8 @@ fn push(text: &mut String, point: u32) -> Option<()> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::fake::Fake;
-    use super::super::offsets::V3_11;
+    use super::super::fake::{Fake, V3_11};
+
     use super::*;
 
     fn text(fake: &Fake, object: Addr) -> Option<String> {

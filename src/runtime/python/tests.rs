@@ -3,13 +3,15 @@
 use proptest::prelude::*;
 
 use super::check::{Rejected, check};
-use super::fake::{Activation, Fake};
-use super::offsets::V3_11;
+use super::fake::{Activation, Fake, V3_11};
+
 use super::*;
+use crate::asked::Asked;
+use crate::target::search::Search;
 
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
     let version = Version(0x030b_07f0);
-    let found = Found { runtime, code: Addr(1), version, layout: &V3_11 };
+    let found = Found { runtime, code: Addr(1), version, layout: V3_11.clone() };
     Interpreters { found, tids: tids.iter().copied().collect() }
 }
 
@@ -31,6 +33,17 @@ fn process() -> (Fake, Addr) {
     (fake, runtime)
 }
 
+fn threads(
+    visitor: &dyn Visitor,
+    roster: &Roster,
+    wanted: &dyn Fn(Tid) -> bool,
+    memory: &dyn Memory,
+) -> Vec<LanguageThread> {
+    let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
+    let (asked, search) = (&Asked::default(), &Search::default());
+    visitor.visit(&Visit { roster, wanted, asked, search }, memory).threads
+}
+
 fn names(thread: &LanguageThread) -> Vec<&str> {
     thread.frames.iter().map(|frame| frame.function.raw()).collect()
 }
@@ -44,7 +57,7 @@ fn threads_of_all_interpreters_are_found_and_one_thread_has_one_stack() {
     assert_eq!(tids, [11, 12, 13, 11]);
     assert_eq!(roster.generation, 13 + 11);
     assert_eq!(roster.cut, None);
-    let threads = visitor.visit(&roster, &|_| true, &fake);
+    let threads = threads(&visitor, &roster, &|_| true, &fake);
     assert_eq!(threads.iter().map(|thread| thread.tid).collect::<Vec<_>>(), [11, 12, 13]);
     assert_eq!(names(&threads[0]), ["in", "middle", "outer", "outer"]);
     assert_eq!(names(&threads[1]), [""; 0]);
@@ -56,7 +69,7 @@ fn only_wanted_threads_are_visited() {
     let (fake, runtime) = process();
     let visitor = visitor(runtime, &[]);
     let roster = visitor.roster(&fake).unwrap();
-    let threads = visitor.visit(&roster, &|tid| tid == 13, &fake);
+    let threads = threads(&visitor, &roster, &|tid| tid == 13, &fake);
     assert_eq!(threads.len(), 1);
     assert_eq!(names(&threads[0]), ["outer"]);
 }
@@ -113,8 +126,8 @@ fn a_runtime_that_is_not_alive_or_looks_otherwise_is_not_believed() {
         fake.poke(runtime.wrapping_add(offset), value);
         check(&fake, &V3_11, runtime).unwrap_err()
     };
-    assert_eq!(poked(V3_11.runtime.initialized, 0), Rejected::Starting);
-    assert_eq!(poked(V3_11.runtime.finalizing, 0x1000), Rejected::Ending);
+    assert_eq!(poked(V3_11.runtime.initialized.unwrap(), 0), Rejected::Starting);
+    assert_eq!(poked(V3_11.runtime.finalizing.unwrap(), 0x1000), Rejected::Ending);
     assert!(matches!(poked(V3_11.runtime.interpreters, 0), Rejected::Contradicts(_)));
     assert!(matches!(poked(V3_11.runtime.interpreters, 8), Rejected::Unreadable(_)));
     let mut fake = Fake::new();
@@ -156,7 +169,7 @@ proptest! {
         let visitor = visitor(runtime, &[]);
         if let Ok(roster) = visitor.roster(&fake) {
             prop_assert!(roster.threads.len() <= 8 * words);
-            for thread in visitor.visit(&roster, &|_| true, &fake) {
+            for thread in threads(&visitor, &roster, &|_| true, &fake) {
                 prop_assert!(thread.frames.len() <= 64 * words);
             }
         }

@@ -18,6 +18,11 @@ impl Version {
         self.0.to_be_bytes()[1]
     }
 
+    /// 7 in `3.11.7`.
+    pub fn micro(self) -> u8 {
+        self.0.to_be_bytes()[2]
+    }
+
     /// Whether its structures change no more: it is a release candidate or a final release.
     pub fn is_settled(self) -> bool {
         self.level() >= 12

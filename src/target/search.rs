@@ -1,0 +1,32 @@
+//! A search of the whole memory of a process for words: what is wanted, and what was found. It is
+//! plain data; nothing here reads memory.
+
+use serde::{Deserialize, Serialize};
+
+use crate::addr::Addr;
+use crate::text::Text;
+
+/// What is to be searched for in the whole memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SearchRequest {
+    /// Pointers: every aligned word of memory that has one of these values is a finding. For
+    /// objects, the addresses of their types.
+    pub words: Vec<Addr>,
+    /// What the visitor wants to be told again in [`Search::marks`], to find what was made since.
+    pub marks: Vec<Addr>,
+}
+
+/// What a search of the whole memory found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// Where the words were found, sorted. What was there may be gone by now.
+    pub places: Vec<Addr>,
+    /// [`SearchRequest::marks`].
+    pub marks: Vec<Addr>,
+    /// How much memory was searched, in bytes; 0 where nothing was searched for.
+    pub bytes: u64,
+    /// How long before the stop it began, in microseconds.
+    pub age_us: u64,
+    /// Why not everything was searched, if it was not.
+    pub cut: Option<Text>,
+}
