@@ -18,6 +18,7 @@ pub mod objects;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 pub mod threads;
+pub mod value;
 pub mod version;
 
 use std::collections::{BTreeMap, HashMap};
@@ -87,7 +88,10 @@ impl Visitor for Interpreters {
     }
 
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
-        let walker = Walker::new(memory, &self.found.layout);
+        let mut walker = Walker::new(memory, &self.found.layout);
+        if visit.asked.locals {
+            walker = walker.with_locals();
+        }
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
         for &(tid, thread) in
             visit.roster.threads.iter().filter(|(tid, _)| (visit.wanted)(Some(*tid)))
@@ -100,7 +104,8 @@ impl Visitor for Interpreters {
         };
         let join = |(tid, (thread, chains))| join(tid, ident(thread), chains);
         let threads = chains.into_iter().map(join).collect();
-        Visited { threads, ..Visited::default() }
+        let notes = walker.note_of_locals().into_iter().collect();
+        Visited { threads, notes, ..Visited::default() }
     }
 }
 
