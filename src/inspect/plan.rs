@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::recorded::Recorded;
 use super::stacks::Space;
-use super::{Budget, Found, visit};
+use super::{Budget, Found, Runtimes, visit};
 use crate::addr::Addr;
 use crate::evidence::pages::Recorder;
 use crate::note::Note;
@@ -26,7 +26,7 @@ pub struct Plan<'a> {
     pub found: &'a [Found],
     mappings: &'a [Mapping],
     stack_start: Option<Addr>,
-    /// The pages that the blocked threads' data is in.
+    /// The pages that the blocked threads' data is in, and the lists of threads.
     pub cold_pages: Vec<u64>,
     /// Those of the running threads, and what belongs to no thread.
     pub hot_pages: Vec<u64>,
@@ -39,18 +39,23 @@ impl<'a> Plan<'a> {
         process: &'a LiveProcess,
         threads: &'a [ThreadFacts],
         turns: &'a HashMap<Tid, u64>,
-        found: &'a [Found],
+        runtimes: &'a Runtimes,
         rehearsal: &Recorder<'_>,
         mappings: &'a [Mapping],
         budget: Budget,
     ) -> Plan<'a> {
         let hot = running(&process.tasks, threads, turns);
-        // What finding the runtimes and their threads took belongs to no thread: it is read
-        // while all stand still.
+        // What finding the runtimes took belongs to no thread: it is read while all stand still.
+        let (found, mut hot_pages) = (&runtimes.found, runtimes.pages.clone());
+        let listed = rehearsal.take_touched();
+        for (visitor, roster) in found {
+            visitor.holds(roster, &|tid| hot.contains(&tid), rehearsal);
+        }
         visit(found, rehearsal, &|tid| hot.contains(&tid));
-        let hot_pages = rehearsal.take_touched();
+        hot_pages.extend(rehearsal.take_touched());
         visit(found, rehearsal, &|tid| !hot.contains(&tid));
-        let cold_pages = rehearsal.take_touched();
+        let mut cold_pages = rehearsal.take_touched();
+        cold_pages.extend(listed);
         Plan {
             process,
             threads,

@@ -50,6 +50,13 @@ struct Interpreters {
     tids: HashMap<Tid, Tid>,
 }
 
+impl Interpreters {
+    /// The inspecting side's id of a thread that the process knows by `inner`.
+    fn outer(&self, inner: Tid) -> Tid {
+        self.tids.get(&inner).copied().unwrap_or(inner)
+    }
+}
+
 impl Visitor for Interpreters {
     fn summary(&self) -> RuntimeSummary {
         RuntimeSummary {
@@ -71,11 +78,19 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        let mut roster = threads::roster(memory, self.found.layout, self.found.runtime)?;
+        let lists =
+            threads::Lists { memory, layout: self.found.layout, runtime: self.found.runtime };
+        let mut roster = lists.roster()?;
         for (tid, _) in &mut roster.threads {
-            *tid = self.tids.get(tid).copied().unwrap_or(*tid);
+            *tid = self.outer(*tid);
         }
         Ok(roster)
+    }
+
+    fn holds(&self, roster: &Roster, free: &dyn Fn(Tid) -> bool, memory: &dyn Memory) -> bool {
+        let lists =
+            threads::Lists { memory, layout: self.found.layout, runtime: self.found.runtime };
+        lists.hold(roster, free, &|tid| self.outer(tid)).unwrap_or(false)
     }
 
     fn visit(
