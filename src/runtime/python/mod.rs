@@ -81,7 +81,11 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        threads::roster(memory, &self.found.layout, self.found.runtime, &self.tids)
+        self.lists(memory).roster()
+    }
+
+    fn holds(&self, roster: &Roster, free: &dyn Fn(Tid) -> bool, memory: &dyn Memory) -> bool {
+        self.lists(memory).hold(roster, free).unwrap_or(false)
     }
 
     fn search_for(&self, _: &dyn Memory) -> SearchRequest {
@@ -121,6 +125,11 @@ impl Visitor for Interpreters {
 }
 
 impl Interpreters {
+    fn lists<'a>(&'a self, memory: &'a dyn Memory) -> threads::Lists<'a> {
+        let Found { layout, runtime, .. } = &self.found;
+        threads::Lists { memory, layout, runtime: *runtime, tids: &self.tids }
+    }
+
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
     fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
         let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();
