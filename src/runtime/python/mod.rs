@@ -1,10 +1,12 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
 //! The layout of its structures is data ([`layout`]) and is held against the
-//! process ([`check`]) before anything is believed. Locals, greenlets and tasks are not read.
+//! process ([`check`]) before anything is believed. Locals and greenlets are not read.
 
+pub mod asyncio;
 pub mod check;
 pub mod code;
+pub mod containers;
 pub mod detect;
 pub mod dict;
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub mod objects;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 pub mod threads;
+pub mod types;
 pub mod version;
 
 use std::collections::{BTreeMap, HashMap};
@@ -31,6 +34,7 @@ use crate::report::RuntimeSummary;
 use crate::target::Tid;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 use crate::target::search::SearchRequest;
+use asyncio::TaskLayout;
 use detect::Found;
 use frames::{Chain, Walker};
 
@@ -42,7 +46,8 @@ impl Runtime for Python {
     fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
         let tids = process.inner_tids.iter().copied().collect();
-        Some(Box::new(Interpreters { found, tids }))
+        let tasks = TaskLayout::find(&found, process.modules);
+        Some(Box::new(Interpreters { found, tids, tasks }))
     }
 }
 
@@ -52,6 +57,8 @@ struct Interpreters {
     found: Found,
     /// From the ids that the process itself sees to those of the inspecting side.
     tids: HashMap<Tid, Tid>,
+    /// How tasks of asyncio are laid out, if that is known.
+    tasks: Option<TaskLayout>,
 }
 
 impl Visitor for Interpreters {
@@ -100,7 +107,9 @@ impl Visitor for Interpreters {
         };
         let join = |(tid, (thread, chains))| join(tid, ident(thread), chains);
         let threads = chains.into_iter().map(join).collect();
-        Visited { threads, ..Visited::default() }
+        let mut notes = Vec::new();
+        let green = asyncio::tasks(&walker, self.tasks, visit, &mut notes);
+        Visited { threads, green, notes, ..Visited::default() }
     }
 }
 
