@@ -45,13 +45,15 @@ impl Objects<'_> {
         let entries = self.memory.u64(set.checked_add(layout.mask)?).ok()?.checked_add(1)?;
         let table = self.pointer(set, layout.table)?;
         let mut items = Vec::new();
-        // Each entry is a reference and a hash.
-        for word in self.words(table, entries.min(MAX_TABLE).checked_mul(2)?).step_by(2) {
-            let item = word?;
+        // Each entry is a reference and a hash; that of an element is never -1, which marks what was
+        // taken out.
+        let mut words = self.words(table, entries.min(MAX_TABLE).checked_mul(2)?);
+        while let (Some(item), Some(hash)) = (words.next(), words.next()) {
+            let (item, hash) = (item?, hash?);
             if items.len() == limit {
                 break;
             }
-            if !item.is_null() {
+            if !item.is_null() && hash.0 != u64::MAX {
                 items.push(item);
             }
         }
