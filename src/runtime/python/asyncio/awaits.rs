@@ -37,17 +37,13 @@ impl<'a> Awaits<'a> {
     /// What a task that does not run waits for.
     pub fn of(&self, task: &RawTask, chain: &Followed) -> Vec<Awaited> {
         let Some(future) = task.waiter else { return self.without_future(chain) };
-        let function = self.by_function(chain);
-        let (what, address) = match function {
-            Some((what, address)) => (what, address.unwrap_or(future)),
-            None => (self.future(future), future),
-        };
+        let what = self.by_function(chain).unwrap_or_else(|| self.future(future));
         // The loop has not come to it yet.
         let what = match self.futures.state(future) {
             Some(State::Pending) | None => what,
             Some(state) => format!("{what} ({})", state.name()),
         };
-        vec![Awaited { what: what.into(), address: Some(address) }]
+        vec![Awaited { what: what.into(), address: Some(future) }]
     }
 
     /// A task without a future is among those that the loop will run next.
@@ -103,36 +99,35 @@ impl<'a> Awaits<'a> {
         inside.find(|object| self.futures.kind(*object).is_some())
     }
 
-    /// What the innermost function waits for, if it is one of asyncio's that tell: with the
-    /// object, if that is not the future.
-    fn by_function(&self, chain: &Followed) -> Option<(String, Option<Addr>)> {
+    /// What the innermost function waits for, if it is one of asyncio's that tell.
+    fn by_function(&self, chain: &Followed) -> Option<String> {
         let objects = &self.walker.objects;
         let raw = chain.innermost?;
         let frame = chain.frames.first()?;
         let file = frame.file.raw();
         if file.ends_with("asyncio/tasks.py") {
-            let what = match frame.function.raw() {
+            return match frame.function.raw() {
                 "sleep" => {
-                    format!("asyncio.sleep({})", self.number(self.argument(&raw, "delay")?)?)
+                    let delay = self.number(self.argument(&raw, "delay")?)?;
+                    Some(format!("asyncio.sleep({delay})"))
                 }
                 "wait_for" => {
                     let inner = self.argument(&raw, "fut")?;
                     self.futures.kind(inner)?;
-                    format!("asyncio.wait_for of {}", self.one(inner))
+                    Some(format!("asyncio.wait_for of {}", self.one(inner)))
                 }
                 "_wait" => {
                     let set = objects.set_items(self.argument(&raw, "fs")?, MAX_CHILDREN)?;
-                    format!("asyncio.wait of {}", self.several(&set))
+                    Some(format!("asyncio.wait of {}", self.several(&set)))
                 }
-                _ => return None,
+                _ => None,
             };
-            return Some((what, None));
         }
         if !WAITED_IN.iter().any(|module| file.ends_with(module)) {
             return None;
         }
         let object = self.argument(&raw, "self")?;
-        Some((objects.type_name(object)?.raw().to_owned(), Some(object)))
+        Some(format!("{} at {object}", objects.type_name(object)?.raw()))
     }
 
     /// The first argument of a frame, if it has this name.
