@@ -22,7 +22,7 @@ pub mod objects;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 pub mod threads;
-pub mod types;
+pub mod value;
 pub mod version;
 
 use std::collections::{BTreeMap, HashMap};
@@ -95,7 +95,10 @@ impl Visitor for Interpreters {
     }
 
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
-        let walker = Walker::new(memory, &self.found.layout);
+        let mut walker = Walker::new(memory, &self.found.layout);
+        if visit.asked.locals {
+            walker = walker.with_locals();
+        }
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
         for &(tid, thread) in
             visit.roster.threads.iter().filter(|(tid, _)| (visit.wanted)(Some(*tid)))
@@ -113,9 +116,11 @@ impl Visitor for Interpreters {
             let name = named.get(&ident).and_then(|thread| names::name(objects, *thread));
             LanguageThread { name, ..join(tid, ident, chains) }
         };
-        let threads = chains.into_iter().map(join).collect();
-        let mut visited = Visited { threads, ..Visited::default() };
-        visited.green = asyncio::tasks(&walker, self.tasks, visit, &mut visited.notes);
+        let threads: Vec<_> = chains.into_iter().map(join).collect();
+        let mut notes = Vec::new();
+        let green = asyncio::tasks(&walker, self.tasks, visit, &threads, &mut notes);
+        notes.extend(walker.note_of_locals());
+        let mut visited = Visited { threads, green, notes, ..Visited::default() };
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
         }

@@ -50,7 +50,7 @@ impl<'a> Awaits<'a> {
     fn without_future(&self, chain: &Followed) -> Vec<Awaited> {
         let what = match chain.end {
             End::Object(object) if self.futures.kind(object).is_none() => {
-                self.walker.objects.type_name(object).map(|name| (name, Some(object)))
+                self.futures.type_name(object).map(|name| (name, Some(object)))
             }
             _ => None,
         };
@@ -127,7 +127,7 @@ impl<'a> Awaits<'a> {
             return None;
         }
         let object = self.argument(&raw, "self")?;
-        Some(format!("{} at {object}", objects.type_name(object)?.raw()))
+        Some(format!("{} at {object}", self.futures.type_name(object)?.raw()))
     }
 
     /// The first argument of a frame, if it has this name.
@@ -165,7 +165,7 @@ impl<'a> Awaits<'a> {
     /// A future: its name, if it is a task, else its type.
     fn one(&self, future: Addr) -> String {
         let name = self.futures.task_name(future);
-        let name = name.or_else(|| self.walker.objects.type_name(future));
+        let name = name.or_else(|| self.futures.type_name(future));
         name.as_ref().map_or("what could not be read", Text::raw).to_owned()
     }
 

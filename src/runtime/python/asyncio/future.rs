@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::layout::TaskLayout;
 use crate::addr::Addr;
 use crate::runtime::python::objects::Objects;
+use crate::runtime::python::value::types::Types;
 use crate::target::memory::MemoryExt as _;
 use crate::text::Text;
 
@@ -69,31 +70,49 @@ pub struct Futures<'a> {
     pub objects: Objects<'a>,
     /// How those of C are laid out, if that is known.
     pub layout: Option<TaskLayout>,
-    /// What instances of a type are, by the type.
-    kinds: RefCell<HashMap<Addr, Option<Kind>>>,
+    types: Types<'a>,
+    /// The types that were met: their names, and what their instances are.
+    known: RefCell<HashMap<Addr, Option<Class>>>,
+}
+
+/// What is known of a type.
+#[derive(Clone)]
+struct Class {
+    name: Text,
+    kind: Option<Kind>,
 }
 
 impl<'a> Futures<'a> {
     /// A reader that knows no types yet.
     pub fn new(objects: Objects<'a>, layout: Option<TaskLayout>) -> Futures<'a> {
-        Futures { objects, layout, kinds: RefCell::default() }
+        Futures { objects, layout, types: Types::new(objects), known: RefCell::default() }
     }
 
     /// What kind of a future this is, if it is one.
     pub fn kind(&self, object: Addr) -> Option<Kind> {
-        let of = self.objects.pointer(object, self.objects.layout.object.kind)?;
-        if let Some(known) = self.kinds.borrow().get(&of) {
-            return *known;
+        self.class(object)?.kind
+    }
+
+    /// The name of an object's type, with its module; `None` for what is no object.
+    pub fn type_name(&self, object: Addr) -> Option<Text> {
+        Some(self.class(object)?.name)
+    }
+
+    fn class(&self, object: Addr) -> Option<Class> {
+        let addr = self.objects.pointer(object, self.objects.layout.object.kind)?;
+        if let Some(known) = self.known.borrow().get(&addr) {
+            return known.clone();
         }
-        let kind = self.kind_of(of);
-        self.kinds.borrow_mut().insert(of, kind);
-        kind
+        let name = self.types.name_of(addr);
+        let class = name.map(|name| Class { name, kind: self.kind_of(addr) });
+        self.known.borrow_mut().insert(addr, class.clone());
+        class
     }
 
     /// What instances of a type are: its own name or that of one of its bases tells.
     fn kind_of(&self, mut of: Addr) -> Option<Kind> {
         for _ in 0..MAX_BASES {
-            match self.objects.name_of_type(of)?.raw() {
+            match self.types.name_of(of)?.raw() {
                 "_asyncio.Task" => return Some(Kind { in_c: true, task: true }),
                 "_asyncio.Future" => return Some(Kind { in_c: true, task: false }),
                 "asyncio.tasks.Task" => return Some(Kind { in_c: false, task: true }),
@@ -147,7 +166,7 @@ impl<'a> Futures<'a> {
         }
         // What they are does not matter, but they must be objects.
         for object in coroutine.iter().chain(&waiter) {
-            self.objects.type_name(*object)?;
+            self.class(*object)?;
         }
         Some(RawTask {
             address,
@@ -170,7 +189,7 @@ impl<'a> Futures<'a> {
 
     /// Whether this is `None`.
     pub fn is_none(&self, object: Addr) -> bool {
-        self.objects.is_exactly(object, "NoneType")
+        self.type_name(object).is_some_and(|name| name.raw() == "NoneType")
     }
 
     /// A task's name, for a task.

@@ -17,21 +17,21 @@ use find::{Finder, Found, Owners};
 use future::{Futures, RawTask, State};
 
 use super::frames::Walker;
-use crate::addr::Addr;
 use crate::note::Note;
 use crate::report::ExecutionKind;
-use crate::runtime::{GreenThread, LanguageFrame, Roster, Visit};
+use crate::runtime::{GreenThread, LanguageThread, Visit};
 use crate::target::Tid;
 
 /// What notes are about.
 const ABOUT: &str = "asyncio";
 
 /// The wanted tasks, each one that belongs to a wanted thread or to none; `None` where asyncio is
-/// not in use.
+/// not in use. `threads` are the wanted threads.
 pub fn tasks(
     walker: &Walker<'_>,
     layout: Option<TaskLayout>,
     visit: &Visit<'_>,
+    threads: &[LanguageThread],
     notes: &mut Vec<Note>,
 ) -> Option<Vec<GreenThread>> {
     let objects = walker.objects;
@@ -47,9 +47,9 @@ pub fn tasks(
     let owners = Owners::new(objects, visit.roster, &found.loops);
     let futures = Futures::new(objects, layout);
     let reader = Reader {
-        walker,
-        roster: visit.roster,
+        threads,
         found: &found,
+        futures: &futures,
         coroutines: Coroutines::new(walker),
         awaits: Awaits::new(walker, &futures),
     };
@@ -85,9 +85,9 @@ pub fn tasks(
 
 /// Reads tasks whole.
 struct Reader<'a> {
-    walker: &'a Walker<'a>,
-    roster: &'a Roster,
+    threads: &'a [LanguageThread],
     found: &'a Found,
+    futures: &'a Futures<'a>,
     coroutines: Coroutines<'a>,
     awaits: Awaits<'a>,
 }
@@ -109,7 +109,7 @@ impl Reader<'_> {
         GreenThread {
             kind: ExecutionKind::Task,
             address: task.address,
-            type_name: self.walker.objects.type_name(task.address).unwrap_or_default(),
+            type_name: self.futures.type_name(task.address).unwrap_or_default(),
             name: Some(task.name.clone()),
             role: None,
             state: if running { "running" } else { task.state.name() },
@@ -124,20 +124,10 @@ impl Reader<'_> {
     /// further inwards.
     fn complete(&self, chain: &mut Followed, owner: Option<Tid>) {
         let Some(innermost) = chain.frames.first().map(|frame| frame.address) else { return };
-        let threads = self.roster.threads.iter().filter(|(tid, _)| Some(*tid) == owner);
-        for (_, thread) in threads {
-            if let Some(inner) = self.inwards(*thread, innermost) {
-                chain.frames.splice(0..0, inner);
-                return;
-            }
+        let thread = self.threads.iter().find(|thread| Some(thread.tid) == owner);
+        let frames = thread.map(|thread| thread.frames.as_slice()).unwrap_or_default();
+        if let Some(count) = frames.iter().position(|frame| frame.address == innermost) {
+            chain.frames.splice(0..0, frames.iter().take(count).cloned());
         }
-    }
-
-    /// The frames of a thread that lie inwards of this one.
-    fn inwards(&self, thread: Addr, outermost: Addr) -> Option<Vec<LanguageFrame>> {
-        let mut frames = self.walker.chain(thread).frames;
-        let count = frames.iter().position(|frame| frame.address == outermost)?;
-        frames.truncate(count);
-        Some(frames)
     }
 }
