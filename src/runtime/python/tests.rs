@@ -11,7 +11,8 @@ use crate::target::search::Search;
 
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
     let found = Found { runtime, code: Addr(1), version: VERSION, layout: V3_11.clone() };
-    Interpreters { found, names: Registries::default(), tids: tids.iter().copied().collect() }
+    let tids = tids.iter().copied().collect();
+    Interpreters { found, names: Registries::default(), tids, tasks: None }
 }
 
 /// Two interpreters; thread 11 works in both, deepest in the second; 12 has no frames.

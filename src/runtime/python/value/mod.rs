@@ -10,7 +10,7 @@ mod number;
 mod parts;
 mod quote;
 mod secret;
-mod types;
+pub(super) mod types;
 
 use std::cell::Cell;
 
