@@ -4,12 +4,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::addr::Addr;
+use crate::arch::Registers;
 use crate::evidence::Evidence;
 use crate::merge;
 use crate::module::Modules;
 use crate::native::{RawEnd, RawFrame, RawStack, Unwinder};
 use crate::note::Note;
-use crate::report::{Execution, ExecutionKind, NamedObject, RuntimeSummary};
+use crate::report::{Execution, ExecutionKind, GilUse, NamedObject, RuntimeSummary};
 use crate::runtime::{self, GreenThread, LanguageThread, Preview, Visit, Visitor};
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd};
 use crate::symbol::source::Sources;
@@ -51,13 +52,17 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let raw = unwind(evidence, &modules);
     let known = symbol::resolve(&lookups(&raw), &modules, &evidence.files);
     let sources = Sources::new(&evidence.files, snapshot.target.directory.clone());
-    let threads = snapshot.threads.iter().zip(&raw).map(|(thread, raw)| {
-        let native = match raw {
-            Some(raw) => shown(raw, thread, &modules, &known),
-            None => unread(thread),
-        };
+    let threads = snapshot.threads.iter().zip(raw).map(|(thread, raw)| {
         let language = visited.threads.get(&thread.facts.tid);
-        execution(thread, native, language, &modules, &sources)
+        let base = language.and_then(|(language, _)| language.base);
+        let (own, beneath) = raw.map(|raw| raw.split_at(base)).unzip();
+        let shown = |raw: &Shortened| shown(raw, thread, &modules, &known);
+        let native = own.as_ref().map_or_else(|| unread(thread), shown);
+        let beneath = beneath.flatten().as_ref().map(shown);
+        let mut execution = execution(thread, native, beneath, language, &modules, &sources);
+        execution.gil = visited.gil(thread);
+        execution.collecting = visited.holders.get(&thread.facts.tid) == Some(&true);
+        execution
     });
     let threads: Vec<Execution> = threads.collect();
     let green = visited
@@ -83,15 +88,12 @@ fn detect(
     notes: &mut Vec<Note>,
 ) -> Vec<Box<dyn Visitor>> {
     let threads = &evidence.snapshot.threads;
-    let inner_tids: Vec<(Tid, Tid)> = threads
-        .iter()
-        .filter_map(|thread| Some((thread.facts.inner_tid?, thread.facts.tid)))
-        .collect();
+    let tids: Vec<(Tid, Tid)> = threads.iter().map(|thread| thread.facts.tids()).collect();
     let preview = Preview {
         mappings: &evidence.snapshot.mappings,
         modules,
         memory: &evidence.snapshot.memory,
-        inner_tids: &inner_tids,
+        tids: &tids,
     };
     runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(&preview, notes)).collect()
 }
@@ -103,6 +105,25 @@ struct Interpreted<'v> {
     threads: HashMap<Tid, (LanguageThread, &'v dyn Visitor)>,
     green: Option<Vec<GreenThread>>,
     objects: Vec<Result<Value, Text>>,
+    /// Where threads wait for a lock that lets one at a time run a language.
+    locks: Vec<(Addr, u64)>,
+    /// Who holds such a lock, and whether it collects garbage.
+    holders: HashMap<Tid, bool>,
+}
+
+impl Interpreted<'_> {
+    fn gil(&self, thread: &Thread) -> Option<GilUse> {
+        if self.holders.contains_key(&thread.facts.tid) {
+            return Some(GilUse::Holds);
+        }
+        let in_lock = |at: Addr| {
+            self.locks.iter().any(|(start, len)| (start.0..start.0 + len).contains(&at.0))
+        };
+        // Where it waited before the stop; and still does, as far as its registers tell.
+        let futex = thread.facts.wait.as_ref().and_then(|wait| wait.futex)?;
+        let argument = thread.registers.as_ref().and_then(Registers::first_argument);
+        (in_lock(futex) && argument.is_none_or(in_lock)).then_some(GilUse::Waits)
+    }
 }
 
 fn visit<'v>(
@@ -132,6 +153,8 @@ fn visit<'v>(
                     known.green.get_or_insert_default().extend(green);
                 }
                 known.objects = visited.objects;
+                known.locks.extend(visited.locks);
+                known.holders.extend(visited.holders);
                 notes.extend(visited.notes);
             }
             Err(fault) => {
@@ -171,6 +194,17 @@ impl Shortened {
             inner.shrink_to_fit();
         }
         Shortened { inner, outer, omitted, end: raw.end }
+    }
+
+    /// Takes off what lies further out than `base`, if a part of the stack does.
+    fn split_at(mut self, base: Option<Addr>) -> (Shortened, Option<Shortened>) {
+        let further = |frame: &RawFrame| frame.sp.zip(base).is_some_and(|(sp, base)| sp >= base);
+        let Some(own) = self.inner.iter().position(further).filter(|own| *own > 0) else {
+            return (self, None);
+        };
+        let beneath = Shortened { inner: self.inner.split_off(own), ..self };
+        let (inner, outer) = (self.inner, Vec::new());
+        (Shortened { inner, outer, omitted: 0, end: RawEnd::Root }, Some(beneath))
     }
 
     fn frames(&self) -> impl Iterator<Item = &RawFrame> {
@@ -267,6 +301,7 @@ fn unread(thread: &Thread) -> Stack {
 fn execution(
     thread: &Thread,
     native: Stack,
+    beneath: Option<Stack>,
     language: Option<&(LanguageThread, &dyn Visitor)>,
     modules: &Modules<'_>,
     sources: &Sources<'_>,
@@ -279,10 +314,9 @@ fn execution(
     }
     let mut ident = thread.registers.as_ref().and_then(|registers| registers.thread_pointer);
     let (mut stack, mut native_stack) = (native, None);
-    let (mut runtime_name, mut gil, mut collecting) = (None, None, false);
+    let mut runtime_name = None;
     if let Some((language, visitor)) = language {
         runtime_name.clone_from(&language.name);
-        (gil, collecting) = (language.gil, language.collecting);
         ident = Some(Addr(language.ident));
         let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
         let merged = merge::merge(
@@ -299,14 +333,20 @@ fn execution(
         native_stack = merged.native_stack;
         notes.extend(merged.notes);
     }
+    if let Some(beneath) = beneath {
+        let text = format!(
+            "it runs a greenlet: {} native frames further out belong to those beneath it",
+            beneath.frames.len()
+        );
+        notes.push(Note::remark(format!("thread {}", facts.tid), text));
+        stack = on(beneath, stack);
+    }
     for stack in std::iter::once(&mut stack).chain(native_stack.as_mut()) {
         add_sources(stack, sources);
     }
     Execution {
         kind: ExecutionKind::Thread,
         runtime_name,
-        gil,
-        collecting,
         tid: Some(facts.tid),
         ident: ident.filter(|ident| !ident.is_null()).map(|ident| ident.0),
         name: Some(facts.name.clone()),
@@ -317,6 +357,15 @@ fn execution(
         notes,
         ..Execution::default()
     }
+}
+
+/// A stack on top of what does not belong to it.
+fn on(mut beneath: Stack, stack: Stack) -> Stack {
+    let count = beneath.frames.len();
+    beneath.frames.iter_mut().for_each(|frame| frame.internal = true);
+    beneath.frames.extend(stack.frames);
+    let omitted = stack.omitted.map(|gap| Omitted { after: gap.after + count, ..gap });
+    Stack { omitted: beneath.omitted.or(omitted), ..beneath }
 }
 
 /// A green thread for the report.

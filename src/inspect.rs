@@ -23,7 +23,7 @@ use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
 use crate::target::search::Search;
-use crate::target::{ProcessFacts, Tid};
+use crate::target::{ProcessFacts, ThreadFacts, Tid};
 use crate::text::Text;
 
 mod hold;
@@ -91,15 +91,10 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
 
     let memory = LiveMemory::new(process.living);
     let rehearsal = Recorder::new(&memory, options.budget.memory);
-    let inner_tids: Vec<(Tid, Tid)> =
-        threads.iter().filter_map(|thread| Some((thread.inner_tid?, thread.tid))).collect();
+    let tids: Vec<(Tid, Tid)> = threads.iter().map(ThreadFacts::tids).collect();
     let modules = Modules::new(&files, &mappings);
-    let preview = Preview {
-        mappings: &mappings,
-        modules: &modules,
-        memory: &rehearsal,
-        inner_tids: &inner_tids,
-    };
+    let preview =
+        Preview { mappings: &mappings, modules: &modules, memory: &rehearsal, tids: &tids };
     let found = find_runtimes(&preview);
     let plan = Plan::rehearse(&process, &threads, &before, &found, &options, &rehearsal, &mappings);
     drop(rehearsal);

@@ -38,14 +38,14 @@ const READY: &str =
 /// Looks for Python in a process and hands what was found to `then`.
 fn detect<T>(
     pid: i32,
-    inner_tids: &[(Tid, Tid)],
+    tids: &[(Tid, Tid)],
     then: impl FnOnce(Option<Box<dyn Visitor>>, &[Note], &Modules<'_>) -> T,
 ) -> T {
     let mappings = maps::parse(&fs::read(format!("/proc/{pid}/maps")).unwrap(), &|path| path);
     let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
     let modules = Modules::new(&files, &mappings);
     let memory = &LiveMemory::new(pid);
-    let process = Preview { mappings: &mappings, modules: &modules, memory, inner_tids };
+    let process = Preview { mappings: &mappings, modules: &modules, memory, tids };
     let mut notes = Vec::new();
     let visitor = Python.detect(&process, &mut notes);
     then(visitor, &notes, &modules)

@@ -98,6 +98,15 @@ impl Registers {
         self.get(self.arch.numbers().sp).map(Addr)
     }
 
+    /// The first argument of the system call that the thread is in, if a call leaves it where it
+    /// was: on aarch64 its register is that of the result.
+    pub fn first_argument(&self) -> Option<Addr> {
+        match self.arch {
+            Arch::X86_64 => self.get(x86_64::RDI).map(Addr),
+            Arch::Aarch64 => None,
+        }
+    }
+
     /// The frame pointer.
     pub fn fp(&self) -> Option<Addr> {
         self.get(self.arch.numbers().fp).map(Addr)

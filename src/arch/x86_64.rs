@@ -8,6 +8,9 @@ pub const ELF_MACHINE: u16 = 62;
 /// DWARF numbers.
 pub const NUMBERS: RegisterNumbers = RegisterNumbers { sp: 7, fp: 6, ra: 16, count: 17 };
 
+/// The register of the first argument of a system call.
+pub const RDI: u16 = 5;
+
 /// System calls that a thread may be found in or that are worth a name, sorted by number
 /// (Linux, `arch/x86/entry/syscalls/syscall_64.tbl`).
 pub const SYSCALLS: &[(u64, &str)] = &[

@@ -27,6 +27,8 @@ const MAX_STACK_SWITCHES: usize = 64;
 pub struct RawFrame {
     /// Where in the code.
     pub address: CodeAddr,
+    /// The stack pointer in it.
+    pub sp: Option<Addr>,
     /// How it was found.
     pub trust: Trust,
     /// Whether it is no function's, but the kernel's return from a signal handler.
@@ -88,7 +90,8 @@ impl<'u, 'a> Unwinder<'u, 'a> {
     pub fn unwind(&self, registers: &Registers) -> RawStack {
         let mut registers = registers.clone();
         let mut address = CodeAddr::Exact(registers.pc);
-        let mut frames = vec![RawFrame { address, trust: Trust::Registers, signal: false }];
+        let mut frames =
+            vec![RawFrame { address, sp: registers.sp(), trust: Trust::Registers, signal: false }];
         let mut switches = 0;
         loop {
             if frames.len() >= MAX_FRAMES {
@@ -107,7 +110,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             if let (CodeAddr::Exact(_), Some(last)) = (to, frames.last_mut()) {
                 last.signal = true;
             }
-            frames.push(RawFrame { address: to, trust, signal: false });
+            frames.push(RawFrame { address: to, sp: next.sp(), trust, signal: false });
             (registers, address) = (next, to);
         }
     }

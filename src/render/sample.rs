@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::Renderer;
+use super::{Frames, Renderer};
 use crate::addr::Addr;
 use crate::note::Note;
 use crate::report::*;
@@ -10,8 +10,12 @@ use crate::stack::{Frame, Language, Omitted, Stack, StackEnd, Trust};
 use crate::text::Text;
 
 pub fn rendered(renderer: &dyn Renderer, report: &Report) -> String {
+    rendered_with(renderer, report, Frames::Merged)
+}
+
+pub fn rendered_with(renderer: &dyn Renderer, report: &Report, frames: Frames) -> String {
     let mut out = Vec::new();
-    renderer.render(report, &mut out).unwrap();
+    renderer.render(report, frames, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -11,7 +11,7 @@ use crate::addr::Addr;
 use crate::asked::Asked;
 use crate::module::Modules;
 use crate::note::Note;
-use crate::report::{Awaited, ExecutionKind, GilUse, Role, RuntimeSummary};
+use crate::report::{Awaited, ExecutionKind, Role, RuntimeSummary};
 use crate::target::memory::{Fault, Memory};
 use crate::target::search::{Search, SearchRequest};
 use crate::target::{Mapping, Tid};
@@ -30,10 +30,9 @@ pub struct Preview<'a, 'm> {
     pub modules: &'a Modules<'m>,
     /// Its memory: live and moving, or recorded.
     pub memory: &'a dyn Memory,
-    /// Where the process lives in a pid namespace of its own: for each thread the id that it sees
-    /// itself, and the one that the inspecting side sees. An id that is not in it is the same on
-    /// both sides.
-    pub inner_tids: &'a [(Tid, Tid)],
+    /// The threads: the id that the process sees itself, which differs in a pid namespace, and the
+    /// one that the inspecting side sees.
+    pub tids: &'a [(Tid, Tid)],
 }
 
 /// A language runtime.
@@ -101,6 +100,11 @@ pub struct Visited {
     pub threads: Vec<LanguageThread>,
     /// The green threads; `None` where the runtime was not found to have any kind of them.
     pub green: Option<Vec<GreenThread>>,
+    /// The locks that let one thread at a time run the language: where threads wait for each, and
+    /// how long that part of it is. A thread that waits for a futex in it waits for the lock.
+    pub locks: Vec<(Addr, u64)>,
+    /// The threads that hold such a lock, and whether they collect garbage.
+    pub holders: Vec<(Tid, bool)>,
     /// The objects that were asked for, in that order, or why there is none.
     pub objects: Vec<Result<Value, Text>>,
     /// What was noticed.
@@ -116,10 +120,6 @@ pub struct LanguageThread {
     pub ident: u64,
     /// The name that the program gave it.
     pub name: Option<Text>,
-    /// What it has to do with the global lock, if anything.
-    pub gil: Option<GilUse>,
-    /// Whether the garbage collector runs in it.
-    pub collecting: bool,
     /// Where on the machine's stack what its frames belong to begins, where that is not the begin
     /// of the stack: a green thread runs on it. What lies further out belongs to others.
     pub base: Option<Addr>,

@@ -83,6 +83,13 @@ pub struct ThreadFacts {
     pub kernel: bool,
 }
 
+impl ThreadFacts {
+    /// The id that the process itself uses for it, and the one that the inspecting side uses.
+    pub fn tids(&self) -> (Tid, Tid) {
+        (self.inner_tid.unwrap_or(self.tid), self.tid)
+    }
+}
+
 /// Whether what was recorded of a thread belongs to one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Consistency {

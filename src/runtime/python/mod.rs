@@ -11,8 +11,10 @@ pub mod dict;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod fake;
 pub mod frames;
+pub mod gil;
 pub mod layout;
 pub mod lines;
+pub mod names;
 pub mod objects;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -34,6 +36,7 @@ use crate::target::memory::{Fault, Memory, MemoryExt as _};
 use crate::target::search::SearchRequest;
 use detect::Found;
 use frames::{Chain, Walker};
+use names::Registries;
 
 /// CPython.
 #[derive(Debug)]
@@ -42,8 +45,9 @@ pub struct Python;
 impl Runtime for Python {
     fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
-        let tids = process.inner_tids.iter().copied().collect();
-        Some(Box::new(Interpreters { found, tids }))
+        let tids = process.tids.iter().copied().collect();
+        let names = Registries::find(process.memory, &found.layout, found.runtime);
+        Some(Box::new(Interpreters { found, names, tids }))
     }
 }
 
@@ -51,7 +55,8 @@ impl Runtime for Python {
 #[derive(Debug)]
 struct Interpreters {
     found: Found,
-    /// From the ids that the process itself sees to those of the inspecting side.
+    names: Registries,
+    /// From the ids of the threads that the process itself sees to those of the inspecting side.
     tids: HashMap<Tid, Tid>,
 }
 
@@ -76,11 +81,7 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        let mut roster = threads::roster(memory, &self.found.layout, self.found.runtime)?;
-        for (tid, _) in &mut roster.threads {
-            *tid = self.tids.get(tid).copied().unwrap_or(*tid);
-        }
-        Ok(roster)
+        threads::roster(memory, &self.found.layout, self.found.runtime, &self.tids)
     }
 
     fn search_for(&self, _: &dyn Memory) -> SearchRequest {
@@ -99,13 +100,35 @@ impl Visitor for Interpreters {
             let (_, known) = chains.entry(tid).or_insert((thread, Vec::new()));
             known.push(walker.chain(thread));
         }
+        let objects = &walker.objects;
+        let named = self.names.threads(objects);
         let ident = |thread: Addr| {
             memory.u64(thread.wrapping_add(self.found.layout.thread.ident)).unwrap_or(0)
         };
-        let join = |(tid, (thread, chains))| join(tid, ident(thread), chains);
+        let join = |(tid, (thread, chains))| {
+            let ident = ident(thread);
+            let name = named.get(&ident).and_then(|thread| names::name(objects, *thread));
+            LanguageThread { name, ..join(tid, ident, chains) }
+        };
         let threads = chains.into_iter().map(join).collect();
         let notes = walker.note_of_locals().into_iter().collect();
-        Visited { threads, notes, ..Visited::default() }
+        let mut visited = Visited { threads, notes, ..Visited::default() };
+        if (visit.wanted)(None) {
+            self.add_locks(visit.roster, memory, &mut visited);
+        }
+        visited
+    }
+}
+
+impl Interpreters {
+    /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
+    fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
+        let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();
+        for lock in locks {
+            visited.locks.push(lock.waited);
+            let holder = roster.threads.iter().find(|(_, thread)| Some(*thread) == lock.holder);
+            visited.holders.extend(holder.map(|(tid, _)| (*tid, lock.collecting)));
+        }
     }
 }
 

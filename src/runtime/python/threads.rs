@@ -1,6 +1,6 @@
 //! The interpreters of a CPython and their threads: walking the two lists.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::layout::Layout;
 use crate::addr::Addr;
@@ -14,12 +14,21 @@ pub const MAX_INTERPRETERS: usize = 1000;
 /// The most threads of all interpreters together that are looked at.
 pub const MAX_THREADS: usize = 100_000;
 
-/// Reads the roster of the runtime at this address. The ids are those that the process itself
-/// sees.
+/// Where the C library keeps a thread's id for the kernel, from what `pthread_self` returns:
+/// `tid` of `struct pthread` of glibc (x86-64, aarch64) and of musl.
+const TID_OF_PTHREAD: [u64; 4] = [720, 208, 48, 32];
+
+/// Reads the roster of the runtime at this address. `tids` has the threads of the process: the
+/// ids that it sees itself, and those of the inspecting side.
 ///
 /// A thread that is being made carries the id of its maker until it runs: an id may occur twice.
 /// It does so, too, where one thread works in several interpreters.
-pub fn roster(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Roster, Fault> {
+pub fn roster(
+    memory: &dyn Memory,
+    layout: &Layout,
+    runtime: Addr,
+    tids: &HashMap<Tid, Tid>,
+) -> Result<Roster, Fault> {
     let mut roster = Roster::default();
     let mut seen = HashSet::new();
     let mut interpreters = 0;
@@ -43,17 +52,34 @@ pub fn roster(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Ros
                 roster.cut = Some(cut("threads", count, count == MAX_THREADS));
                 break;
             }
-            let tid = match layout.thread.native_id {
-                Some(offset) => memory.u64(thread.wrapping_add(offset))?,
-                None => 0,
-            };
-            // What can not be a thread's id names no thread; 0 is an id that could not be had.
-            roster.threads.push((Tid::try_from(tid).unwrap_or(0), thread));
+            roster.threads.push((kernel_id(memory, layout, thread, tids)?, thread));
             thread = memory.ptr(thread.wrapping_add(layout.thread.next))?;
         }
         interpreter = memory.ptr(interpreter.wrapping_add(offsets.next))?;
     }
     Ok(roster)
+}
+
+/// The kernel's id of a thread, on the inspecting side; 0 where it can not be had.
+fn kernel_id(
+    memory: &dyn Memory,
+    layout: &Layout,
+    thread: Addr,
+    tids: &HashMap<Tid, Tid>,
+) -> Result<Tid, Fault> {
+    if let Some(offset) = layout.thread.native_id {
+        // What can not be a thread's id names no thread.
+        let tid = memory.u64(thread.wrapping_add(offset))?;
+        let tid = Tid::try_from(tid).unwrap_or(0);
+        return Ok(tids.get(&tid).copied().unwrap_or(tid));
+    }
+    // To 3.10 the interpreter knows the C library's handle only; what that points to is believed
+    // if it names a thread of this process.
+    let handle = memory.ptr(thread.wrapping_add(layout.thread.ident))?;
+    let known = TID_OF_PTHREAD
+        .iter()
+        .find_map(|offset| tids.get(&memory.i32(handle.checked_add(*offset)?).ok()?).copied());
+    Ok(known.unwrap_or(0))
 }
 
 fn cut(what: &str, count: usize, limit: bool) -> crate::text::Text {
