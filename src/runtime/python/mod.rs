@@ -1,7 +1,7 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
 //! The layout of its structures is data ([`layout`]) and is held against the
-//! process ([`check`]) before anything is believed. Locals, greenlets and tasks are not read.
+//! process ([`check`]) before anything is believed. Greenlets and tasks are not read.
 
 pub mod check;
 pub mod code;
@@ -29,6 +29,7 @@ pub use version::Version;
 
 use super::{LanguageThread, Preview, Roster, Runtime, Visit, Visited, Visitor};
 use crate::addr::Addr;
+use crate::asked::Asked;
 use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
@@ -37,6 +38,8 @@ use crate::target::search::SearchRequest;
 use detect::Found;
 use frames::{Chain, Walker};
 use names::Registries;
+use objects::Objects;
+use value::Values;
 
 /// CPython.
 #[derive(Debug)]
@@ -115,12 +118,27 @@ impl Visitor for Interpreters {
         let mut visited = Visited { threads, notes, ..Visited::default() };
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
+            self.add_objects(visit.asked, walker.objects, &mut visited);
         }
         visited
     }
 }
 
 impl Interpreters {
+    /// The objects that were asked for.
+    fn add_objects(&self, asked: &Asked, objects: Objects<'_>, visited: &mut Visited) {
+        if asked.objects.is_empty() {
+            return;
+        }
+        let interpreters =
+            threads::interpreters(objects.memory, &self.found.layout, self.found.runtime);
+        let values = Values::new(objects, value::OBJECTS);
+        for path in &asked.objects {
+            let found = values.object(&interpreters, path, &mut visited.notes);
+            visited.objects.push(found);
+        }
+    }
+
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
     fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
         let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();

@@ -60,6 +60,23 @@ pub fn roster(
     Ok(roster)
 }
 
+/// The interpreters, the one that the process began with first.
+pub fn interpreters(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Vec<Addr> {
+    let mut found: Vec<Addr> = Vec::new();
+    let mut next = memory.ptr(runtime.wrapping_add(layout.runtime.interpreters));
+    while let Ok(interpreter) = next
+        && !interpreter.is_null()
+        && found.len() < MAX_INTERPRETERS
+        && !found.contains(&interpreter)
+    {
+        found.push(interpreter);
+        next = memory.ptr(interpreter.wrapping_add(layout.interpreter.next));
+    }
+    // A new one is put before the others.
+    found.reverse();
+    found
+}
+
 /// The kernel's id of a thread, on the inspecting side; 0 where it can not be had.
 fn kernel_id(
     memory: &dyn Memory,
