@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::note::Note;
+
 /// What the user asked for beyond stacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
@@ -9,6 +11,28 @@ pub struct Asked {
     pub locals: bool,
     /// Objects, by path from a module: `oslo_config.cfg.CONF.host`.
     pub objects: Vec<String>,
+}
+
+impl Asked {
+    /// Narrows what was asked for of a recording to what is wanted of it now: nothing in
+    /// particular is all. What it does not hold is a note.
+    pub fn select(&mut self, wanted: &Asked) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if wanted.locals && !self.locals {
+            let text = "the recording holds no local variables: record with --locals";
+            notes.push(Note::missing("locals", text));
+        }
+        if !wanted.objects.is_empty() {
+            let (held, absent): (Vec<String>, Vec<String>) =
+                wanted.objects.iter().cloned().partition(|path| self.objects.contains(path));
+            notes.extend(absent.into_iter().map(|path| {
+                let text = "the recording does not hold it: record with --object";
+                Note::missing(format!("object {path}"), text)
+            }));
+            self.objects = held;
+        }
+        notes
+    }
 }
 
 /// A step of the path to an object.
