@@ -103,7 +103,7 @@ fn facts(execution: &Execution) -> String {
     let who: Vec<String> = tid.into_iter().chain(name).collect();
     let mut facts = vec![who.join(" ")];
     let runtime_name = execution.runtime_name.as_ref();
-    facts.extend(runtime_name.map(|name| format!("Python's name {}", quoted(name))));
+    facts.extend(runtime_name.map(|name| format!("named {}", quoted(name))));
 
     let waits = execution.waits.as_ref();
     let state = execution.state.as_deref().map(line);

@@ -14,6 +14,7 @@ pub mod frames;
 pub mod gil;
 pub mod layout;
 pub mod lines;
+pub mod names;
 pub mod objects;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -34,6 +35,7 @@ use crate::target::memory::{Fault, Memory, MemoryExt as _};
 use crate::target::search::SearchRequest;
 use detect::Found;
 use frames::{Chain, Walker};
+use names::Registries;
 
 /// CPython.
 #[derive(Debug)]
@@ -43,7 +45,8 @@ impl Runtime for Python {
     fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
         let tids = process.tids.iter().copied().collect();
-        Some(Box::new(Interpreters { found, tids }))
+        let names = Registries::find(process.memory, &found.layout, found.runtime);
+        Some(Box::new(Interpreters { found, names, tids }))
     }
 }
 
@@ -51,6 +54,7 @@ impl Runtime for Python {
 #[derive(Debug)]
 struct Interpreters {
     found: Found,
+    names: Registries,
     /// From the ids of the threads that the process itself sees to those of the inspecting side.
     tids: HashMap<Tid, Tid>,
 }
@@ -92,10 +96,16 @@ impl Visitor for Interpreters {
             let (_, known) = chains.entry(tid).or_insert((thread, Vec::new()));
             known.push(walker.chain(thread));
         }
+        let objects = &walker.objects;
+        let named = self.names.threads(objects);
         let ident = |thread: Addr| {
             memory.u64(thread.wrapping_add(self.found.layout.thread.ident)).unwrap_or(0)
         };
-        let join = |(tid, (thread, chains))| join(tid, ident(thread), chains);
+        let join = |(tid, (thread, chains))| {
+            let ident = ident(thread);
+            let name = named.get(&ident).and_then(|thread| names::name(objects, *thread));
+            LanguageThread { name, ..join(tid, ident, chains) }
+        };
         let threads = chains.into_iter().map(join).collect();
         let mut visited = Visited { threads, ..Visited::default() };
         if (visit.wanted)(None) {

@@ -12,7 +12,7 @@ use crate::target::search::Search;
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
     let version = Version(0x030b_07f0);
     let found = Found { runtime, code: Addr(1), version, layout: V3_11.clone() };
-    Interpreters { found, tids: tids.iter().copied().collect() }
+    Interpreters { found, names: Registries::default(), tids: tids.iter().copied().collect() }
 }
 
 /// Two interpreters; thread 11 works in both, deepest in the second; 12 has no frames.
