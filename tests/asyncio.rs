@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::support::pythons::{Interpreter, each, pythons};
 use crate::support::truth::{GreenTruth, assert_same, assert_whole, at, green_threads};
-use crate::support::{await_some, report, thread_states};
+use crate::support::{await_asleep, report};
 
 #[test]
 fn tasks_of_every_version_are_as_the_interpreter_tells_them() {
@@ -23,9 +23,7 @@ fn tasks_of_every_version_are_as_the_interpreter_tells_them() {
 
 fn compare(python: &Interpreter) {
     let target = python.start("python_tasks.py", &[]);
-    await_some("all threads are blocked", || {
-        thread_states(target.pid()).values().all(|thread| thread.state == 'S').then_some(())
-    });
+    await_asleep(&target);
     let report = report(target.pid());
     kill(Pid::from_raw(target.pid()), Signal::SIGUSR2).unwrap();
     let truth: Vec<GreenTruth> = serde_json::from_str(&target.line()).unwrap();

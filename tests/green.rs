@@ -10,16 +10,12 @@ use nix::unistd::Pid;
 
 use crate::support::pythons::{Interpreter, each, green_pythons};
 use crate::support::truth::{GreenTruth, assert_same, assert_whole, at, green_threads, object};
-use crate::support::{
-    Target, await_some, full, guru, report, skip_impossible, stdout_of, thread_states,
-};
+use crate::support::{Target, await_asleep, full, guru, report, skip_impossible, stdout_of};
 
 /// Runs the target with this library, and compares what guru sees with what it tells then.
 fn compare(python: &Interpreter, library: &str) {
     let target = python.start("python_greenlets.py", &[library]);
-    await_some("all threads are blocked", || {
-        thread_states(target.pid()).values().all(|thread| thread.state == 'S').then_some(())
-    });
+    await_asleep(&target);
     let report = report(target.pid());
     kill(Pid::from_raw(target.pid()), Signal::SIGUSR2).unwrap();
     let truth: Vec<GreenTruth> = serde_json::from_str(&target.line()).unwrap();

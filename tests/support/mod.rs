@@ -26,7 +26,7 @@ pub use process::{EPOLL_WAIT, PAUSE, POLL, SELECT, ThreadState, reads_stdin, thr
 pub use service::{Service, venv};
 
 pub use skip::{skip, skip_impossible};
-pub use target::Target;
+pub use target::{Target, await_asleep};
 
 /// How long anything may take before a test fails: far longer than it takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
