@@ -63,6 +63,13 @@ pub struct Report {
     pub pid: Option<i32>,
     #[command(flatten)]
     pub output: Output,
+    /// Show the arguments and local variables of every frame of Python, secrets masked
+    #[arg(long)]
+    pub locals: bool,
+    /// Show an object of Python, by its path from a module: `pkg.mod.NAME["key"][0].attribute`.
+    /// It is read from memory; no code of the process runs. May be given several times
+    #[arg(long = "object", value_name = "PATH")]
+    pub objects: Vec<String>,
     /// Save the evidence to a new file, mode 0600, that `--from` reads anywhere. It holds memory
     /// of the process: handle it like a core dump
     #[arg(long, value_name = "FILE", conflicts_with = "from")]

@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 
 use crate::asked::Asked;
-use crate::config::mask::mask_argv;
 use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
+use crate::mask::mask_argv;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::runtime::{self, Preview, Roster, Visit, Visitor};

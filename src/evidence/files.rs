@@ -12,8 +12,8 @@ use elsa::{FrozenBTreeMap, FrozenMap};
 use serde::{Deserialize, Serialize};
 
 use crate::config::MAX_FILE_BYTES;
-use crate::config::mask::mask_config_text;
 use crate::evidence::inflate::{Compressed, Inflated};
+use crate::mask::mask_config_text;
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
 

@@ -250,3 +250,55 @@ fn bytes_of_indices(count: u64) -> Option<u64> {
         _ => 8,
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::fake::{Fake, V3_11};
+    use super::super::layout::Layout;
+    use super::*;
+
+    fn objects<'a>(fake: &'a Fake, layout: &'a Layout) -> Objects<'a> {
+        Objects { memory: fake, layout }
+    }
+
+    #[test]
+    fn items_come_in_order_without_what_was_taken_out() {
+        let mut fake = Fake::new();
+        let names: Vec<String> = (0..200).map(|number| format!("key {number}")).collect();
+        let items: Vec<(&str, Addr)> = names
+            .iter()
+            .zip(0u64..)
+            .map(|(name, number)| (&**name, Addr(if number % 3 == 0 { 0 } else { number })))
+            .collect();
+        let dict = fake.dict(&items);
+        let objects = objects(&fake, &V3_11);
+        let found: Vec<u64> = objects.dict_items(dict).unwrap().map(|(_, value)| value.0).collect();
+        assert_eq!(found, (0..200).filter(|number| number % 3 != 0).collect::<Vec<u64>>());
+        assert_eq!(objects.lookup(dict, "key 199"), Some(Addr(199)));
+        assert_eq!(objects.lookup(dict, "key 3"), None);
+        assert_eq!(objects.dict_len(dict), Some(200));
+    }
+
+    #[test]
+    fn what_is_no_dict_has_no_items() {
+        let mut fake = Fake::new();
+        let string = fake.string("x");
+        let objects = objects(&fake, &V3_11);
+        assert!(objects.dict_items(string).is_none());
+        assert!(objects.dict_items(Addr(0)).is_none());
+        assert!(objects.attributes(string).is_none());
+    }
+
+    #[test]
+    fn items_end_where_memory_ends_and_at_the_limit() {
+        let mut fake = Fake::new();
+        let dict = fake.dict(&[("a", Addr(8))]);
+        let keys = fake.ptr(dict.wrapping_add(V3_11.dict.keys)).unwrap();
+        fake.poke(keys.wrapping_add(V3_11.dict.entries), u64::MAX);
+        assert_eq!(objects(&fake, &V3_11).dict_items(dict).unwrap().count(), 0);
+        fake.place(vec![8; 16 * 100_100]);
+        let count = objects(&fake, &V3_11).dict_items(dict).unwrap().count() as u64;
+        assert!((99_000..=MAX_ENTRIES).contains(&count), "{count}");
+    }
+}

@@ -8,7 +8,9 @@ use std::cell::Cell;
 use super::code::Codes;
 use super::layout::{Frame, FrameObject, InnermostFrame, InternalFrame, Layout};
 use super::objects::Objects;
+use super::value::{self, Values};
 use crate::addr::Addr;
+use crate::note::Note;
 use crate::runtime::LanguageFrame;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 use crate::text::Text;
@@ -25,6 +27,8 @@ pub struct Walker<'a> {
     pub objects: Objects<'a>,
     codes: Codes<'a>,
     frames_left: Cell<usize>,
+    /// Reads local variables, if they are wanted.
+    values: Option<Values<'a>>,
 }
 
 /// The frames of one flow of control.
@@ -80,7 +84,28 @@ impl<'a> Walker<'a> {
     /// A walker over this memory that knows no code yet.
     pub fn new(memory: &'a dyn Memory, layout: &'a Layout) -> Walker<'a> {
         let objects = Objects { memory, layout };
-        Walker { objects, codes: Codes::new(objects), frames_left: Cell::new(MAX_FRAMES_TOTAL) }
+        Walker {
+            objects,
+            codes: Codes::new(objects),
+            frames_left: Cell::new(MAX_FRAMES_TOTAL),
+            values: None,
+        }
+    }
+
+    /// The same, and every frame has its local variables.
+    pub fn with_locals(mut self) -> Walker<'a> {
+        self.values = Some(Values::new(self.objects, value::LOCALS));
+        self
+    }
+
+    /// What there is to say of the local variables.
+    pub fn note_of_locals(&self) -> Option<Note> {
+        let used_up = self.values.as_ref().is_some_and(Values::is_used_up);
+        let text = format!(
+            "the limit of {} values was reached: the frames read last lack some or all",
+            value::LOCALS.total
+        );
+        used_up.then(|| Note::missing("locals", text))
     }
 
     fn memory(&self) -> &'a dyn Memory {
@@ -220,6 +245,8 @@ impl<'a> Walker<'a> {
         // As `_PyFrame_IsIncomplete` decides: the function's cells are still being made.
         let started = offset.is_some_and(|offset| offset >= code.first_traceable);
         let incomplete = matches!(raw.at, Instruction::Address(..)) && !started;
+        let hidden = incomplete && raw.owner == Owner::Function;
+        let values = self.values.as_ref().filter(|_| !hidden);
         Some(LanguageFrame {
             address: raw.addr,
             function: code.name.clone(),
@@ -227,8 +254,8 @@ impl<'a> Walker<'a> {
             file: code.file.clone(),
             line: code.lines.at(offset),
             entry: raw.entry,
-            hidden: incomplete && raw.owner == Owner::Function,
-            locals: Vec::new(),
+            hidden,
+            locals: values.map_or_else(Vec::new, |values| values.locals(raw.addr, raw.code)),
         })
     }
 

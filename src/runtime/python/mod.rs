@@ -20,6 +20,7 @@ pub mod objects;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 pub mod threads;
+pub mod value;
 pub mod version;
 
 use std::collections::{BTreeMap, HashMap};
@@ -88,7 +89,10 @@ impl Visitor for Interpreters {
     }
 
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
-        let walker = Walker::new(memory, &self.found.layout);
+        let mut walker = Walker::new(memory, &self.found.layout);
+        if visit.asked.locals {
+            walker = walker.with_locals();
+        }
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
         for &(tid, thread) in
             visit.roster.threads.iter().filter(|(tid, _)| (visit.wanted)(Some(*tid)))
@@ -107,7 +111,8 @@ impl Visitor for Interpreters {
             LanguageThread { name, ..join(tid, ident, chains) }
         };
         let threads = chains.into_iter().map(join).collect();
-        let mut visited = Visited { threads, ..Visited::default() };
+        let notes = walker.note_of_locals().into_iter().collect();
+        let mut visited = Visited { threads, notes, ..Visited::default() };
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
         }

@@ -2,16 +2,15 @@
 
 use proptest::prelude::*;
 
-use super::check::{Rejected, check};
-use super::fake::{Activation, Fake, V3_11};
+use super::check::{self, Rejected, check};
+use super::fake::{Activation, Fake, V3_11, VERSION};
 
 use super::*;
 use crate::asked::Asked;
 use crate::target::search::Search;
 
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
-    let version = Version(0x030b_07f0);
-    let found = Found { runtime, code: Addr(1), version, layout: V3_11.clone() };
+    let found = Found { runtime, code: Addr(1), version: VERSION, layout: V3_11.clone() };
     Interpreters { found, names: Registries::default(), tids: tids.iter().copied().collect() }
 }
 
@@ -108,7 +107,7 @@ fn only_the_function_that_runs_frames_runs_frames() {
 #[test]
 fn a_living_runtime_is_believed() {
     let (fake, runtime) = process();
-    assert_eq!(check(&fake, &V3_11, runtime), Ok(()));
+    assert_eq!(check(&fake, &V3_11, runtime), Ok(VERSION));
 }
 
 #[test]
@@ -116,7 +115,7 @@ fn a_runtime_without_python_frames_is_believed() {
     let mut fake = Fake::new();
     let idle = fake.thread(12, Addr(0));
     let runtime = fake.runtime(&[&[idle]]);
-    assert_eq!(check(&fake, &V3_11, runtime), Ok(()));
+    assert_eq!(check(&fake, &V3_11, runtime), Ok(VERSION));
 }
 
 #[test]
@@ -143,6 +142,24 @@ fn frames_without_code_are_not_believed() {
     let thread = fake.thread(12, frame);
     let runtime = fake.runtime(&[&[thread]]);
     assert!(matches!(check(&fake, &V3_11, runtime), Err(Rejected::Contradicts(_))));
+}
+
+#[test]
+fn a_runtime_that_says_to_be_of_another_version_is_not_believed() {
+    let (fake, runtime) = process();
+    let layout = layout::Layout { version: Version::of_minor(10), ..V3_11.clone() };
+    assert_eq!(check(&fake, &layout, runtime), Err(check::ANOTHER_VERSION));
+}
+
+#[test]
+fn an_interpreter_without_a_sys_is_starting() {
+    let (mut fake, runtime) = process();
+    let mut interpreter = fake.ptr(runtime.wrapping_add(V3_11.runtime.interpreters)).unwrap();
+    while !interpreter.is_null() {
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.sys), 0);
+        interpreter = fake.ptr(interpreter.wrapping_add(V3_11.interpreter.next)).unwrap();
+    }
+    assert_eq!(check(&fake, &V3_11, runtime), Err(Rejected::Starting));
 }
 
 proptest! {

@@ -8,11 +8,13 @@
 //! All numbers are bytes from the begin of the structure, unless said otherwise. `Include/` is
 //! the folder of CPython's headers.
 
+mod candidates;
+pub mod debug_offsets;
 mod offsets;
 mod table;
 
+pub use candidates::candidates;
 pub use offsets::Offsets;
-pub use table::table;
 
 use super::Version;
 
