@@ -273,6 +273,7 @@ fn frames_at(
         inlined,
         trust: raw.trust,
         internal: false,
+        sp: raw.sp,
         qualified_name: None,
         locals: Vec::new(),
     };

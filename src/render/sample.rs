@@ -32,6 +32,7 @@ pub fn native(function: &str, module: &str, address: u64) -> Frame {
         inlined: false,
         trust: Trust::Cfi,
         internal: false,
+        sp: None,
         qualified_name: None,
         locals: Vec::new(),
     }
@@ -50,6 +51,7 @@ pub fn python(file: &str, line: u32, function: &str, source: Option<&str>) -> Fr
         inlined: false,
         trust: Trust::Runtime,
         internal: false,
+        sp: None,
         qualified_name: None,
         locals: Vec::new(),
     }

@@ -169,6 +169,9 @@ pub struct LanguageFrame {
     pub line: Option<u32>,
     /// Whether native code called it: the function that runs frames was entered anew for it.
     pub entry: bool,
+    /// Where on the machine's stack it was called, if it was and that is known: an address in the
+    /// native frame of the function that runs frames.
+    pub activation: Option<Addr>,
     /// Whether the runtime itself does not show it: the function is entered, but not yet at its
     /// first line. It counts where frames are put to native activations, and is shown nowhere.
     pub hidden: bool,

@@ -162,6 +162,31 @@ fn an_interpreter_without_a_sys_is_starting() {
     assert_eq!(check(&fake, &V3_11, runtime), Err(Rejected::Starting));
 }
 
+#[test]
+fn the_heads_of_the_collectors_lists_are_looked_for() {
+    // Debian's 3.13 has them at 20, where upstream has 24; null is no list.
+    for at in [20u64, 24] {
+        let (mut fake, runtime) = process();
+        let interpreter = fake.place(vec![0; 1024]);
+        fake.poke(runtime.wrapping_add(V3_11.runtime.interpreters), interpreter.0);
+        let start = interpreter.wrapping_add(V3_11.gc.unwrap().start);
+        for generation in 0..4 {
+            let head = start.wrapping_add(at + 24 * generation);
+            // One list is empty, the others have one object.
+            let object = fake.place([head.0 | 1, head.0 | 3].map(u64::to_le_bytes).concat());
+            let link = if generation == 1 { head } else { object };
+            fake.poke(head, link.0);
+            fake.poke(head.wrapping_add(8), link.0);
+        }
+        let mut layout = V3_11.clone();
+        check::probe_heads(&fake, &mut layout, runtime);
+        assert_eq!(layout.gc.unwrap().generations, Some(at));
+        fake.poke(start.wrapping_add(at + 24), 0);
+        check::probe_heads(&fake, &mut layout, runtime);
+        assert_eq!(layout.gc.unwrap().generations, None);
+    }
+}
+
 proptest! {
     /// Whatever the memory holds, the visitor ends, and what it returns is bounded.
     #[test]
