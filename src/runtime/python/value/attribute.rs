@@ -98,9 +98,9 @@ impl Values<'_> {
             (_, "__class__") => layout.object.kind,
             (Kind::Function, "__qualname__") => pointers.function_name,
             (Kind::Function, "__code__") => pointers.function_code,
-            // `func_name` lies before `func_qualname`; to 3.9 five fields are between them.
+            // `func_name` lies before `func_qualname`; to 3.9 four fields are between them.
             (Kind::Function, "__name__") => {
-                let before = if layout.version.minor() <= 9 { 5 * 8 + 8 } else { 8 };
+                let before = if layout.version.minor() <= 9 { 5 * 8 } else { 8 };
                 pointers.function_name.checked_sub(before)?
             }
             (Kind::Type, "__qualname__")
