@@ -145,7 +145,7 @@ impl<'a> Coroutines<'a> {
 
     fn link(&self, object: Addr) -> Link {
         let is = |name: &&str| self.walker.objects.is_exactly(object, name);
-        if ["coroutine", "generator", "async_generator"].iter().any(|name| is(name)) {
+        if ["coroutine", "generator", "async_generator"].iter().any(&is) {
             return Link::Generator;
         }
         let wrappers = [
@@ -154,7 +154,7 @@ impl<'a> Coroutines<'a> {
             "async_generator_athrow",
             "anext_awaitable",
         ];
-        if wrappers.iter().any(|name| is(name)) { Link::Wrapper } else { Link::Other }
+        if wrappers.iter().any(&is) { Link::Wrapper } else { Link::Other }
     }
 
     fn step(&self, generator: Addr) -> Option<Step> {
