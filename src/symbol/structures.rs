@@ -239,3 +239,62 @@ fn bits(entry: &Entry<'_>) -> Option<u64> {
     let below = from_top.checked_add(number(gimli::DW_AT_bit_size)?)?;
     bits.checked_add(whole.checked_sub(below)?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::evidence::files::Files;
+    use crate::module::Modules;
+    use crate::target::live::maps;
+    use crate::target::live::open::LiveOpener;
+
+    #[derive(Default)]
+    #[repr(C)]
+    struct Known {
+        first: u8,
+        inner: Inner,
+        last: u16,
+    }
+
+    #[derive(Default)]
+    #[repr(C)]
+    struct Inner {
+        number: u64,
+        flag: bool,
+    }
+
+    /// Its unit describes the structures, for it uses them.
+    #[inline(never)]
+    fn user(known: &Known) -> u64 {
+        known.inner.number + u64::from(known.first) + u64::from(known.inner.flag)
+    }
+
+    /// Where the debug information of this very program says that members are.
+    fn found(wanted: &[Wanted<'_>]) -> Vec<Option<u64>> {
+        assert_eq!(user(&Known::default()), 0);
+        let pid = std::process::id().cast_signed();
+        let mappings = maps::parse(&std::fs::read("/proc/self/maps").unwrap(), &|path| path);
+        let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
+        let modules = Modules::new(&files, &mappings);
+        let code = crate::addr::Addr(user as *const () as u64);
+        let module = modules.find(code).unwrap();
+        members(module.image().unwrap(), &[module.file_addr(code).unwrap()], wanted)
+    }
+
+    #[test]
+    fn members_are_found_by_their_paths() {
+        let known = "guru::symbol::structures::tests::Known";
+        let wanted = [(known, "last"), (known, "inner.flag"), (known, "first"), (known, "")];
+        assert_eq!(found(&wanted), [Some(24 * 8), Some(16 * 8), Some(0), Some(32 * 8)]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        let known = "guru::symbol::structures::tests::Known";
+        let wanted = [(known, "none"), (known, "last.deeper"), (known, "."), ("Known", "last")];
+        assert_eq!(found(&wanted), [None; 4]);
+        assert_eq!(found(&[]), []);
+    }
+}
