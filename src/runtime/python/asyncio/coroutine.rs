@@ -4,8 +4,8 @@
 //! One that is suspended in an `await` or `yield from` has what it waits for on the top of its
 //! frame's stack of values. Between two of them lie small objects of the interpreter's own.
 
-use std::cell::Cell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 
 use crate::addr::Addr;
 use crate::runtime::LanguageFrame;
@@ -23,10 +23,19 @@ const MAX_LINKS_TOTAL: usize = 2_000_000;
 /// `YIELD_FROM` to 3.10 (`Include/opcode.h`).
 const YIELD_FROM: u8 = 72;
 
+/// The types of what has a frame.
+const GENERATORS: [&str; 3] = ["coroutine", "generator", "async_generator"];
+
+/// The types of what lies between them, and begins with a pointer to the next.
+const WRAPPERS: [&str; 4] =
+    ["coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "anext_awaitable"];
+
 /// Follows chains.
 pub struct Coroutines<'a> {
     walker: &'a Walker<'a>,
     left: Cell<usize>,
+    /// What objects of a type are, by the type.
+    known: RefCell<HashMap<Addr, Link>>,
 }
 
 /// A chain that was followed.
@@ -68,6 +77,7 @@ enum Step {
 }
 
 /// What a link of a chain is, by the name of its type.
+#[derive(Clone, Copy)]
 enum Link {
     /// It has a frame.
     Generator,
@@ -80,7 +90,7 @@ enum Link {
 impl<'a> Coroutines<'a> {
     /// Follows chains with what this walker knows of code.
     pub fn new(walker: &'a Walker<'a>) -> Coroutines<'a> {
-        Coroutines { walker, left: Cell::new(MAX_LINKS_TOTAL) }
+        Coroutines { walker, left: Cell::new(MAX_LINKS_TOTAL), known: RefCell::default() }
     }
 
     /// The chain from this coroutine inwards.
@@ -144,17 +154,18 @@ impl<'a> Coroutines<'a> {
     }
 
     fn link(&self, object: Addr) -> Link {
-        let is = |name: &&str| self.walker.objects.is_exactly(object, name);
-        if ["coroutine", "generator", "async_generator"].iter().any(|name| is(name)) {
-            return Link::Generator;
-        }
-        let wrappers = [
-            "coroutine_wrapper",
-            "async_generator_asend",
-            "async_generator_athrow",
-            "anext_awaitable",
-        ];
-        if wrappers.iter().any(|name| is(name)) { Link::Wrapper } else { Link::Other }
+        let kind = self.walker.objects.pointer(object, self.walker.objects.layout.object.kind);
+        let Some(kind) = kind else { return Link::Other };
+        *self.known.borrow_mut().entry(kind).or_insert_with(|| {
+            let is = |name: &&str| self.walker.objects.is_exactly(object, name);
+            if GENERATORS.iter().any(is) {
+                Link::Generator
+            } else if WRAPPERS.iter().any(is) {
+                Link::Wrapper
+            } else {
+                Link::Other
+            }
+        })
     }
 
     fn step(&self, generator: Addr) -> Option<Step> {
@@ -174,9 +185,6 @@ impl<'a> Coroutines<'a> {
             return Some(Step::Ended);
         }
         let raw = self.walker.raw(frame).ok()??;
-        if !self.walker.is_code(raw.code) {
-            return None;
-        }
         if progress == Progress::Runs {
             return Some(Step::Runs(raw));
         }

@@ -41,12 +41,21 @@ pub struct Finder<'a> {
     roster: &'a Roster,
     found: Found,
     seen: HashSet<Addr>,
+    /// The type of weak references, once one was met.
+    reference: Option<Addr>,
 }
 
 impl<'a> Finder<'a> {
     /// A finder that found nothing yet.
     pub fn new(objects: Objects<'a>, lists: Option<Lists>, roster: &'a Roster) -> Finder<'a> {
-        Finder { objects, lists, roster, found: Found::default(), seen: HashSet::new() }
+        Finder {
+            objects,
+            lists,
+            roster,
+            found: Found::default(),
+            seen: HashSet::new(),
+            reference: None,
+        }
     }
 
     /// Looks in all interpreters. `None` if none of them uses asyncio.
@@ -91,11 +100,9 @@ impl<'a> Finder<'a> {
             let set =
                 objects.attribute(module, name).and_then(|set| objects.attribute(set, "data"));
             for reference in self.elements(set) {
-                let offset = objects.layout.pointers.weak_reference;
-                // The one to 3.11, the other since.
-                let mut names = ["weakref", "weakref.ReferenceType"].iter();
-                if names.any(|name| objects.is_exactly(reference, name))
-                    && let Some(task) = objects.pointer(reference, offset)
+                if self.is_reference(reference)
+                    && let Some(task) =
+                        objects.pointer(reference, objects.layout.pointers.weak_reference)
                 {
                     self.add(task, None);
                 }
@@ -112,7 +119,20 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn elements(&mut self, set: Option<Addr>) -> Vec<Addr> {
+    /// Whether this is a weak reference.
+    fn is_reference(&mut self, object: Addr) -> bool {
+        let kind = self.objects.pointer(object, self.objects.layout.object.kind);
+        // The one to 3.11, the other since.
+        let mut names = ["weakref", "weakref.ReferenceType"].iter();
+        let known = kind.is_some() && kind == self.reference;
+        if known || names.any(|name| self.objects.is_exactly(object, name)) {
+            self.reference = kind;
+            return true;
+        }
+        false
+    }
+
+    fn elements(&self, set: Option<Addr>) -> Vec<Addr> {
         set.and_then(|set| self.objects.set_items(set, MAX_TASKS + 1)).unwrap_or_default()
     }
 
