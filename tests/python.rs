@@ -1,7 +1,6 @@
 //! Threads of real Python processes, read while they run, against what the interpreter itself
 //! tells of them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +18,7 @@ use guru::target::live::open::LiveOpener;
 use guru::target::memory::Memory;
 use guru::target::search::Search;
 
+use crate::support::truth::{Place, ThreadTruth};
 use crate::support::{Target, skip, skip_impossible};
 
 /// File, line, function.
@@ -85,7 +85,7 @@ fn lines(thread: &LanguageThread) -> Vec<Line> {
 }
 
 /// A file's name as guru reads it: no more than 4096 characters.
-fn as_read((file, line, function): Line) -> Line {
+fn as_read(Place { file, line, name: function, .. }: Place) -> Line {
     match file.char_indices().nth(4096) {
         Some((end, _)) => (format!("{}…", &file[..end]), line, function),
         None => (file, line, function),
@@ -98,7 +98,7 @@ fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
     assert!(!pythons.is_empty(), "no Python 3.11 on this machine");
     for python in pythons {
         let target = Target::python(&python, "python_threads.py", &[] as &[&str]);
-        let truth: BTreeMap<Tid, Vec<Line>> = serde_json::from_str(&target.line()).unwrap();
+        let truth: Vec<ThreadTruth> = serde_json::from_str(&target.line()).unwrap();
         assert!(truth.len() > 14, "{truth:?}");
         detect(target.pid(), &[], |visitor, notes, modules| {
             assert_eq!(notes, []);
@@ -109,9 +109,9 @@ fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
             assert_eq!(roster.cut, None);
             assert_eq!(roster, visitor.roster(&LiveMemory::new(target.pid())).unwrap());
             let threads = threads(&*visitor, &roster, &|_| true, &LiveMemory::new(target.pid()));
-            for (tid, expected) in truth {
+            for ThreadTruth { tid, frames, .. } in truth {
                 let thread = threads.iter().find(|thread| thread.tid == tid).unwrap();
-                let expected: Vec<Line> = expected.into_iter().map(as_read).collect();
+                let expected: Vec<Line> = frames.into_iter().map(as_read).collect();
                 assert_eq!(lines(thread), expected, "{}", python.display());
                 assert_eq!(thread.broken, None);
                 assert!(thread.frames.last().unwrap().entry);

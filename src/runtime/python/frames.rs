@@ -169,8 +169,10 @@ impl<'a> Walker<'a> {
                 if chain.activation.is_null() {
                     chain.activation = frame;
                 }
-                if let Some(last) = chain.frames.last_mut() {
+                // Outwards of it can be another: the bottom of the thread's stack (3.15).
+                if let Some(last) = chain.frames.last_mut().filter(|last| !last.entry) {
                     last.entry = true;
+                    last.activation = Some(frame);
                 }
             } else {
                 chain.frames.push(self.decode(&raw).ok_or_else(|| format!("no frame at {frame}"))?);
@@ -254,6 +256,7 @@ impl<'a> Walker<'a> {
             file: code.file.clone(),
             line: code.lines.at(offset),
             entry: raw.entry,
+            activation: None,
             hidden,
             locals: values.map_or_else(Vec::new, |values| values.locals(raw.addr, raw.code)),
         })

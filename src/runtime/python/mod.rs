@@ -1,7 +1,7 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
 //! The layout of its structures is data ([`layout`]) and is held against the
-//! process ([`check`]) before anything is believed. Locals and greenlets are not read.
+//! process ([`check`]) before anything is believed. Greenlets are not read.
 
 pub mod asyncio;
 pub mod check;
@@ -31,6 +31,7 @@ pub use version::Version;
 
 use super::{LanguageThread, Preview, Roster, Runtime, Visit, Visited, Visitor};
 use crate::addr::Addr;
+use crate::asked::Asked;
 use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
@@ -40,6 +41,8 @@ use asyncio::TaskLayout;
 use detect::Found;
 use frames::{Chain, Walker};
 use names::Registries;
+use objects::Objects;
+use value::Values;
 
 /// CPython.
 #[derive(Debug)]
@@ -87,7 +90,11 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        threads::roster(memory, &self.found.layout, self.found.runtime, &self.tids)
+        self.lists(memory).roster()
+    }
+
+    fn holds(&self, roster: &Roster, free: &dyn Fn(Tid) -> bool, memory: &dyn Memory) -> bool {
+        self.lists(memory).hold(roster, free).unwrap_or(false)
     }
 
     fn search_for(&self, _: &dyn Memory) -> SearchRequest {
@@ -123,12 +130,31 @@ impl Visitor for Interpreters {
         let mut visited = Visited { threads, green, notes, ..Visited::default() };
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
+            self.add_objects(visit.asked, walker.objects, &mut visited);
         }
         visited
     }
 }
 
 impl Interpreters {
+    fn lists<'a>(&'a self, memory: &'a dyn Memory) -> threads::Lists<'a> {
+        let Found { layout, runtime, .. } = &self.found;
+        threads::Lists { memory, layout, runtime: *runtime, tids: &self.tids }
+    }
+
+    /// The objects that were asked for.
+    fn add_objects(&self, asked: &Asked, objects: Objects<'_>, visited: &mut Visited) {
+        if asked.objects.is_empty() {
+            return;
+        }
+        let interpreters = self.lists(objects.memory).interpreters();
+        let values = Values::new(objects, value::OBJECTS);
+        for path in &asked.objects {
+            let found = values.object(&interpreters, path, &mut visited.notes);
+            visited.objects.push(found);
+        }
+    }
+
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
     fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
         let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();

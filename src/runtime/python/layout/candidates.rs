@@ -23,3 +23,37 @@ pub fn candidates(version: Version, own: Option<&DebugOffsets>) -> Vec<Layout> {
     });
     layouts.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Offsets;
+    use super::*;
+
+    #[test]
+    fn every_version_has_a_layout() {
+        for minor in 8..=15 {
+            let found = candidates(Version::of_minor(minor), None);
+            assert!(!found.is_empty(), "3.{minor}");
+            assert_eq!(found.first().map(|layout| layout.free_threaded), Some(false));
+        }
+        assert!(candidates(Version::of_minor(7), None).is_empty());
+        assert!(candidates(Version::of_minor(16), None).is_empty());
+    }
+
+    #[test]
+    fn what_the_process_says_goes_over_the_table() {
+        let mut offsets = Offsets::default();
+        offsets.set("interp.next", 4096);
+        for (version, free_threaded) in [(13, true), (14, false), (14, true), (15, true)] {
+            let version = Version::of_minor(version);
+            let own = DebugOffsets { version, free_threaded, offsets: offsets.clone() };
+            let found = candidates(version, Some(&own));
+            let first = found.first();
+            assert_eq!(first.map(|layout| layout.interpreter.next), Some(4096));
+            assert_eq!(first.map(|layout| layout.free_threaded), Some(free_threaded));
+            assert!(
+                first.is_some_and(|layout| layout.name.starts_with("debug offsets, table 3.1"))
+            );
+        }
+    }
+}

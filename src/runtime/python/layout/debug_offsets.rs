@@ -137,3 +137,77 @@ const V3_15: Members = &[
     ("gc", &["", "collecting", "", "", ""]),
     ("gen", &["", "gi_name", "gi_iframe", "gi_frame_state"]),
 ];
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::table;
+    use super::*;
+    use crate::runtime::python::fake::Fake;
+
+    /// The structure of a version whose n-th member has the value n, from 1.
+    fn counted(version: u64, free_threaded: u64) -> (Fake, Addr) {
+        let numbers = [version, free_threaded].into_iter().chain(1..=120);
+        let bytes: Vec<u8> = numbers.flat_map(u64::to_le_bytes).collect();
+        let mut fake = Fake::new();
+        let runtime = fake.place([&COOKIE[..], &bytes].concat());
+        (fake, runtime)
+    }
+
+    #[test]
+    fn members_are_read_in_the_order_of_their_version() {
+        // As a compiler tells of the headers of 3.13.0, 3.14.10 and 3.15.2.
+        for (version, current_frame, compact_size, collecting, tlbc) in [
+            (0x030d_00f0, 21, None, 70, None),
+            (0x030e_0af0, 24, None, 80, Some(36)),
+            (0x030f_02f0, 24, Some(91), 93, Some(44)),
+        ] {
+            let (fake, runtime) = counted(version, 1);
+            let read = read(&fake, runtime).unwrap().unwrap();
+            assert_eq!(u64::from(read.version.0), version);
+            assert!(read.free_threaded);
+            assert_eq!(read.offsets.get("runtime.finalizing"), Some(2));
+            assert_eq!(read.offsets.get("tstate.current_frame"), Some(current_frame));
+            assert_eq!(read.offsets.get("str.compact_size"), compact_size);
+            assert_eq!(read.offsets.get("gc.collecting"), Some(collecting));
+            assert_eq!(read.offsets.get("frame.tlbc_index"), tlbc);
+        }
+    }
+
+    #[test]
+    fn all_its_names_are_those_of_the_table() {
+        for version in [0x030d_00f0, 0x030e_0af0, 0x030f_02f0] {
+            let (fake, runtime) = counted(version, 1);
+            let mut own = read(&fake, runtime).unwrap().unwrap();
+            let (_, table) = table::columns(own.version, true).remove(0);
+            let known = table.len();
+            own.offsets.overlay(&table);
+            assert_eq!(own.offsets.len(), known, "{version:x}");
+        }
+    }
+
+    #[test]
+    fn a_build_with_a_gil_has_no_copies_of_code() {
+        let (fake, runtime) = counted(0x030e_0af0, 0);
+        let read = read(&fake, runtime).unwrap().unwrap();
+        assert_eq!(read.offsets.get("frame.tlbc_index"), None);
+        assert_eq!(read.offsets.get("code.tlbc"), None);
+        assert_eq!(read.offsets.get("frame.stackpointer"), Some(35));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_read() {
+        let (fake, runtime) = counted(0x0310_00f0, 0);
+        assert_eq!(read(&fake, runtime), Ok(None));
+        let mut fake = Fake::new();
+        let other = fake.place([1; 4096]);
+        assert_eq!(read(&fake, other), Ok(None));
+        assert!(read(&fake, Addr(8)).is_err());
+        let (mut fake, runtime) = counted(0x030e_0af0, 0);
+        // Not an offset: the member keeps the value of the table.
+        fake.poke(runtime.wrapping_add(24 + 8), u64::MAX);
+        let read = read(&fake, runtime).unwrap().unwrap();
+        assert_eq!(read.offsets.get("runtime.finalizing"), None);
+        assert_eq!(read.offsets.get("runtime.interpreters_head"), Some(3));
+    }
+}

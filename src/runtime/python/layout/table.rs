@@ -44,3 +44,20 @@ fn column_of(column: usize) -> Offsets {
     }
     offsets
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_build_of_the_same_minor_version_and_kind_comes_first() {
+        let names = |version, free_threaded| {
+            let columns = columns(Version(version), free_threaded);
+            columns.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(0x030b_02f0, false), ["3.11.7"]);
+        assert_eq!(names(0x030d_05f0, true), ["3.13.5t-debian"]);
+        assert_eq!(names(0x0307_05f0, false), [""; 0]);
+        assert_eq!(names(0x0301_05f0, false), [""; 0]);
+    }
+}
