@@ -48,8 +48,8 @@ impl Objects<'_> {
         // Each entry is a reference and a hash; that of an element is never -1, which marks what was
         // taken out.
         let mut words = self.words(table, entries.min(MAX_TABLE).checked_mul(2)?);
-        while let (Some(item), Some(hash)) = (words.next(), words.next()) {
-            let (item, hash) = (item?, hash?);
+        while let Some(item) = words.next() {
+            let (item, hash) = (item?, words.next()??);
             if items.len() == limit {
                 break;
             }

@@ -95,27 +95,37 @@ impl<'a> Finder<'a> {
 
     fn of_module(&mut self, module: Addr) {
         let objects = self.objects;
-        // `_all_tasks` to 3.11, the others since.
-        for name in ["_all_tasks", "_scheduled_tasks"] {
-            let set =
-                objects.attribute(module, name).and_then(|set| objects.attribute(set, "data"));
-            for reference in self.elements(set) {
-                if self.is_reference(reference)
-                    && let Some(task) =
-                        objects.pointer(reference, objects.layout.pointers.weak_reference)
-                {
-                    self.add(task, None);
-                }
-            }
+        // The first to 3.11, the second since.
+        let mut names = ["_all_tasks", "_scheduled_tasks"].iter();
+        match names.find_map(|name| objects.attribute(module, name)) {
+            Some(weak) => self.of_weak_set(weak),
+            None => self.cut("its set of tasks was not found".to_owned()),
         }
-        let eager = objects.attribute(module, "_eager_tasks");
-        for task in self.elements(eager) {
-            self.add(task, None);
+        // Those that run before their loop comes to them (3.12+).
+        if let Some(eager) = objects.attribute(module, "_eager_tasks") {
+            for task in self.elements(eager) {
+                self.add(task, None);
+            }
         }
         let current = objects.attribute(module, "_current_tasks");
         let current = current.and_then(|current| objects.dict_items(current));
         for (_, task) in current.into_iter().flatten() {
             self.found.running.entry(task).or_insert(None);
+        }
+    }
+
+    /// The tasks of a `weakref.WeakSet`, which keeps weak references in a set.
+    fn of_weak_set(&mut self, weak: Addr) {
+        let offset = self.objects.layout.pointers.weak_reference;
+        let Some(set) = self.objects.attribute(weak, "data") else {
+            return self.cut("its set of tasks could not be read".to_owned());
+        };
+        for reference in self.elements(set) {
+            if self.is_reference(reference)
+                && let Some(task) = self.objects.pointer(reference, offset)
+            {
+                self.add(task, None);
+            }
         }
     }
 
@@ -132,8 +142,12 @@ impl<'a> Finder<'a> {
         false
     }
 
-    fn elements(&self, set: Option<Addr>) -> Vec<Addr> {
-        set.and_then(|set| self.objects.set_items(set, MAX_TASKS + 1)).unwrap_or_default()
+    fn elements(&mut self, set: Addr) -> Vec<Addr> {
+        let elements = self.objects.set_items(set, MAX_TASKS + 1);
+        elements.unwrap_or_else(|| {
+            self.cut(format!("its set of tasks at {set} could not be read"));
+            Vec::new()
+        })
     }
 
     fn of_thread(&mut self, lists: Lists, tid: Tid, thread: Addr) {
