@@ -13,7 +13,7 @@ mod parts;
 mod path;
 mod quote;
 mod secret;
-mod types;
+pub(super) mod types;
 
 use std::cell::Cell;
 
