@@ -73,7 +73,7 @@ impl Values<'_> {
                             let next = next.filter(|_| resolved.in_group);
                             of_option(place, name, next, &resolved, path, notes)
                         }
-                        None => self.step(place, step)?,
+                        None => return Err(place.failed(&format!("has no option `{name}`"))),
                     }
                 }
                 _ => self.step(place, step)?,
