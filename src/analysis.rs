@@ -68,8 +68,10 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let green = visited
         .green
         .map(|green| green.into_iter().map(|green| green_execution(green, &sources)).collect());
-    let objects = snapshot.asked.objects.iter().zip(visited.objects);
-    let objects = objects.map(|(path, object)| named(path, object)).collect();
+    let mut found = visited.objects.into_iter();
+    let nowhere = || Err(Text::from("no runtime that could have it was recognized"));
+    let objects = snapshot.asked.objects.iter();
+    let objects = objects.map(|path| named(path, found.next().unwrap_or_else(nowhere))).collect();
     notes.extend(cut(evidence));
     notes.extend(incomplete(&snapshot.threads, &threads));
     let runtimes = visitors

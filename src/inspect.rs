@@ -95,8 +95,9 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
     let modules = Modules::new(&files, &mappings);
     let preview =
         Preview { mappings: &mappings, modules: &modules, memory: &rehearsal, tids: &tids };
-    let found = find_runtimes(&preview);
-    let plan = Plan::rehearse(&process, &threads, &before, &found, &options, &rehearsal, &mappings);
+    let runtimes = Runtimes::find(&preview, &rehearsal);
+    let plan =
+        Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
     drop(rehearsal);
 
     let taken = match hold::hold(&plan, &memory, give_up)? {
@@ -119,7 +120,7 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         mappings,
         memory: recording,
         hold: taken.held,
-        searches: found.into_iter().map(|found| found.search).collect(),
+        searches: runtimes.found.into_iter().map(|found| found.search).collect(),
         asked: options.asked,
         notes,
     };
@@ -147,18 +148,27 @@ fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
 }
 
 /// The runtimes in the process that answer with their threads.
-fn find_runtimes(preview: &Preview<'_, '_>) -> Vec<Found> {
-    // What there is to say of them is said when they are found again, in the evidence.
-    let mut notes = Vec::new();
-    let visitors =
-        runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(preview, &mut notes));
-    visitors
-        .map(|visitor| {
+struct Runtimes {
+    found: Vec<Found>,
+    /// The pages that it took to find them.
+    pages: Vec<u64>,
+}
+
+impl Runtimes {
+    fn find(preview: &Preview<'_, '_>, rehearsal: &Recorder<'_>) -> Runtimes {
+        // What there is to say of them is said when they are found again, in the evidence.
+        let mut notes = Vec::new();
+        let detected = runtime::RUNTIMES.iter();
+        let detected: Vec<Box<dyn Visitor>> =
+            detected.filter_map(|runtime| runtime.detect(preview, &mut notes)).collect();
+        let pages = rehearsal.take_touched();
+        let listed = detected.into_iter().map(|visitor| {
             // On a running process this may fail; the hold reads it again.
             let roster = visitor.roster(preview.memory).unwrap_or_default();
             Found { visitor, roster, search: Search::default() }
-        })
-        .collect()
+        });
+        Runtimes { found: listed.collect(), pages }
+    }
 }
 
 /// Lets the visitors read what is `wanted`, for the pages that it takes.

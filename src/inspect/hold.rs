@@ -3,8 +3,9 @@
 //! What hurts a process is that a *running* thread stands still. So the blocked threads are
 //! stopped and recorded first; then the running ones, for a tenth of a millisecond. There is one
 //! instant at which all stand still, so what is recorded belongs together; that it does is checked
-//! by the runtime's own list of threads (its roster), and on any doubt everything is recorded
-//! again at that instant.
+//! by the runtime's own list of threads (its roster): all of it when the blocked threads stand, and
+//! what the running ones can have changed since when these stand, too. On any doubt everything is
+//! recorded again at that instant.
 
 use std::collections::HashSet;
 use std::sync::mpsc;
@@ -130,6 +131,9 @@ fn capture<'a>(
     visit(plan.found, plan.asked, &cold, &|tid| {
         tid.is_some_and(|tid| plan.wave_of(tid) != Some(Wave::Hot))
     });
+    let known = same_threads(plan.found, &cold);
+    let stopped = stop.held().filter(|(_, wave, _)| *wave != Wave::Hot);
+    let stopped: HashSet<Tid> = stopped.map(|(tid, ..)| tid).collect();
 
     stop.halt(Wave::Hot);
     hot.stop_at(Instant::now() + HOT_BUDGET);
@@ -137,7 +141,7 @@ fn capture<'a>(
     let left = plan.budget.stacks.saturating_sub(slab.len());
     cut.extend(read_stacks(&stop, |wave| wave == Wave::Hot, plan.space(), memory, &mut slab, left));
     hot.prefetch(&plan.hot_pages);
-    if same_threads(plan.found, &hot) {
+    if known && still_same_threads(plan.found, &stopped, &hot) {
         visit(plan.found, plan.asked, &hot, &|tid| {
             tid.is_none_or(|tid| plan.wave_of(tid) == Some(Wave::Hot))
         });
@@ -168,9 +172,16 @@ fn read_stacks(
     cut
 }
 
-/// Whether every runtime still knows exactly the threads that it knew before any was stopped.
+/// Whether every runtime knows exactly the threads that it knew before any was stopped, as far as
+/// its lists can be read while the running threads may change them.
 fn same_threads(found: &[Found], memory: &Recorder<'_>) -> bool {
     found.iter().all(|found| found.visitor.roster(memory).as_ref() == Ok(&found.roster))
+}
+
+/// Whether that is so while all stand still, after all but those that were `stopped` ran on.
+fn still_same_threads(found: &[Found], stopped: &HashSet<Tid>, memory: &Recorder<'_>) -> bool {
+    let free = |tid| !stopped.contains(&tid);
+    found.iter().all(|found| found.visitor.holds(&found.roster, &free, memory))
 }
 
 /// Visits all threads that the runtimes know at this instant.

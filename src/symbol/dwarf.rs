@@ -5,7 +5,6 @@
 //! where that leads to nothing.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use addr2line::Context;
 use gimli::{AttributeValue, DebugInfoOffset, SectionId};
@@ -91,7 +90,7 @@ impl<'a> DebugInformation<'a> {
         if found.iter().any(Vec::is_empty) {
             let shared = self.shared.as_ref().map(|shared| shared.reader(SectionId::DebugInfo));
             let whole = self.dwarf(SectionReader::new(info), shared);
-            if let Some(context) = whole.and_then(|whole| Context::from_arc_dwarf(whole).ok()) {
+            if let Some(context) = whole.and_then(|whole| Context::from_dwarf(whole).ok()) {
                 for (addr, found) in sorted.iter().zip(&mut found).filter(|(_, f)| f.is_empty()) {
                     *found = find(&context, *addr).unwrap_or_default();
                 }
@@ -114,12 +113,11 @@ impl<'a> DebugInformation<'a> {
         for round in 0..MAX_ROUNDS {
             let (own_view, shared_view) = (own.view(), shared.as_ref().map(Units::view));
             let shared_reader = shared_view.as_ref().map(SectionReader::of_units);
-            let Some(dwarf) = self.dwarf(SectionReader::of_units(&own_view), shared_reader) else {
-                break;
-            };
-            let Ok(context) = Context::from_arc_dwarf(dwarf.clone()) else { break };
+            let dwarf = || self.dwarf(SectionReader::of_units(&own_view), shared_reader);
+            let context = dwarf().and_then(|dwarf| Context::from_dwarf(dwarf).ok());
+            let Some(context) = context else { break };
             let mut wanted = References::default();
-            pending.retain(|(nth, home)| {
+            pending.retain(|(nth, _)| {
                 let (Some(addr), Some(found)) = (sorted.get(*nth), found.get_mut(*nth)) else {
                     return false;
                 };
@@ -129,16 +127,21 @@ impl<'a> DebugInformation<'a> {
                         // It does not say in which of the files.
                         wanted.own.insert(offset);
                         wanted.shared.insert(offset);
-                        if round == 0 {
-                            // And there may be many more, of which it tells one at a time.
-                            let _ = wanted.collect(&dwarf, *home);
-                        }
                         return true;
                     }
                     Err(_) => {}
                 }
                 false
             });
+            if round == 0
+                && !pending.is_empty()
+                && let Some(dwarf) = dwarf()
+            {
+                // There may be many more, of which it tells one at a time.
+                for home in pending.iter().map(|(_, home)| *home).collect::<BTreeSet<u64>>() {
+                    let _ = wanted.collect(&dwarf, home);
+                }
+            }
             let mut more = false;
             for offset in wanted.own {
                 more |= own.show(offset);
@@ -153,11 +156,12 @@ impl<'a> DebugInformation<'a> {
         found
     }
 
+    #[expect(clippy::arc_with_non_send_sync, reason = "`addr2line` takes an `Arc`")]
     fn dwarf<'v>(
         &self,
         info: SectionReader<'v>,
         shared_info: Option<SectionReader<'v>>,
-    ) -> Option<Arc<Dwarf<'v>>>
+    ) -> Option<Dwarf<'v>>
     where
         'a: 'v,
     {
@@ -168,7 +172,7 @@ impl<'a> DebugInformation<'a> {
             dwarf.set_sup(shared);
         }
         dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
-        Some(Arc::new(dwarf))
+        Some(dwarf)
     }
 }
 

@@ -198,6 +198,20 @@ impl Reader for SectionReader<'_> {
         })
     }
 
+    /// Most reads are of one byte that is at hand.
+    #[inline]
+    fn read_u8(&mut self) -> Result<u8> {
+        match self.ready.split_first() {
+            Some((byte, rest)) if self.len > 0 && stack_pointer() >= STACK_FLOOR.get() => {
+                self.start += 1;
+                self.len -= 1;
+                self.ready = rest;
+                Ok(*byte)
+            }
+            _ => self.read_u8_array::<[u8; 1]>().map(|[byte]| byte),
+        }
+    }
+
     #[inline]
     fn read_slice(&mut self, buf: &mut [u8]) -> Result<()> {
         self.need(buf.len() as u64)?;

@@ -2,6 +2,7 @@
 
 use super::{Target, root, skip, skip_impossible};
 use std::fs;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::{Once, OnceLock};
@@ -84,7 +85,7 @@ pub fn each(interpreters: &[Interpreter], test: impl Fn(&Interpreter)) {
         .filter(|python| {
             let failed = catch_unwind(AssertUnwindSafe(|| test(python))).is_err();
             if failed {
-                eprintln!("... that was {}", python.name);
+                let _ = writeln!(std::io::stderr(), "... that was {}", python.name);
             }
             failed
         })

@@ -1,10 +1,12 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
 //! The layout of its structures is data ([`layout`]) and is held against the
-//! process ([`check`]) before anything is believed. Locals, greenlets and tasks are not read.
+//! process ([`check`]) before anything is believed. Greenlets are not read.
 
+pub mod asyncio;
 pub mod check;
 pub mod code;
+pub mod containers;
 pub mod detect;
 pub mod dict;
 #[cfg(test)]
@@ -29,14 +31,18 @@ pub use version::Version;
 
 use super::{LanguageThread, Preview, Roster, Runtime, Visit, Visited, Visitor};
 use crate::addr::Addr;
+use crate::asked::Asked;
 use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 use crate::target::search::SearchRequest;
+use asyncio::TaskLayout;
 use detect::Found;
 use frames::{Chain, Walker};
 use names::Registries;
+use objects::Objects;
+use value::Values;
 
 /// CPython.
 #[derive(Debug)]
@@ -47,7 +53,8 @@ impl Runtime for Python {
         let found = detect::detect(process, notes)?;
         let tids = process.tids.iter().copied().collect();
         let names = Registries::find(process.memory, &found.layout, found.runtime);
-        Some(Box::new(Interpreters { found, names, tids }))
+        let tasks = TaskLayout::find(&found, process.modules);
+        Some(Box::new(Interpreters { found, names, tids, tasks }))
     }
 }
 
@@ -58,6 +65,8 @@ struct Interpreters {
     names: Registries,
     /// From the ids of the threads that the process itself sees to those of the inspecting side.
     tids: HashMap<Tid, Tid>,
+    /// How tasks of asyncio are laid out, if that is known.
+    tasks: Option<TaskLayout>,
 }
 
 impl Visitor for Interpreters {
@@ -81,7 +90,11 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        threads::roster(memory, &self.found.layout, self.found.runtime, &self.tids)
+        self.lists(memory).roster()
+    }
+
+    fn holds(&self, roster: &Roster, free: &dyn Fn(Tid) -> bool, memory: &dyn Memory) -> bool {
+        self.lists(memory).hold(roster, free).unwrap_or(false)
     }
 
     fn search_for(&self, _: &dyn Memory) -> SearchRequest {
@@ -110,17 +123,38 @@ impl Visitor for Interpreters {
             let name = named.get(&ident).and_then(|thread| names::name(objects, *thread));
             LanguageThread { name, ..join(tid, ident, chains) }
         };
-        let threads = chains.into_iter().map(join).collect();
-        let notes = walker.note_of_locals().into_iter().collect();
-        let mut visited = Visited { threads, notes, ..Visited::default() };
+        let threads: Vec<_> = chains.into_iter().map(join).collect();
+        let mut notes = Vec::new();
+        let green = asyncio::tasks(&walker, self.tasks, visit, &threads, &mut notes);
+        notes.extend(walker.note_of_locals());
+        let mut visited = Visited { threads, green, notes, ..Visited::default() };
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
+            self.add_objects(visit.asked, walker.objects, &mut visited);
         }
         visited
     }
 }
 
 impl Interpreters {
+    fn lists<'a>(&'a self, memory: &'a dyn Memory) -> threads::Lists<'a> {
+        let Found { layout, runtime, .. } = &self.found;
+        threads::Lists { memory, layout, runtime: *runtime, tids: &self.tids }
+    }
+
+    /// The objects that were asked for.
+    fn add_objects(&self, asked: &Asked, objects: Objects<'_>, visited: &mut Visited) {
+        if asked.objects.is_empty() {
+            return;
+        }
+        let interpreters = self.lists(objects.memory).interpreters();
+        let values = Values::new(objects, value::OBJECTS);
+        for path in &asked.objects {
+            let found = values.object(&interpreters, path, &mut visited.notes);
+            visited.objects.push(found);
+        }
+    }
+
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
     fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
         let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();

@@ -11,7 +11,8 @@ use crate::target::search::Search;
 
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
     let found = Found { runtime, code: Addr(1), version: VERSION, layout: V3_11.clone() };
-    Interpreters { found, names: Registries::default(), tids: tids.iter().copied().collect() }
+    let tids = tids.iter().copied().collect();
+    Interpreters { found, names: Registries::default(), tids, tasks: None }
 }
 
 /// Two interpreters; thread 11 works in both, deepest in the second; 12 has no frames.
@@ -79,6 +80,95 @@ fn ids_of_a_pid_namespace_are_translated() {
     let roster = visitor(runtime, &[(11, 4711), (13, 4713)]).roster(&fake).unwrap();
     let tids: Vec<Tid> = roster.threads.iter().map(|(tid, _)| *tid).collect();
     assert_eq!(tids, [4711, 12, 4713, 4711]);
+}
+
+/// The roster of that process still holds after a change, if these threads were free to make it.
+fn holds_after(change: impl Fn(&mut Fake, &Roster, Addr), free: &[Tid]) -> bool {
+    let (mut fake, runtime) = process();
+    let visitor = visitor(runtime, &[(12, 4712)]);
+    let roster = visitor.roster(&fake).unwrap();
+    change(&mut fake, &roster, runtime);
+    visitor.holds(&roster, &|tid| free.contains(&tid), &fake)
+}
+
+fn next() -> u64 {
+    V3_11.thread.next
+}
+
+/// Where the first interpreter is.
+fn interpreter(fake: &Fake, runtime: Addr) -> Addr {
+    fake.ptr(runtime.wrapping_add(V3_11.runtime.interpreters)).unwrap()
+}
+
+#[test]
+fn a_roster_holds_where_nothing_happened() {
+    let nothing = |_: &mut Fake, _: &Roster, _: Addr| {};
+    for free in [&[][..], &[11], &[4712], &[13], &[11, 4712, 13]] {
+        assert!(holds_after(nothing, free), "{free:?}");
+    }
+}
+
+#[test]
+fn a_roster_does_not_hold_after_a_thread_was_added() {
+    let added = |fake: &mut Fake, roster: &Roster, runtime: Addr| {
+        let interpreter = interpreter(fake, runtime);
+        let new = fake.thread(14, Addr(0));
+        fake.poke(new.wrapping_add(next()), roster.threads[0].1.0);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.threads), new.0);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.next_thread_id.unwrap()), 14);
+    };
+    assert!(!holds_after(added, &[11]));
+    // Also if it has ended again.
+    let counted = |fake: &mut Fake, _: &Roster, runtime: Addr| {
+        let interpreter = interpreter(fake, runtime);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.next_thread_id.unwrap()), 14);
+    };
+    assert!(!holds_after(counted, &[]));
+    // And if its interpreter is new, and another one's end evens out the numbers.
+    let replaced = |fake: &mut Fake, roster: &Roster, runtime: Addr| {
+        let interpreter = interpreter(fake, runtime);
+        let new = fake.thread(14, Addr(0));
+        fake.poke(new.wrapping_add(next()), roster.threads[0].1.0);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.threads), new.0);
+    };
+    assert!(!holds_after(replaced, &[]));
+}
+
+#[test]
+fn a_roster_does_not_hold_after_a_free_thread_removed_itself() {
+    let first = |fake: &mut Fake, roster: &Roster, runtime: Addr| {
+        let interpreter = interpreter(fake, runtime);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.threads), roster.threads[1].1.0);
+    };
+    assert!(!holds_after(first, &[11]));
+    let second = |fake: &mut Fake, roster: &Roster, _: Addr| {
+        fake.poke(roster.threads[0].1.wrapping_add(next()), roster.threads[2].1.0);
+    };
+    assert!(!holds_after(second, &[4712]));
+    let last = |fake: &mut Fake, roster: &Roster, _: Addr| {
+        fake.poke(roster.threads[1].1.wrapping_add(next()), 0);
+    };
+    assert!(!holds_after(last, &[13]));
+}
+
+#[test]
+fn a_roster_does_not_hold_where_a_free_thread_got_its_own_id() {
+    let named = |fake: &mut Fake, roster: &Roster, _: Addr| {
+        fake.poke(roster.threads[2].1.wrapping_add(V3_11.thread.native_id.unwrap()), 15);
+    };
+    assert!(!holds_after(named, &[13]));
+}
+
+#[test]
+fn a_roster_does_not_hold_where_the_runtime_ends_or_can_not_be_read() {
+    let ends = |fake: &mut Fake, _: &Roster, runtime: Addr| {
+        fake.poke(runtime.wrapping_add(V3_11.runtime.finalizing.unwrap()), 1);
+    };
+    assert!(!holds_after(ends, &[]));
+    let unmapped = |fake: &mut Fake, _: &Roster, runtime: Addr| {
+        fake.poke(runtime.wrapping_add(V3_11.runtime.interpreters), 8);
+    };
+    assert!(!holds_after(unmapped, &[]));
 }
 
 #[test]

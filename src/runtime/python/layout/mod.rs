@@ -223,6 +223,8 @@ pub struct Code {
     pub first_traceable: Option<u64>,
     /// `co_code_adaptive`: the instructions themselves (3.11+).
     pub instructions: Option<u64>,
+    /// `co_code`: a `bytes` with the instructions (to 3.10).
+    pub bytecode: Option<u64>,
     /// `co_tlbc`: the copies of the instructions (free-threaded 3.14+).
     pub copies: Option<u64>,
     /// The size of the unit that [`FrameObject::instruction`] counts, in bytes.
@@ -452,6 +454,8 @@ pub struct Pointers {
     pub cell: u64,
     /// `func_code` of a function.
     pub function_code: u64,
+    /// `func_closure` of a function: a tuple of cells, or null.
+    pub function_closure: u64,
     /// `func_qualname` of a function.
     pub function_name: u64,
     /// `im_func` of a bound method.

@@ -3,14 +3,17 @@
 //! No code of the process runs: what an object would say of itself (`__repr__`) is not known, what
 //! it is made of is.
 
+mod attribute;
 mod instance;
 mod leaf;
 mod locals;
 mod number;
+mod oslo;
 mod parts;
+mod path;
 mod quote;
 mod secret;
-mod types;
+pub(super) mod types;
 
 use std::cell::Cell;
 

@@ -60,7 +60,7 @@ impl Values<'_> {
     }
 
     /// The items of a `list` or `tuple`, as many as are shown.
-    fn pointers(&self, object: Addr, kind: &Type, size: u64) -> Option<Vec<Addr>> {
+    pub(super) fn pointers(&self, object: Addr, kind: &Type, size: u64) -> Option<Vec<Addr>> {
         let layout = self.objects.layout;
         let count = usize::try_from(size).ok()?.min(self.limits.items);
         if count == 0 {

@@ -94,6 +94,16 @@ impl<'a> Types<'a> {
         found
     }
 
+    /// Only the name of a type: less is read for it.
+    pub fn name_of(&self, addr: Addr) -> Option<Text> {
+        let (objects, layout) = (&self.objects, &self.objects.layout.object);
+        if !objects.has_flag(addr, flags::TYPE)? {
+            return None;
+        }
+        let flags = objects.memory.u64(addr.checked_add(layout.type_flags)?).ok()?;
+        self.name(addr, flags)
+    }
+
     /// The classes in which an attribute of an instance is looked for, in their order, the type
     /// itself first.
     pub fn order(&self, kind: Addr) -> Vec<Addr> {
