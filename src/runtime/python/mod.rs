@@ -6,6 +6,7 @@
 pub mod check;
 pub mod code;
 pub mod detect;
+pub mod dict;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod fake;

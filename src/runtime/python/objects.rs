@@ -3,7 +3,7 @@
 //! What is read may be garbage: memory that was freed, or that changes while it is read. An
 //! object that contradicts itself is `None`; every length is checked before it is believed.
 
-use super::layout::{Layout, flags};
+use super::layout::{DigitCount, Layout, flags};
 use crate::addr::Addr;
 use crate::target::memory::{Memory, MemoryExt as _};
 use crate::text::Text;
@@ -35,7 +35,7 @@ impl Objects<'_> {
 
     /// Whether the object is an instance of the built-in type that this flag stands for, or of a
     /// type derived from it.
-    fn has_flag(&self, object: Addr, flag: u64) -> Option<bool> {
+    pub(super) fn has_flag(&self, object: Addr, flag: u64) -> Option<bool> {
         let kind = self.pointer(object, self.layout.object.kind)?;
         let flags = self.memory.u64(kind.checked_add(self.layout.object.type_flags)?).ok()?;
         Some(flags & flag != 0)
@@ -86,6 +86,51 @@ impl Objects<'_> {
             text.push('…');
         }
         Some(text.into())
+    }
+
+    /// Whether the object is a `str` with exactly this text, of ASCII characters.
+    pub fn is_str(&self, object: Addr, text: &str) -> bool {
+        let is = || {
+            let layout = &self.layout.string;
+            let len = self.memory.u64(object.checked_add(layout.length)?).ok()?;
+            let state = self.memory.u32(object.checked_add(layout.state)?).ok()?;
+            let ascii = layout.compact | layout.ascii;
+            if len != text.len() as u64
+                || state & ascii != ascii
+                || !self.has_flag(object, flags::STR)?
+            {
+                return None;
+            }
+            let data =
+                self.memory.bytes(object.checked_add(layout.ascii_data)?, text.len()).ok()?;
+            Some(data == text.as_bytes())
+        };
+        is().unwrap_or(false)
+    }
+
+    /// An `int` that fits; `None` for a larger one and for what is none.
+    pub fn small_int(&self, object: Addr) -> Option<i64> {
+        if !self.has_flag(object, flags::INT)? {
+            return None;
+        }
+        let (negative, digits) = match self.layout.int.count {
+            DigitCount::Size(size) => {
+                let size = self.memory.i64(object.checked_add(size)?).ok()?;
+                (size < 0, size.unsigned_abs())
+            }
+            DigitCount::Tag(tag) => {
+                let tag = self.memory.u64(object.checked_add(tag)?).ok()?;
+                (tag & 3 == 2, tag >> 3)
+            }
+        };
+        // Two digits of 30 bits are sure to fit.
+        let digits = usize::try_from(digits).ok().filter(|digits| *digits <= 2)?;
+        let bytes =
+            self.memory.bytes(object.checked_add(self.layout.int.digits)?, digits * 4).ok()?;
+        let value = bytes.as_chunks().0.iter().rev().fold(0, |value, digit| {
+            value << 30 | i64::from(u32::from_le_bytes(*digit) & 0x3fff_ffff)
+        });
+        Some(if negative { -value } else { value })
     }
 
     /// The content of a `bytes`; a longer one than `limit` is `None`.
