@@ -45,7 +45,7 @@ fn detect<T>(
     let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
     let modules = Modules::new(&files, &mappings);
     let memory = &LiveMemory::new(pid);
-    let process = Preview { mappings: &mappings, modules: &modules, memory, tids };
+    let process = Preview { mappings: &mappings, modules: &modules, memory, tids, first: 0 };
     let mut notes = Vec::new();
     let visitor = Python.detect(&process, &mut notes);
     then(visitor, &notes, &modules)

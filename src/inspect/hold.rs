@@ -127,9 +127,13 @@ fn capture<'a>(
     let mut cut =
         read_stacks(&stop, |wave| wave != Wave::Hot, plan.space(), memory, &mut slab, budget);
     cold.prefetch(&plan.cold_pages);
-    visit(plan.found, plan.asked, &cold, &|tid| {
-        tid.is_some_and(|tid| plan.wave_of(tid) != Some(Wave::Hot))
-    });
+    visit(
+        plan.found,
+        plan.asked,
+        &cold,
+        &|tid| tid.is_some_and(|tid| plan.wave_of(tid) != Some(Wave::Hot)),
+        true,
+    );
 
     stop.halt(Wave::Hot);
     hot.stop_at(Instant::now() + HOT_BUDGET);
@@ -138,9 +142,13 @@ fn capture<'a>(
     cut.extend(read_stacks(&stop, |wave| wave == Wave::Hot, plan.space(), memory, &mut slab, left));
     hot.prefetch(&plan.hot_pages);
     if same_threads(plan.found, &hot) {
-        visit(plan.found, plan.asked, &hot, &|tid| {
-            tid.is_none_or(|tid| plan.wave_of(tid) == Some(Wave::Hot))
-        });
+        visit(
+            plan.found,
+            plan.asked,
+            &hot,
+            &|tid| tid.is_none_or(|tid| plan.wave_of(tid) == Some(Wave::Hot)),
+            true,
+        );
     } else {
         // Threads came or went since the rehearsal, so what was recorded in the cold wave may
         // have been found by a list in motion.
@@ -177,6 +185,7 @@ fn same_threads(found: &[Found], memory: &Recorder<'_>) -> bool {
 pub fn visit_anew(plan: &Plan<'_>, memory: &Recorder<'_>) {
     for Found { visitor, search, .. } in plan.found {
         let roster = &visitor.roster(memory).unwrap_or_default();
-        visitor.visit(&Visit { roster, wanted: &|_| true, asked: plan.asked, search }, memory);
+        let (wanted, asked) = (&|_: Option<Tid>| true, plan.asked);
+        visitor.visit(&Visit { roster, wanted, asked, search, pages_only: true }, memory);
     }
 }

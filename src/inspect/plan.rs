@@ -50,9 +50,9 @@ impl<'a> Plan<'a> {
         let hot = running(&process.tasks, threads, turns);
         // What finding the runtimes and their threads took belongs to no thread: it is read
         // while all stand still.
-        visit(found, asked, rehearsal, &|tid| tid.is_none_or(|tid| hot.contains(&tid)));
+        visit(found, asked, rehearsal, &|tid| tid.is_none_or(|tid| hot.contains(&tid)), false);
         let hot_pages = rehearsal.take_touched();
-        visit(found, asked, rehearsal, &|tid| tid.is_some_and(|tid| !hot.contains(&tid)));
+        visit(found, asked, rehearsal, &|tid| tid.is_some_and(|tid| !hot.contains(&tid)), false);
         let cold_pages = rehearsal.take_touched();
         Plan {
             process,

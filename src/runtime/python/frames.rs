@@ -25,6 +25,7 @@ pub struct Walker<'a> {
     pub objects: Objects<'a>,
     codes: Codes<'a>,
     frames_left: Cell<usize>,
+    pages_only: bool,
 }
 
 /// The frames of one flow of control.
@@ -80,7 +81,17 @@ impl<'a> Walker<'a> {
     /// A walker over this memory that knows no code yet.
     pub fn new(memory: &'a dyn Memory, layout: &'a Layout) -> Walker<'a> {
         let objects = Objects { memory, layout };
-        Walker { objects, codes: Codes::new(objects), frames_left: Cell::new(MAX_FRAMES_TOTAL) }
+        Walker {
+            objects,
+            codes: Codes::new(objects),
+            frames_left: Cell::new(MAX_FRAMES_TOTAL),
+            pages_only: false,
+        }
+    }
+
+    /// The same, but it only reads what it takes: its chains have no frames.
+    pub fn pages_only(self) -> Walker<'a> {
+        Walker { pages_only: true, ..self }
     }
 
     fn memory(&self) -> &'a dyn Memory {
@@ -147,6 +158,8 @@ impl<'a> Walker<'a> {
                 if let Some(last) = chain.frames.last_mut() {
                     last.entry = true;
                 }
+            } else if self.pages_only {
+                self.codes.get(raw.code).ok_or_else(|| format!("no frame at {frame}"))?;
             } else {
                 chain.frames.push(self.decode(&raw).ok_or_else(|| format!("no frame at {frame}"))?);
             }

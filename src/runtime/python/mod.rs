@@ -1,7 +1,7 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
 //! The layout of its structures is data ([`layout`]) and is held against the
-//! process ([`check`]) before anything is believed. Locals, greenlets and tasks are not read.
+//! process ([`check`]) before anything is believed. Locals and tasks are not read.
 
 pub mod check;
 pub mod code;
@@ -12,6 +12,7 @@ pub mod dict;
 mod fake;
 pub mod frames;
 pub mod gil;
+pub mod greenlet;
 pub mod layout;
 pub mod lines;
 pub mod objects;
@@ -31,9 +32,11 @@ use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
-use crate::target::search::SearchRequest;
+use crate::target::search::{Search, SearchRequest};
 use detect::Found;
 use frames::{Chain, Walker};
+use greenlet::Greenlets;
+use objects::Objects;
 
 /// CPython.
 #[derive(Debug)]
@@ -43,7 +46,9 @@ impl Runtime for Python {
     fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
         let tids = process.tids.iter().copied().collect();
-        Some(Box::new(Interpreters { found, tids }))
+        let objects = Objects { memory: process.memory, layout: &found.layout };
+        let greenlets = Greenlets::detect(process, &objects, found.runtime);
+        Some(Box::new(Interpreters { found, tids, greenlets }))
     }
 }
 
@@ -53,6 +58,8 @@ struct Interpreters {
     found: Found,
     /// From the ids of the threads that the process itself sees to those of the inspecting side.
     tids: HashMap<Tid, Tid>,
+    /// Its greenlets, if it has the package.
+    greenlets: Option<Greenlets>,
 }
 
 impl Visitor for Interpreters {
@@ -79,12 +86,23 @@ impl Visitor for Interpreters {
         threads::roster(memory, &self.found.layout, self.found.runtime, &self.tids)
     }
 
-    fn search_for(&self, _: &dyn Memory) -> SearchRequest {
-        SearchRequest::default()
+    fn search_for(&self, memory: &dyn Memory) -> SearchRequest {
+        let objects = Objects { memory, layout: &self.found.layout };
+        self.greenlets.as_ref().map(|found| found.search_for(&objects)).unwrap_or_default()
+    }
+
+    fn sift(&self, search: &mut Search, roster: &Roster, memory: &dyn Memory) {
+        let objects = Objects { memory, layout: &self.found.layout };
+        if let Some(greenlets) = &self.greenlets {
+            greenlets.sift(search, roster, objects);
+        }
     }
 
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
-        let walker = Walker::new(memory, &self.found.layout);
+        let mut walker = Walker::new(memory, &self.found.layout);
+        if visit.pages_only {
+            walker = walker.pages_only();
+        }
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
         for &(tid, thread) in
             visit.roster.threads.iter().filter(|(tid, _)| (visit.wanted)(Some(*tid)))
@@ -101,6 +119,16 @@ impl Visitor for Interpreters {
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
         }
+        visited.green = match &self.greenlets {
+            Some(greenlets) if visit.pages_only => {
+                greenlets.touch(visit, &walker);
+                None
+            }
+            Some(greenlets) => {
+                greenlets.visit(visit, &walker, &mut visited.threads, &mut visited.notes)
+            }
+            None => Some(Vec::new()),
+        };
         visited
     }
 }
