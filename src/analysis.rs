@@ -274,6 +274,7 @@ fn frames_at(
         inlined,
         trust: raw.trust,
         internal: false,
+        sp: raw.sp,
         qualified_name: None,
         locals: Vec::new(),
     };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use guru::render::RENDERERS;
+use guru::render::{Frames, RENDERERS};
 
 /// The largest process id that Linux gives: `PID_MAX_LIMIT` on 64-bit machines.
 const MAX_PID: i32 = 4_194_304;
@@ -63,6 +63,13 @@ pub struct Report {
     pub pid: Option<i32>,
     #[command(flatten)]
     pub output: Output,
+    /// Show the arguments and local variables of every frame of Python, secrets masked
+    #[arg(long)]
+    pub locals: bool,
+    /// Show an object of Python, by its path from a module: `pkg.mod.NAME["key"][0].attribute`.
+    /// It is read from memory; no code of the process runs. May be given several times
+    #[arg(long = "object", value_name = "PATH")]
+    pub objects: Vec<String>,
     /// Save the evidence to a new file, mode 0600, that `--from` reads anywhere. It holds memory
     /// of the process: handle it like a core dump
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
@@ -91,6 +98,23 @@ pub struct Output {
     /// Write it to a new file, mode 0600, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Show every native frame, those of the interpreter itself, too
+    #[arg(long, conflicts_with = "python")]
+    pub native: bool,
+    /// Show no native frames
+    #[arg(long)]
+    pub python: bool,
+}
+
+impl Output {
+    /// Which frames are shown.
+    pub fn frames(&self) -> Frames {
+        match (self.native, self.python) {
+            (true, _) => Frames::Native,
+            (_, true) => Frames::Language,
+            _ => Frames::Merged,
+        }
+    }
 }
 
 /// Be the small service that `demo` starts.

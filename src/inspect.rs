@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::asked::Asked;
-use crate::config::mask::mask_argv;
 use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
+use crate::mask::mask_argv;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::runtime::{self, Preview, Roster, Visit, Visitor};
@@ -112,9 +112,10 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         tids: &tids,
         first: process.pid,
     };
-    let mut found = find_runtimes(&preview);
-    search(&mut found, &mappings, &memory, options.budget.memory);
-    let plan = Plan::rehearse(&process, &threads, &before, &found, &options, &rehearsal, &mappings);
+    let mut runtimes = Runtimes::find(&preview, &rehearsal);
+    search(&mut runtimes.found, &mappings, &memory, options.budget.memory);
+    let plan =
+        Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
     drop(rehearsal);
 
     let stop = Instant::now();
@@ -138,7 +139,7 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         mappings,
         memory: recording,
         hold: taken.held,
-        searches: found.into_iter().map(|found| found.aged(stop)).collect(),
+        searches: runtimes.found.into_iter().map(|found| found.aged(stop)).collect(),
         asked: options.asked,
         notes,
     };
@@ -166,18 +167,27 @@ fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
 }
 
 /// The runtimes in the process that answer with their threads.
-fn find_runtimes(preview: &Preview<'_, '_>) -> Vec<Found> {
-    // What there is to say of them is said when they are found again, in the evidence.
-    let mut notes = Vec::new();
-    let visitors =
-        runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(preview, &mut notes));
-    visitors
-        .map(|visitor| {
+struct Runtimes {
+    found: Vec<Found>,
+    /// The pages that it took to find them.
+    pages: Vec<u64>,
+}
+
+impl Runtimes {
+    fn find(preview: &Preview<'_, '_>, rehearsal: &Recorder<'_>) -> Runtimes {
+        // What there is to say of them is said when they are found again, in the evidence.
+        let mut notes = Vec::new();
+        let detected = runtime::RUNTIMES.iter();
+        let detected: Vec<Box<dyn Visitor>> =
+            detected.filter_map(|runtime| runtime.detect(preview, &mut notes)).collect();
+        let pages = rehearsal.take_touched();
+        let listed = detected.into_iter().map(|visitor| {
             // On a running process this may fail; the hold reads it again.
             let roster = visitor.roster(preview.memory).unwrap_or_default();
             Found { visitor, roster, search: Search::default(), searched: Instant::now() }
-        })
-        .collect()
+        });
+        Runtimes { found: listed.collect(), pages }
+    }
 }
 
 /// Searches the memory for what no list of the runtimes leads to, and lets them look at what was

@@ -18,6 +18,7 @@ pub mod config;
 pub mod error;
 pub mod evidence;
 pub mod inspect;
+pub mod mask;
 pub mod merge;
 pub mod module;
 pub mod native;

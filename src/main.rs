@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
+use guru::asked::Asked;
 use guru::error::{Error, Status};
 use guru::evidence::{Evidence, store};
 use guru::inspect::{Options, inspect};
@@ -48,13 +49,20 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     deadline(Duration::from_secs(options.timeout));
     let evidence = match (&options.from, options.pid) {
         (Some(path), _) => store::load(path)?,
-        (None, pid) => inspect(pid.unwrap_or_default(), Options::default(), give_up)?,
+        (None, pid) => {
+            let asked = Asked { locals: options.locals, objects: options.objects };
+            let options = Options { asked, ..Options::default() };
+            inspect(pid.unwrap_or_default(), options, give_up)?
+        }
     };
     let report = print(&evidence, sink)?;
-    if let Some(recording) = recording {
-        recording.save(evidence)?;
+    let status = if report.is_partial() { Status::Partial } else { Status::Complete };
+    match recording {
+        Some(recording) => recording.save(evidence)?,
+        // The program ends: the kernel frees a hundred thousand pieces of memory at once.
+        None => std::mem::forget((evidence, report)),
     }
-    Ok(if report.is_partial() { Status::Partial } else { Status::Complete })
+    Ok(status)
 }
 
 /// Makes the report and prints it.

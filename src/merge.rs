@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 
+use crate::addr::Addr;
 use crate::note::Note;
 use crate::runtime::{LanguageFrame, LanguageThread};
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd, Trust};
@@ -48,7 +49,8 @@ pub fn merge(native: Stack, thread: &LanguageThread, runtime: &Runtime<'_>) -> M
     if groups.is_empty() {
         return Merged { stack: native, native_stack: None, notes };
     }
-    let activations = activations(&native.frames, runtime);
+    let activations =
+        by_address(&native.frames, &groups).unwrap_or_else(|| activations(&native.frames, runtime));
     match Fit::of(&native, &activations, groups.len(), thread.broken.is_some()) {
         Ok(fit) => {
             if fit.left(groups.len()) > 0 {
@@ -86,16 +88,44 @@ struct Activation {
     after: usize,
 }
 
-/// The activations in a native stack, outermost first.
+/// The activations of the groups by where they lie on the machine's stack, outermost first: this
+/// needs no names, and tells apart those that greenlets left there. `None` if that is not known of
+/// all, or contradicts the stack.
+fn by_address(frames: &[Frame], groups: &[&[LanguageFrame]]) -> Option<Vec<Activation>> {
+    // The stack pointers of frames that are no function's dissolved into another, outermost first.
+    let bases: Vec<(usize, Addr)> = frames
+        .iter()
+        .enumerate()
+        .filter(|(_, frame)| !frame.inlined)
+        .filter_map(|(index, frame)| Some((index, frame.sp?)))
+        .collect();
+    // Not so where a signal is handled on a stack of its own.
+    if !bases.is_sorted_by(|(_, a), (_, b)| a > b) {
+        return None;
+    }
+    let mut found = Vec::new();
+    for group in groups.iter().rev() {
+        let at = group.last()?.activation?;
+        let place = bases.partition_point(|(_, sp)| *sp > at);
+        let (first, _) = *bases.get(place).filter(|_| place > 0)?;
+        found.push(Activation { first, after: after(frames, first) });
+    }
+    found.is_sorted_by(|a, b| a.first < b.first).then_some(found)
+}
+
+/// The first frame inwards of `first` that was not dissolved into it.
+fn after(frames: &[Frame], first: usize) -> usize {
+    let inwards = frames.get(first + 1..).unwrap_or_default();
+    first + 1 + inwards.iter().take_while(|frame| frame.inlined).count()
+}
+
+/// The activations in a native stack by the name of the function, outermost first.
 fn activations(frames: &[Frame], runtime: &Runtime<'_>) -> Vec<Activation> {
     let runs = |frame: &Frame| {
         let function = frame.function.as_ref();
         !frame.inlined && function.is_some_and(|name| (runtime.runs_frames)(name.raw()))
     };
-    let at = |first: usize| {
-        let inlined = frames[first + 1..].iter().take_while(|frame| frame.inlined).count();
-        Activation { first, after: first + 1 + inlined }
-    };
+    let at = |first: usize| Activation { first, after: after(frames, first) };
     (0..frames.len()).filter(|index| runs(&frames[*index])).map(at).collect()
 }
 
@@ -255,6 +285,7 @@ pub fn frame(frame: &LanguageFrame, language: Language) -> Frame {
         inlined: false,
         trust: Trust::Runtime,
         internal: false,
+        sp: None,
         qualified_name: frame.qualified_name.clone(),
         locals: frame.locals.clone(),
     }

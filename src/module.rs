@@ -12,6 +12,7 @@ use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _,
 
 use crate::addr::{Addr, FileAddr};
 use crate::evidence::files::{Files, OpenFile};
+use crate::evidence::inflate::{Compressed, Compression, Inflated};
 use crate::target::Mapping;
 use crate::target::files::{FileError, FileRequest};
 use crate::text::Text;
@@ -235,17 +236,14 @@ impl<'a> Image<'a> {
                 if size > MAX_INFLATED.min(len.saturating_mul(MAX_RATIO)) {
                     return None;
                 }
-                let format = match header.ch_type.get(self.endian) {
-                    elf::ELFCOMPRESS_ZLIB => object::CompressionFormat::Zlib,
-                    elf::ELFCOMPRESS_ZSTD => object::CompressionFormat::Zstandard,
+                let compression = match header.ch_type.get(self.endian) {
+                    elf::ELFCOMPRESS_ZLIB => Compression::Zlib,
+                    elf::ELFCOMPRESS_ZSTD => Compression::Zstandard,
                     _ => return None,
                 };
-                let inflate = || {
-                    let data = self.file.slice(start, len).ok()?;
-                    let data = object::CompressedData { format, data, uncompressed_size: size };
-                    Some(data.decompress().ok()?.into_owned())
-                };
-                SectionBytes::Memory(self.file.inflated(offset, size, inflate)?)
+                let stored = Compressed { compression, start, len, size };
+                let inflated = self.file.inflated(stored)?;
+                SectionBytes::Inflated { file: self.file, inflated }
             }
         };
         Some(Section { addr, bytes })
@@ -437,19 +435,62 @@ pub enum SectionBytes<'a> {
         /// Its length.
         len: u64,
     },
-    /// In memory: it was stored compressed.
+    /// Stored compressed, and inflated on demand.
+    Inflated {
+        /// The file.
+        file: &'a OpenFile,
+        /// What is made of it.
+        inflated: &'a Inflated,
+    },
+    /// In memory.
     Memory(&'a [u8]),
 }
 
+impl<'a> SectionBytes<'a> {
+    /// How many they are.
+    pub fn len(&self) -> u64 {
+        match self {
+            SectionBytes::File { len, .. } => *len,
+            SectionBytes::Inflated { inflated, .. } => inflated.len(),
+            SectionBytes::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes that can be had in one piece from `at` on, perhaps beyond the end of the section;
+    /// none where there are no more.
+    pub fn piece_from(&self, at: u64) -> Result<&'a [u8], FileError> {
+        Ok(match self {
+            SectionBytes::File { file, offset, .. } => match offset.checked_add(at) {
+                Some(at) => file.block_from(at)?,
+                None => &[],
+            },
+            SectionBytes::Inflated { file, inflated } => inflated.piece_from(at, file),
+            SectionBytes::Memory(bytes) => {
+                bytes.get(usize::try_from(at).unwrap_or(usize::MAX)..).unwrap_or_default()
+            }
+        })
+    }
+}
+
 impl<'a> Section<'a> {
-    /// All its bytes as one piece, if they are no more than `limit`.
+    /// All its bytes as one piece, if they are no more than `limit` (and, of a compressed one, no
+    /// more than a piece).
     pub fn to_bytes(self, limit: u64) -> Option<&'a [u8]> {
         match self.bytes {
             SectionBytes::Memory(bytes) => Some(bytes).filter(|bytes| bytes.len() as u64 <= limit),
             SectionBytes::File { file, offset, len } if len <= limit => {
                 file.slice(offset, len).ok()
             }
-            SectionBytes::File { .. } => None,
+            SectionBytes::Inflated { file, inflated } if inflated.len() <= limit => {
+                let first = inflated.piece_from(0, file);
+                Some(first).filter(|bytes| bytes.len() as u64 == inflated.len())
+            }
+            SectionBytes::File { .. } | SectionBytes::Inflated { .. } => None,
         }
     }
 }

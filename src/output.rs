@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 use guru::error::{Error, Status};
 use guru::new_file::NewFile;
-use guru::render::{RENDERERS, Renderer};
+use guru::render::{Frames, RENDERERS, Renderer};
 use guru::report::Report;
 
 use crate::cli;
@@ -45,6 +45,7 @@ const STDOUT: &str = "standard output";
 /// Where a report goes, and how it is printed.
 pub struct Sink {
     renderer: &'static dyn Renderer,
+    frames: Frames,
     file: Option<(NewFile, String)>,
 }
 
@@ -57,22 +58,36 @@ impl Sink {
             let failed = |error: io::Error| Error::Output { to: to.clone(), why: reason(&error) };
             NewFile::create(path).map_err(failed).map(|file| (file, to.clone()))
         });
-        Ok(Sink { renderer: *chosen.unwrap_or(&RENDERERS[0]), file: file.transpose()? })
+        Ok(Sink {
+            renderer: *chosen.unwrap_or(&RENDERERS[0]),
+            frames: options.frames(),
+            file: file.transpose()?,
+        })
     }
 
     /// Prints a report.
     pub fn print(self, report: &Report) -> Result<(), Error> {
         let (to, done) = match self.file {
-            Some((file, to)) => (to, file.fill(|file| write(self.renderer, report, file))),
-            None => (STDOUT.to_owned(), write(self.renderer, report, io::stdout().lock())),
+            Some((file, to)) => {
+                (to, file.fill(|file| write(self.renderer, report, self.frames, file)))
+            }
+            None => {
+                let out = io::stdout().lock();
+                (STDOUT.to_owned(), write(self.renderer, report, self.frames, out))
+            }
         };
         done.map_err(|error| Error::Output { to, why: reason(&error) })
     }
 }
 
-fn write(renderer: &dyn Renderer, report: &Report, out: impl io::Write) -> io::Result<()> {
+fn write(
+    renderer: &dyn Renderer,
+    report: &Report,
+    frames: Frames,
+    out: impl io::Write,
+) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
-    renderer.render(report, &mut out)?;
+    renderer.render(report, frames, &mut out)?;
     out.flush()
 }
 

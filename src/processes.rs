@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::config::mask::mask_argv;
 use crate::evidence::Snapshot;
 use crate::evidence::files::Files;
+use crate::mask::mask_argv;
 use crate::note::Note;
 use crate::report::ProcessNode;
 use crate::target::ProcessFacts;

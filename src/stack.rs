@@ -68,6 +68,9 @@ pub struct Frame {
     /// formats for eyes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub internal: bool,
+    /// The stack pointer in it, of a native frame: for putting stacks together, not for the report.
+    #[serde(skip)]
+    pub sp: Option<Addr>,
     /// Its local variables, if they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locals: Vec<Local>,

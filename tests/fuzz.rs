@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use guru::assemble;
 use guru::evidence::store;
 use guru::note::Weight;
-use guru::render::RENDERERS;
+use guru::render::{Frames, RENDERERS};
 use guru::section::SECTIONS;
 
 use crate::support::{Target, evidence, full};
@@ -89,7 +89,7 @@ fn report(bytes: &[u8], path: &std::path::Path) -> bool {
         assert!(!failed, "{} panicked", section.id);
     }
     for renderer in RENDERERS {
-        renderer.render(&report, &mut std::io::sink()).unwrap();
+        renderer.render(&report, Frames::default(), &mut std::io::sink()).unwrap();
     }
     true
 }

@@ -74,7 +74,7 @@ fn threads(
 ) -> Vec<LanguageThread> {
     let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
     let (asked, search) = (&Asked::default(), &Search::default());
-    visitor.visit(&Visit { roster, wanted, asked, search }, memory).threads
+    visitor.visit(&Visit { roster, wanted, asked, search, pages_only: false }, memory).threads
 }
 
 fn lines(thread: &LanguageThread) -> Vec<Line> {

@@ -33,7 +33,7 @@ impl ConfigOption {
 /// One value and where it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigValue {
-    /// Not masked by name: whoever shows it calls [`mask_value`](super::mask::mask_value) with the
+    /// Not masked by name: whoever shows it calls [`mask_value`](crate::mask::mask_value) with the
     /// option's name first. Lines of a continued value are joined by a line feed.
     pub text: String,
     /// Index of the file in the order in which the program reads its files.

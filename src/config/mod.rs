@@ -3,15 +3,14 @@
 //! Everything here is a pure function over text and paths: nothing opens a file, and nothing knows
 //! a process. The promise of the layer: no parser fails (what it cannot read becomes a
 //! [`ParseNote`] or a plain line), everything is bounded by a named cap, and every text that leaves
-//! the crate has been through [`mask`].
+//! the crate has been through [`mask`](crate::mask).
 //!
-//! A file is masked as a whole ([`mask::mask_config_text`]) before it is parsed or recorded. So a
+//! A file is masked as a whole ([`mask_config_text`](crate::mask::mask_config_text)) before it is parsed or recorded. So a
 //! replay parses the same bytes as the live run did, and no parser ever holds a secret it does not
 //! need.
 
 pub mod generic;
 mod group;
-pub mod mask;
 pub mod named;
 pub mod oslo;
 

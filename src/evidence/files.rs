@@ -5,14 +5,15 @@
 //! exactly the same bytes; a question that was not asked then is answered "not recorded".
 //! "Absent" is an answer, too. Opening is done elsewhere: see [`Opener`].
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use elsa::{FrozenBTreeMap, FrozenMap};
 use serde::{Deserialize, Serialize};
 
 use crate::config::MAX_FILE_BYTES;
-use crate::config::mask::mask_config_text;
+use crate::evidence::inflate::{Compressed, Inflated};
+use crate::mask::mask_config_text;
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
 
@@ -40,15 +41,16 @@ type Block = Result<Box<[u8]>, FileError>;
 /// A file, read block by block.
 pub struct OpenFile {
     meta: FileMeta,
-    source: Option<Box<dyn Source>>,
+    /// The file itself, until all of it was read: a search reads more files than may be open.
+    source: RefCell<Option<Box<dyn Source>>>,
     /// The blocks that were read, by their number.
     blocks: FrozenBTreeMap<u32, Box<Block>>,
     /// Ranges that crossed a block's border, put together.
     joined: FrozenMap<(u64, u64), Box<[u8]>>,
     /// How many bytes may still be put together.
     joinable: Cell<u64>,
-    /// Sections that were stored compressed, by where they begin; `None` for one that is broken.
-    inflated: FrozenMap<u64, Box<Option<Vec<u8>>>>,
+    /// What was stored compressed, by where it begins.
+    inflated: FrozenMap<u64, Box<Inflated>>,
     /// How many bytes compressed sections may still become.
     inflatable: Cell<u64>,
 }
@@ -57,7 +59,7 @@ impl OpenFile {
     fn new(meta: FileMeta, source: Option<Box<dyn Source>>) -> OpenFile {
         OpenFile {
             meta,
-            source,
+            source: RefCell::new(source),
             blocks: FrozenBTreeMap::new(),
             joined: FrozenMap::new(),
             joinable: Cell::new(MAX_JOINED),
@@ -67,7 +69,7 @@ impl OpenFile {
     }
 
     /// A file with these bytes instead of its own.
-    fn of_bytes(meta: FileMeta, bytes: &[u8]) -> OpenFile {
+    pub(super) fn of_bytes(meta: FileMeta, bytes: &[u8]) -> OpenFile {
         let meta = FileMeta { len: bytes.len() as u64, ..meta };
         let file = OpenFile::new(meta, None);
         let chunks = bytes.chunks(usize::try_from(BLOCK).unwrap_or(usize::MAX));
@@ -100,7 +102,13 @@ impl OpenFile {
         let Ok(index) = u32::try_from(offset / BLOCK) else { return Ok(&[]) };
         let block = match self.blocks.get(&index) {
             Some(known) => known,
-            None => self.blocks.insert(index, Box::new(self.fetch(offset / BLOCK * BLOCK))),
+            None => {
+                let block = self.blocks.insert(index, Box::new(self.fetch(offset / BLOCK * BLOCK)));
+                if self.blocks.len() as u64 == self.meta.len.div_ceil(BLOCK) {
+                    self.source.take();
+                }
+                block
+            }
         };
         let bytes = block.as_ref().map_err(Clone::clone)?;
         let inside = usize::try_from(offset % BLOCK).unwrap_or(usize::MAX);
@@ -108,7 +116,8 @@ impl OpenFile {
     }
 
     fn fetch(&self, offset: u64) -> Block {
-        let source = self.source.as_ref().ok_or(FileError::NotRecorded)?;
+        let source = self.source.borrow();
+        let source = source.as_ref().ok_or(FileError::NotRecorded)?;
         let len = usize::try_from(BLOCK.min(self.meta.len - offset)).unwrap_or(0);
         let mut bytes = vec![0; len];
         // A file may shrink while it is read: what is gone is simply not there.
@@ -169,20 +178,15 @@ impl OpenFile {
         self.slice(0, self.meta.len)
     }
 
-    /// What `inflate` makes of the compressed bytes at `offset`, made once. It says that these are
-    /// `size` bytes.
-    pub fn inflated(
-        &self,
-        offset: u64,
-        size: u64,
-        inflate: impl FnOnce() -> Option<Vec<u8>>,
-    ) -> Option<&[u8]> {
-        if let Some(known) = self.inflated.get(&offset) {
-            return known.as_deref();
+    /// What is stored compressed, to be inflated as it is asked for; `None` if it would be too much
+    /// together with the others.
+    pub fn inflated(&self, stored: Compressed) -> Option<&Inflated> {
+        if let Some(known) = self.inflated.get(&stored.start) {
+            return Some(known);
         }
-        let left = self.inflatable.get().checked_sub(size)?;
+        let left = self.inflatable.get().checked_sub(stored.size)?;
         self.inflatable.set(left);
-        self.inflated.insert(offset, Box::new(inflate())).as_deref()
+        Some(self.inflated.insert(stored.start, Box::new(Inflated::new(stored))))
     }
 }
 
@@ -392,11 +396,27 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_inflated_is_not_tried_again() {
+    fn a_file_that_was_read_to_its_end_is_closed() {
+        let meta = FileMeta { len: BLOCK + 1, modified: 0, identity: (0, 0) };
+        let file = OpenFile::new(meta, Some(Box::new(Sparse)));
+        assert_eq!(file.block_from(BLOCK).unwrap(), [0]);
+        assert!(file.source.borrow().is_some());
+        assert_eq!(file.read_all(MAX_FILE).unwrap().len() as u64, BLOCK + 1);
+        assert!(file.source.borrow().is_none());
+    }
+
+    #[test]
+    fn what_would_become_too_much_in_all_is_not_inflated() {
         let file = sparse();
-        assert_eq!(file.inflated(0, 10, || None), None);
-        assert_eq!(file.inflated(0, 10, || Some(vec![1])), None);
-        assert_eq!(file.inflated(1, MAX_INFLATED_IN_ALL, || Some(vec![1])), None);
-        assert_eq!(file.inflated(2, 1, || Some(vec![1])), Some(&[1][..]));
+        let stored = |start, size| Compressed {
+            compression: crate::evidence::inflate::Compression::Zlib,
+            start,
+            len: 1,
+            size,
+        };
+        assert!(file.inflated(stored(0, 10)).is_some());
+        assert!(file.inflated(stored(1, MAX_INFLATED_IN_ALL)).is_none());
+        assert!(file.inflated(stored(0, 10)).is_some());
+        assert!(file.inflated(stored(2, MAX_INFLATED_IN_ALL - 10)).is_some());
     }
 }

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub mod fake;
 pub mod files;
+pub mod inflate;
 pub mod pages;
 pub mod store;
 

@@ -3,8 +3,9 @@
 //! What hurts a process is that a *running* thread stands still. So the blocked threads are
 //! stopped and recorded first; then the running ones, for a tenth of a millisecond. There is one
 //! instant at which all stand still, so what is recorded belongs together; that it does is checked
-//! by the runtime's own list of threads (its roster), and on any doubt everything is recorded
-//! again at that instant.
+//! by the runtime's own list of threads (its roster): all of it when the blocked threads stand, and
+//! what the running ones can have changed since when these stand, too. On any doubt everything is
+//! recorded again at that instant.
 
 use std::collections::HashSet;
 use std::sync::mpsc;
@@ -45,7 +46,8 @@ const HOT_SHARE: usize = 4;
 /// How many bytes of stack a thread is expected to use, to have the memory at hand.
 const EXPECTED_STACK: usize = 8 << 10;
 
-/// How long memory is read while all threads stand still. What takes longer is left out.
+/// How long memory is read while all threads stand still, beyond what the rehearsal has read: that
+/// has a budget in bytes. What takes longer is left out.
 const HOT_BUDGET: Duration = Duration::from_millis(50);
 
 /// How long a hold may last: this, and this once more for each 1000 threads. It takes a
@@ -134,14 +136,17 @@ fn capture<'a>(
         &|tid| tid.is_some_and(|tid| plan.wave_of(tid) != Some(Wave::Hot)),
         true,
     );
+    let known = same_threads(plan.found, &cold);
+    let stopped = stop.held().filter(|(_, wave, _)| *wave != Wave::Hot);
+    let stopped: HashSet<Tid> = stopped.map(|(tid, ..)| tid).collect();
 
     stop.halt(Wave::Hot);
-    hot.stop_at(Instant::now() + HOT_BUDGET);
     let newcomers = stop.halt_newcomers(&|tid| plan.wave_of(tid));
     let left = plan.budget.stacks.saturating_sub(slab.len());
     cut.extend(read_stacks(&stop, |wave| wave == Wave::Hot, plan.space(), memory, &mut slab, left));
     hot.prefetch(&plan.hot_pages);
-    if same_threads(plan.found, &hot) {
+    hot.stop_at(Instant::now() + HOT_BUDGET);
+    if known && still_same_threads(plan.found, &stopped, &hot) {
         visit(
             plan.found,
             plan.asked,
@@ -176,9 +181,16 @@ fn read_stacks(
     cut
 }
 
-/// Whether every runtime still knows exactly the threads that it knew before any was stopped.
+/// Whether every runtime knows exactly the threads that it knew before any was stopped, as far as
+/// its lists can be read while the running threads may change them.
 fn same_threads(found: &[Found], memory: &Recorder<'_>) -> bool {
     found.iter().all(|found| found.visitor.roster(memory).as_ref() == Ok(&found.roster))
+}
+
+/// Whether that is so while all stand still, after all but those that were `stopped` ran on.
+fn still_same_threads(found: &[Found], stopped: &HashSet<Tid>, memory: &Recorder<'_>) -> bool {
+    let free = |tid| !stopped.contains(&tid);
+    found.iter().all(|found| found.visitor.holds(&found.roster, &free, memory))
 }
 
 /// Visits all threads that the runtimes know at this instant.

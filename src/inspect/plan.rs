@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::recorded::Recorded;
 use super::stacks::Space;
-use super::{Budget, Found, Options, visit};
+use super::{Budget, Found, Options, Runtimes, visit};
 use crate::addr::Addr;
 use crate::asked::Asked;
 use crate::evidence::pages::Recorder;
@@ -28,7 +28,7 @@ pub struct Plan<'a> {
     pub asked: &'a Asked,
     mappings: &'a [Mapping],
     stack_start: Option<Addr>,
-    /// The pages that the blocked threads' data is in.
+    /// The pages that the blocked threads' data is in, and the lists of threads.
     pub cold_pages: Vec<u64>,
     /// Those of the running threads, and what belongs to no thread.
     pub hot_pages: Vec<u64>,
@@ -41,19 +41,24 @@ impl<'a> Plan<'a> {
         process: &'a LiveProcess,
         threads: &'a [ThreadFacts],
         turns: &'a HashMap<Tid, u64>,
-        found: &'a [Found],
+        runtimes: &'a Runtimes,
         options: &'a Options,
         rehearsal: &Recorder<'_>,
         mappings: &'a [Mapping],
     ) -> Plan<'a> {
         let asked = &options.asked;
         let hot = running(&process.tasks, threads, turns);
-        // What finding the runtimes and their threads took belongs to no thread: it is read
-        // while all stand still.
+        let found = &runtimes.found;
+        // What finding the runtimes took does not change while they live.
+        let mut cold_pages = runtimes.pages.clone();
+        cold_pages.extend(rehearsal.take_touched());
+        for Found { visitor, roster, .. } in found {
+            visitor.holds(roster, &|tid| hot.contains(&tid), rehearsal);
+        }
         visit(found, asked, rehearsal, &|tid| tid.is_none_or(|tid| hot.contains(&tid)), false);
         let hot_pages = rehearsal.take_touched();
         visit(found, asked, rehearsal, &|tid| tid.is_some_and(|tid| !hot.contains(&tid)), false);
-        let cold_pages = rehearsal.take_touched();
+        cold_pages.extend(rehearsal.take_touched());
         Plan {
             process,
             threads,

@@ -29,6 +29,7 @@ fn native(lines: &[&str]) -> Stack {
             inlined,
             trust: if guessed { Trust::FramePointer } else { Trust::Cfi },
             internal: false,
+            sp: None,
             qualified_name: None,
             locals: Vec::new(),
         }

@@ -130,11 +130,13 @@ fn of_service(service: &Service, files: &Files, notes: &mut Vec<Note>) -> Produc
             version: distribution.version.clone(),
         };
     }
-    // Debian's own scripts belong to no Python distribution.
+    // Debian's own scripts belong to no Python distribution. To search for one where Debian has
+    // none takes as long as all the rest of a report.
     let Some(path) = &service.path else { return Product::default() };
-    match system::owner(files, path) {
-        Owner::Package(package) => of_system_package(&package, files),
-        Owner::Nobody | Owner::NoDatabase | Owner::NotKnown(_) => {
+    let owner = system::may_install(path).then(|| system::owner(files, path));
+    match owner {
+        Some(Owner::Package(package)) => of_system_package(&package, files),
+        Some(Owner::Nobody | Owner::NoDatabase | Owner::NotKnown(_)) | None => {
             if !service.unread {
                 notes.push(remark(format!("no distribution owns {path}")));
             }

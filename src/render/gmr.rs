@@ -5,7 +5,7 @@
 use std::io;
 
 use super::stack::{self, Piece};
-use super::{Renderer, layout};
+use super::{Frames, Renderer, layout};
 use crate::report::{Block, Execution, ExecutionKind, Field, OptionGroup, ProcessNode, Report};
 use crate::stack::{Frame, Language};
 
@@ -18,13 +18,13 @@ impl Renderer for Gmr {
         "gmr"
     }
 
-    fn render(&self, report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let language = language(report);
         let mut text =
             format!("{}\n{}\n\n", layout::heading("Guru Meditation"), layout::title_bar());
         for section in &report.sections {
             let body: Vec<String> =
-                section.blocks.iter().map(|block| self::block(block, language)).collect();
+                section.blocks.iter().map(|block| self::block(block, language, frames)).collect();
             text.push_str(&format!("\n{}\n{}", layout::heading(&section.title), body.join("\n")));
         }
         layout::end_in_one_newline(&mut text);
@@ -38,10 +38,10 @@ fn language(report: &Report) -> Language {
     if python { Language::Python } else { Language::Native }
 }
 
-fn block(block: &Block, language: Language) -> String {
+fn block(block: &Block, language: Language, frames: Frames) -> String {
     match block {
         Block::Fields { fields } => self::fields(fields),
-        Block::Executions { executions } => self::executions(executions, language),
+        Block::Executions { executions } => self::executions(executions, language, frames),
         Block::Processes { root } => self::processes(root),
         Block::Options { files: _, groups } => self::groups(groups),
         Block::Objects { objects: _ } => String::new(),
@@ -61,16 +61,24 @@ fn fields(fields: &[Field]) -> String {
 }
 
 /// The threads in the order of their text, as oslo.reports sorts them.
-fn executions(executions: &[Execution], language: Language) -> String {
-    let mut shown: Vec<String> =
-        executions.iter().filter_map(|execution| self::execution(execution, language)).collect();
+fn executions(executions: &[Execution], language: Language, frames: Frames) -> String {
+    let shown = executions.iter().filter_map(|execution| match execution.kind {
+        ExecutionKind::Thread => thread(execution, language, frames),
+        ExecutionKind::Greenlet => Some(greenlet(execution)),
+        // A GMR knows none.
+        ExecutionKind::Task => None,
+    });
+    let mut shown: Vec<String> = shown.collect();
     shown.sort();
     shown.join("\n")
 }
 
 /// A thread; of a Python process nothing if it runs no Python.
-fn execution(execution: &Execution, language: Language) -> Option<String> {
-    let is_shown = |frame: &Frame| frame.language == language && !frame.internal;
+fn thread(execution: &Execution, language: Language, wanted: Frames) -> Option<String> {
+    let is_shown = |frame: &Frame| match wanted {
+        Frames::Native => true,
+        _ => frame.language == language && !frame.internal,
+    };
     let mut out = format!("{}\n", layout::bar(&label(execution)));
     let mut frames = 0;
     if language == Language::Native
@@ -82,8 +90,7 @@ fn execution(execution: &Execution, language: Language) -> Option<String> {
         match piece {
             Piece::Frame(frame) if is_shown(frame) => {
                 frames += 1;
-                let source = stack::source(frame).unwrap_or(stack::SOURCE_NOT_FOUND.to_owned());
-                out.push_str(&format!("\n{}\n{source}\n", stack::location(frame)));
+                push_frame(&mut out, frame);
             }
             Piece::Frame(_) => {}
             Piece::Gap(frames) => out.push_str(&format!("\n{}\n", stack::gap(frames))),
@@ -94,6 +101,22 @@ fn execution(execution: &Execution, language: Language) -> Option<String> {
         (0, Language::Native) => Some(out + "\nNo Traceback!\n"),
         _ => Some(out),
     }
+}
+
+/// A green thread. One that runs has its stack among the threads, as in every GMR.
+fn greenlet(execution: &Execution) -> String {
+    let mut out = format!("{}\n", layout::bar(&label(execution)));
+    let frames = &execution.stack.frames;
+    if frames.is_empty() || execution.state.as_deref() == Some("running") {
+        return out + "\nNo Traceback!\n";
+    }
+    frames.iter().for_each(|frame| push_frame(&mut out, frame));
+    out
+}
+
+fn push_frame(out: &mut String, frame: &Frame) {
+    let source = stack::source(frame).unwrap_or(stack::SOURCE_NOT_FOUND.to_owned());
+    out.push_str(&format!("\n{}\n{source}\n", stack::location(frame)));
 }
 
 /// What a thread is called over its stack: by the number that `pthread_self` gives it.

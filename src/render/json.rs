@@ -6,8 +6,8 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-use super::Renderer;
 use super::sanitize::is_harmful;
+use super::{Frames, Renderer};
 use crate::report::Report;
 
 /// The format `json`.
@@ -19,7 +19,7 @@ impl Renderer for Json {
         "json"
     }
 
-    fn render(&self, report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    fn render(&self, report: &Report, _: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let mut buffered = io::BufWriter::new(out);
         let harmless = Harmless(PrettyFormatter::new());
         report.serialize(&mut Serializer::with_formatter(&mut buffered, harmless))?;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::Renderer;
+use super::{Frames, Renderer};
 use crate::addr::Addr;
 use crate::note::Note;
 use crate::report::*;
@@ -10,8 +10,12 @@ use crate::stack::{Frame, Language, Omitted, Stack, StackEnd, Trust};
 use crate::text::Text;
 
 pub fn rendered(renderer: &dyn Renderer, report: &Report) -> String {
+    rendered_with(renderer, report, Frames::Merged)
+}
+
+pub fn rendered_with(renderer: &dyn Renderer, report: &Report, frames: Frames) -> String {
     let mut out = Vec::new();
-    renderer.render(report, &mut out).unwrap();
+    renderer.render(report, frames, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -28,6 +32,7 @@ pub fn native(function: &str, module: &str, address: u64) -> Frame {
         inlined: false,
         trust: Trust::Cfi,
         internal: false,
+        sp: None,
         qualified_name: None,
         locals: Vec::new(),
     }
@@ -46,6 +51,7 @@ pub fn python(file: &str, line: u32, function: &str, source: Option<&str>) -> Fr
         inlined: false,
         trust: Trust::Runtime,
         internal: false,
+        sp: None,
         qualified_name: None,
         locals: Vec::new(),
     }

@@ -189,7 +189,7 @@ pub struct Field {
 }
 
 /// What kind of flow of control it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecutionKind {
     /// A thread of the kernel's making.

@@ -47,11 +47,11 @@ pub trait Runtime: Sync {
 
 /// The threads that the runtime itself knows, at one instant.
 ///
-/// Two equal rosters, the first read before a thread was stopped and the second while all stood
-/// still, prove that what was recorded in between belongs together.
+/// A roster that was read before a thread was stopped, and still holds while all stand still, proves
+/// that what was recorded in between belongs together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roster {
-    /// A number that rises with every thread that is added.
+    /// A number that is another one after a thread was added.
     pub generation: u64,
     /// The threads: the kernel's id, and where the runtime keeps its record of it.
     pub threads: Vec<(Tid, Addr)>,
@@ -73,6 +73,14 @@ pub trait Visitor: Send + Sync {
 
     /// The threads that the runtime knows.
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault>;
+
+    /// Whether the roster holds at this instant, at which all threads stand still.
+    ///
+    /// It was read, with this result, when the threads that `free` does not accept had been stopped
+    /// for good; the others ran on since. So what can have changed is what these do: add threads,
+    /// and remove themselves. Only that is looked at, since whoever runs stands still for it. On any
+    /// doubt the answer is no.
+    fn holds(&self, roster: &Roster, free: &dyn Fn(Tid) -> bool, memory: &dyn Memory) -> bool;
 
     /// What must be searched for in the whole memory, before anything is held, because no list of
     /// the runtime's leads to it.
@@ -178,6 +186,9 @@ pub struct LanguageFrame {
     pub line: Option<u32>,
     /// Whether native code called it: the function that runs frames was entered anew for it.
     pub entry: bool,
+    /// Where on the machine's stack it was called, if it was and that is known: an address in the
+    /// native frame of the function that runs frames.
+    pub activation: Option<Addr>,
     /// Whether the runtime itself does not show it: the function is entered, but not yet at its
     /// first line. It counts where frames are put to native activations, and is shown nowhere.
     pub hidden: bool,

@@ -4,10 +4,10 @@
 
 use super::Section;
 use crate::analysis::Analysis;
-use crate::config::mask::mask_value;
 use crate::config::oslo::find;
 use crate::config::{ConfigGroup, ConfigOption, Parsed, generic, named, oslo};
 use crate::evidence::files::Files;
+use crate::mask::mask_value;
 use crate::note::Note;
 use crate::package::python::command;
 use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin, timestamp};

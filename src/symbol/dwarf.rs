@@ -1,72 +1,287 @@
 //! Functions and lines from DWARF debug information.
+//!
+//! `addr2line` finds them. It begins with every unit of what it is given; so it is given the units
+//! alone that the index of addresses names, and those that these refer to, and the whole file only
+//! where that leads to nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use addr2line::Context;
-use gimli::SectionId;
+use gimli::{AttributeValue, DebugInfoOffset, SectionId};
 
 use crate::addr::FileAddr;
 use crate::evidence::files::Files;
-use crate::module::Image;
+use crate::module::{Image, Section};
 use crate::symbol::reader::{SectionReader, with_bounded_stack};
+use crate::symbol::units::Units;
 use crate::symbol::{Function, MAX_INLINED, debug_file, demangle, scope};
 
-/// The debug information of one file.
-pub struct Dwarf<'a> {
-    context: Context<SectionReader<'a>>,
+type Dwarf<'a> = gimli::Dwarf<SectionReader<'a>>;
+
+/// The sections that functions and lines are found by. Those that are compressed are dear.
+const SECTIONS: [SectionId; 10] = [
+    SectionId::DebugAbbrev,
+    SectionId::DebugAddr,
+    SectionId::DebugAranges,
+    SectionId::DebugInfo,
+    SectionId::DebugLine,
+    SectionId::DebugLineStr,
+    SectionId::DebugRanges,
+    SectionId::DebugRngLists,
+    SectionId::DebugStr,
+    SectionId::DebugStrOffsets,
+];
+
+/// How often units that others refer to are added, before the whole file is read.
+const MAX_ROUNDS: usize = 6;
+
+/// The most units that one unit refers to.
+const MAX_REFERENCES: usize = 100_000;
+
+/// The functions at these addresses (ascending) of a file, innermost first. None where it has no
+/// debug information, and where they are nested absurdly deep.
+pub fn functions(image: &Image<'_>, files: &Files, sorted: &[FileAddr]) -> Vec<Vec<Function>> {
+    let shared = debug_file::shared(image, files);
+    let shared = shared.map(|shared| Sections::of(&shared));
+    DebugInformation { own: Sections::of(image), shared }.functions(sorted)
 }
 
-impl<'a> Dwarf<'a> {
-    /// The debug information in a file, or none.
-    pub fn load(image: &Image<'a>, files: &'a Files) -> Option<Dwarf<'a>> {
-        image.section(".debug_info")?;
-        let mut dwarf = sections(image)?;
-        if let Some(shared) = debug_file::shared(image, files) {
-            dwarf.set_sup(sections(&shared)?);
-        }
-        dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
-        Context::from_dwarf(dwarf).ok().map(|context| Dwarf { context })
+/// The sections of one file.
+struct Sections<'a>(Vec<(SectionId, Section<'a>)>);
+
+impl<'a> Sections<'a> {
+    fn of(image: &Image<'a>) -> Sections<'a> {
+        let present = SECTIONS.iter().filter_map(|id| Some((*id, image.section(id.name())?)));
+        Sections(present.collect())
     }
 
-    /// The functions at an address, innermost first. None where they are nested absurdly deep.
-    pub fn functions(&self, addr: FileAddr) -> Vec<Function> {
-        with_bounded_stack(|| self.find(addr))
+    fn get(&self, wanted: SectionId) -> Option<Section<'a>> {
+        self.0.iter().find(|(id, _)| *id == wanted).map(|(_, section)| *section)
     }
 
-    fn find(&self, addr: FileAddr) -> Vec<Function> {
-        // Split debug information (`.dwo`) is not looked for: what the file itself says is used.
-        let Ok(mut frames) = self.context.find_frames(addr.0).skip_all_loads() else {
-            return Vec::new();
+    fn reader(&self, id: SectionId) -> SectionReader<'a> {
+        self.get(id).map_or_else(SectionReader::empty, SectionReader::new)
+    }
+
+    /// These sections, with another `.debug_info`.
+    fn with<'v>(&self, info: SectionReader<'v>) -> Option<Dwarf<'v>>
+    where
+        'a: 'v,
+    {
+        let load = |id| -> Result<SectionReader<'v>, gimli::Error> {
+            Ok(if id == SectionId::DebugInfo { info } else { self.reader(id) })
         };
-        let unit = self.context.find_dwarf_and_unit(addr.0).skip_all_loads();
-        let mut functions = Vec::new();
-        while let Ok(Some(frame)) = frames.next() {
-            let name = frame.function.and_then(|function| {
-                let raw = function.raw_name().ok()?;
-                let name = demangle::name(&raw);
-                if name.raw() != raw {
-                    return Some((name, true));
+        Dwarf::load(load).ok()
+    }
+}
+
+/// The debug information of a file, and that of the file it shares entries with.
+struct DebugInformation<'a> {
+    own: Sections<'a>,
+    shared: Option<Sections<'a>>,
+}
+
+impl<'a> DebugInformation<'a> {
+    fn functions(&self, sorted: &[FileAddr]) -> Vec<Vec<Function>> {
+        let Some(info) = self.own.get(SectionId::DebugInfo) else {
+            return vec![Vec::new(); sorted.len()];
+        };
+        let mut found = self.in_units(info, sorted);
+        if found.iter().any(Vec::is_empty) {
+            let shared = self.shared.as_ref().map(|shared| shared.reader(SectionId::DebugInfo));
+            let whole = self.dwarf(SectionReader::new(info), shared);
+            if let Some(context) = whole.and_then(|whole| Context::from_arc_dwarf(whole).ok()) {
+                for (addr, found) in sorted.iter().zip(&mut found).filter(|(_, f)| f.is_empty()) {
+                    *found = find(&context, *addr).unwrap_or_default();
                 }
-                let scopes = match frame.dw_die_offset {
-                    Some(offset) if function.language.is_some_and(is_cpp) => {
-                        unit.map(|unit| scope::of(unit, offset))
-                    }
-                    _ => None,
+            }
+        }
+        found
+    }
+
+    /// The functions that are found by reading some units only; none where that does not do.
+    fn in_units(&self, info: Section<'a>, sorted: &[FileAddr]) -> Vec<Vec<Function>> {
+        let mut found = vec![Vec::new(); sorted.len()];
+        let index = Index::read(self.own.reader(SectionId::DebugAranges), sorted);
+        let mut own = Units::new(info, index.units.iter().copied());
+        let shared = self.shared.as_ref().and_then(|shared| shared.get(SectionId::DebugInfo));
+        let mut shared = shared.map(|info| Units::new(info, std::iter::empty()));
+        let mut pending = index.homes;
+        for (_, home) in &pending {
+            own.show(*home);
+        }
+        for round in 0..MAX_ROUNDS {
+            let (own_view, shared_view) = (own.view(), shared.as_ref().map(Units::view));
+            let shared_reader = shared_view.as_ref().map(SectionReader::of_units);
+            let Some(dwarf) = self.dwarf(SectionReader::of_units(&own_view), shared_reader) else {
+                break;
+            };
+            let Ok(context) = Context::from_arc_dwarf(dwarf.clone()) else { break };
+            let mut wanted = References::default();
+            pending.retain(|(nth, home)| {
+                let (Some(addr), Some(found)) = (sorted.get(*nth), found.get_mut(*nth)) else {
+                    return false;
                 };
-                Some((format!("{}{raw}", scopes.unwrap_or_default()).into(), false))
+                match find(&context, *addr) {
+                    Ok(functions) => *found = functions,
+                    Err(gimli::Error::NoEntryAtGivenOffset(offset)) => {
+                        // It does not say in which of the files.
+                        wanted.own.insert(offset);
+                        wanted.shared.insert(offset);
+                        if round == 0 {
+                            // And there may be many more, of which it tells one at a time.
+                            let _ = wanted.collect(&dwarf, *home);
+                        }
+                        return true;
+                    }
+                    Err(_) => {}
+                }
+                false
             });
-            let (name, demangled) = name.unzip();
-            let location = frame.location;
-            functions.push(Function {
-                name,
-                demangled: demangled.unwrap_or_default(),
-                file: location.as_ref().and_then(|location| Some(location.file?.into())),
-                line: location.and_then(|location| location.line).filter(|line| *line != 0),
-            });
-            if functions.len() >= MAX_INLINED {
+            let mut more = false;
+            for offset in wanted.own {
+                more |= own.show(offset);
+            }
+            for offset in wanted.shared {
+                more |= shared.as_mut().is_some_and(|shared| shared.show(offset));
+            }
+            if !more {
                 break;
             }
         }
-        functions
+        found
     }
+
+    fn dwarf<'v>(
+        &self,
+        info: SectionReader<'v>,
+        shared_info: Option<SectionReader<'v>>,
+    ) -> Option<Arc<Dwarf<'v>>>
+    where
+        'a: 'v,
+    {
+        let mut dwarf = self.own.with(info)?;
+        if let (Some(shared), Some(info)) = (&self.shared, shared_info) {
+            let mut shared = shared.with(info)?;
+            shared.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+            dwarf.set_sup(shared);
+        }
+        dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+        Some(Arc::new(dwarf))
+    }
+}
+
+/// What `.debug_aranges` tells: which unit has the code at an address.
+#[derive(Default)]
+struct Index {
+    /// Where units begin.
+    units: BTreeSet<u64>,
+    /// The units of the addresses that were asked for, by the addresses' numbers.
+    homes: BTreeSet<(usize, u64)>,
+}
+
+impl Index {
+    /// The index, up to where it is broken.
+    fn read(section: SectionReader<'_>, sorted: &[FileAddr]) -> Index {
+        let mut index = Index::default();
+        let aranges = gimli::DebugAranges::from(section);
+        let mut headers = aranges.headers();
+        while let Ok(Some(header)) = headers.next() {
+            let unit = header.debug_info_offset().0 as u64;
+            index.units.insert(unit);
+            let mut entries = header.entries();
+            while let Ok(Some(entry)) = entries.next() {
+                let range = entry.range();
+                let first = sorted.partition_point(|addr| addr.0 < range.begin);
+                let covered = sorted.iter().enumerate().skip(first);
+                let covered = covered.take_while(|(_, addr)| addr.0 < range.end);
+                index.homes.extend(covered.map(|(nth, _)| (nth, unit)));
+            }
+        }
+        index
+    }
+}
+
+/// Where in other units, and in the shared file, the names of a unit's functions are.
+#[derive(Default)]
+struct References {
+    own: BTreeSet<u64>,
+    shared: BTreeSet<u64>,
+}
+
+impl References {
+    /// Adds those of the unit that begins here.
+    fn collect(&mut self, dwarf: &Dwarf<'_>, unit: u64) -> gimli::Result<()> {
+        let offset = DebugInfoOffset(usize::try_from(unit).unwrap_or(usize::MAX));
+        let unit = dwarf.unit(dwarf.debug_info.header_from_offset(offset)?)?;
+        let mut entries = unit.entries_raw(None)?;
+        while !entries.is_empty() && self.own.len() + self.shared.len() < MAX_REFERENCES {
+            let Some(kind) = entries.read_abbreviation()? else { continue };
+            if !matches!(kind.tag(), gimli::DW_TAG_subprogram | gimli::DW_TAG_inlined_subroutine) {
+                entries.skip_attributes(kind.attributes())?;
+                continue;
+            }
+            for attribute in kind.attributes() {
+                let attribute = entries.read_attribute(*attribute)?;
+                match (attribute.name(), attribute.value()) {
+                    (
+                        gimli::DW_AT_abstract_origin | gimli::DW_AT_specification,
+                        AttributeValue::DebugInfoRef(offset),
+                    ) => drop(self.own.insert(offset.0 as u64)),
+                    (
+                        gimli::DW_AT_abstract_origin | gimli::DW_AT_specification,
+                        AttributeValue::DebugInfoRefSup(offset),
+                    ) => drop(self.shared.insert(offset.0 as u64)),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The functions at an address, innermost first.
+fn find(context: &Context<SectionReader<'_>>, addr: FileAddr) -> gimli::Result<Vec<Function>> {
+    with_bounded_stack(|| find_recursively(context, addr))
+}
+
+fn find_recursively(
+    context: &Context<SectionReader<'_>>,
+    addr: FileAddr,
+) -> gimli::Result<Vec<Function>> {
+    // Split debug information (`.dwo`) is not looked for: what the file itself says is used.
+    let mut frames = context.find_frames(addr.0).skip_all_loads()?;
+    let unit = context.find_dwarf_and_unit(addr.0).skip_all_loads();
+    let mut functions = Vec::new();
+    while let Ok(Some(frame)) = frames.next() {
+        let name = frame.function.and_then(|function| {
+            let raw = function.raw_name().ok()?;
+            let name = demangle::name(&raw);
+            if name.raw() != raw {
+                return Some((name, true));
+            }
+            let scopes = match frame.dw_die_offset {
+                Some(offset) if function.language.is_some_and(is_cpp) => {
+                    unit.map(|unit| scope::of(unit, offset))
+                }
+                _ => None,
+            };
+            Some((format!("{}{raw}", scopes.unwrap_or_default()).into(), false))
+        });
+        let (name, demangled) = name.unzip();
+        let location = frame.location;
+        functions.push(Function {
+            name,
+            demangled: demangled.unwrap_or_default(),
+            file: location.as_ref().and_then(|location| Some(location.file?.into())),
+            line: location.and_then(|location| location.line).filter(|line| *line != 0),
+        });
+        if functions.len() >= MAX_INLINED {
+            break;
+        }
+    }
+    Ok(functions)
 }
 
 fn is_cpp(language: gimli::DwLang) -> bool {
@@ -79,13 +294,6 @@ fn is_cpp(language: gimli::DwLang) -> bool {
             | gimli::DW_LANG_C_plus_plus_17
             | gimli::DW_LANG_C_plus_plus_20
     )
-}
-
-fn sections<'a>(image: &Image<'a>) -> Option<gimli::Dwarf<SectionReader<'a>>> {
-    let load = |id: SectionId| -> Result<SectionReader<'a>, gimli::Error> {
-        Ok(image.section(id.name()).map_or_else(SectionReader::empty, SectionReader::new))
-    };
-    gimli::Dwarf::load(load).ok()
 }
 
 #[cfg(test)]
@@ -109,24 +317,129 @@ mod tests {
         ([&len.to_le_bytes(), &unit[..]].concat(), abbreviations)
     }
 
-    fn functions(levels: usize) -> usize {
-        let (info, abbreviations) = nested(levels);
-        let load = |id: SectionId| -> Result<SectionReader<'_>, gimli::Error> {
-            let bytes: &[u8] = match id {
-                SectionId::DebugInfo => &info,
-                SectionId::DebugAbbrev => &abbreviations,
-                _ => &[],
-            };
-            let bytes = SectionBytes::Memory(bytes);
-            Ok(SectionReader::new(Section { addr: FileAddr(0), bytes }))
-        };
-        let context = Context::from_dwarf(gimli::Dwarf::load(load).unwrap()).unwrap();
-        Dwarf { context }.functions(FileAddr(0x1008)).len()
+    fn sections<'a>(parts: &[(SectionId, &'a [u8])]) -> Sections<'a> {
+        let section = |bytes| Section { addr: FileAddr(0), bytes: SectionBytes::Memory(bytes) };
+        Sections(parts.iter().map(|(id, bytes)| (*id, section(*bytes))).collect())
     }
 
     #[test]
     fn calls_nested_absurdly_deep_give_no_functions_and_no_overflow() {
-        assert_eq!(functions(100), 1);
-        assert_eq!(functions(400_000), 0);
+        for (levels, found) in [(100, 1), (400_000, 0)] {
+            let (info, abbreviations) = nested(levels);
+            let own = sections(&[
+                (SectionId::DebugInfo, &info),
+                (SectionId::DebugAbbrev, &abbreviations),
+            ]);
+            let functions = DebugInformation { own, shared: None }.functions(&[FileAddr(0x1008)]);
+            assert_eq!(functions[0].len(), found);
+        }
+    }
+
+    /// Code, tag, has children, (attribute, form)..., 0, 0.
+    const ABBREVIATIONS: &[&[u8]] = &[
+        // A unit.
+        &[1, 0x11, 1, 0x11, 0x01, 0x12, 0x07, 0, 0],
+        // A function with a name.
+        &[2, 0x2e, 0, 0x11, 0x01, 0x12, 0x07, 0x03, 0x08, 0, 0],
+        // One that has its name from another unit, and from the shared file.
+        &[3, 0x2e, 0, 0x11, 0x01, 0x12, 0x07, 0x31, 0x10, 0, 0],
+        &[4, 0x2e, 0, 0x11, 0x01, 0x12, 0x07, 0x31, 0xa0, 0x3e, 0, 0],
+        // What these refer to.
+        &[5, 0x2e, 0, 0x03, 0x08, 0, 0],
+        &[6, 0x2e, 0, 0x31, 0x10, 0, 0],
+        &[0],
+    ];
+
+    /// The offset of the first entry in a unit.
+    const FIRST: u32 = 11 + 1 + 16;
+
+    /// A unit with code at an address, and one entry: that of this code, and these bytes.
+    fn unit(at: u64, entry: &[u8]) -> Vec<u8> {
+        let range = [at.to_le_bytes(), 0x10u64.to_le_bytes()].concat();
+        let body = [&[4, 0, 0, 0, 0, 0, 8, 1][..], &range, entry, &[0]].concat();
+        [&u32::try_from(body.len()).unwrap().to_le_bytes()[..], &body].concat()
+    }
+
+    fn function(code: u8, at: u64, rest: &[u8]) -> Vec<u8> {
+        [&[code][..], &at.to_le_bytes(), &0x10u64.to_le_bytes(), rest].concat()
+    }
+
+    /// An index that says that the unit at each offset has the code at the address.
+    fn aranges(units: &[(u32, u64)]) -> Vec<u8> {
+        let set = |(offset, at): &(u32, u64)| {
+            let head =
+                [&44u32.to_le_bytes()[..], &[2, 0], &offset.to_le_bytes(), &[8, 0, 0, 0, 0, 0]];
+            let range = [at.to_le_bytes(), 0x10u64.to_le_bytes()].concat();
+            [&head.concat()[..], &range, &[0; 16]].concat()
+        };
+        units.iter().flat_map(set).collect()
+    }
+
+    fn name(functions: &[Vec<Function>]) -> Option<&str> {
+        functions.first()?.first()?.name.as_ref().map(crate::text::Text::raw)
+    }
+
+    #[test]
+    fn a_name_is_found_in_another_unit_and_in_the_shared_file() {
+        let abbreviations = ABBREVIATIONS.concat();
+        let info_of = |units: &[Vec<u8>]| {
+            let starts: Vec<u32> = units
+                .iter()
+                .scan(0, |end, unit| {
+                    *end += u32::try_from(unit.len()).unwrap();
+                    Some(*end - u32::try_from(unit.len()).unwrap())
+                })
+                .collect();
+            (units.concat(), starts)
+        };
+        // In the shared file: a unit that leads to the one before it.
+        let named = unit(0, b"\x05of the shared file\0");
+        let leads = unit(0, &[&[6][..], &FIRST.to_le_bytes()].concat());
+        let (shared_info, shared_starts) = info_of(&[named, leads]);
+        let in_shared = shared_starts[1] + FIRST;
+
+        let (info, starts) = info_of(&[
+            unit(0x1000, &function(2, 0x1000, b"own\0")),
+            unit(0x2000, b"\x05of another unit\0"),
+            unit(0x3000, &function(3, 0x3000, &[0; 4])),
+            unit(0x4000, &function(4, 0x4000, &in_shared.to_le_bytes())),
+            unit(0x5000, &function(2, 0x5000, b"not in the index\0")),
+            unit(0x6000, &function(3, 0x6000, &0xffff_u32.to_le_bytes())),
+        ]);
+        // Unit 2 refers to the entry of unit 1.
+        let mut info = info;
+        let at = usize::try_from(starts[2] + FIRST).unwrap() + 17;
+        info[at..at + 4].copy_from_slice(&(starts[1] + FIRST).to_le_bytes());
+        let index = aranges(&[
+            (starts[0], 0x1000),
+            (starts[2], 0x3000),
+            (starts[3], 0x4000),
+            (starts[5], 0x6000),
+        ]);
+        let debug = DebugInformation {
+            own: sections(&[
+                (SectionId::DebugInfo, &info),
+                (SectionId::DebugAbbrev, &abbreviations),
+                (SectionId::DebugAranges, &index),
+            ]),
+            shared: Some(sections(&[
+                (SectionId::DebugInfo, &shared_info),
+                (SectionId::DebugAbbrev, &abbreviations),
+            ])),
+        };
+        for (addr, by_units, in_all) in [
+            (0x1008, Some("own"), Some("own")),
+            (0x3008, Some("of another unit"), Some("of another unit")),
+            (0x4008, Some("of the shared file"), Some("of the shared file")),
+            (0x5008, None, Some("not in the index")),
+            (0x6008, None, None),
+            (0x7008, None, None),
+        ] {
+            let info = debug.own.get(SectionId::DebugInfo).unwrap();
+            assert_eq!(name(&debug.in_units(info, &[FileAddr(addr)])), by_units, "{addr:x}");
+            assert_eq!(name(&debug.functions(&[FileAddr(addr)])), in_all, "{addr:x}");
+        }
+        let all = [0x1008, 0x3008, 0x4008, 0x5008].map(FileAddr);
+        assert!(debug.functions(&all).iter().all(|functions| functions.len() == 1));
     }
 }

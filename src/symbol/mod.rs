@@ -10,13 +10,13 @@ mod dwarf;
 pub mod reader;
 mod scope;
 pub mod source;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::addr::{Addr, CodeAddr, FileAddr};
 use crate::evidence::files::Files;
 use crate::module::{Module, Modules, Symbol};
-use crate::symbol::dwarf::Dwarf;
 use crate::text::Text;
 
 /// The most functions that are shown as inlined at one address.
@@ -89,15 +89,8 @@ fn in_module(module: &Module<'_>, sorted: &[FileAddr], files: &Files) -> Vec<Vec
             }
         }
     }
-    let dwarf = Dwarf::load(debug.as_ref().unwrap_or(image), files);
-    sorted
-        .iter()
-        .zip(symbols)
-        .map(|(place, symbol)| {
-            let found = dwarf.as_ref().map(|dwarf| dwarf.functions(*place)).unwrap_or_default();
-            with_symbol(found, symbol)
-        })
-        .collect()
+    let found = dwarf::functions(debug.as_ref().unwrap_or(image), files, sorted);
+    found.into_iter().zip(symbols).map(|(found, symbol)| with_symbol(found, symbol)).collect()
 }
 
 /// Completes what debug information says with what the symbol table says.

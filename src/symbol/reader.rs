@@ -7,6 +7,7 @@ use std::cell::Cell;
 use gimli::{Error, LittleEndian, Reader, ReaderOffsetId, Result};
 
 use crate::module::{Section, SectionBytes};
+use crate::symbol::units::View;
 
 /// How much stack a recursive reader of these sections may use, in bytes. `addr2line` recurses for
 /// every level of inlined calls; real programs have less than a hundred.
@@ -35,7 +36,7 @@ fn stack_pointer() -> usize {
 /// Reads a section, or a part of one.
 #[derive(Clone, Copy, Debug)]
 pub struct SectionReader<'a> {
-    bytes: SectionBytes<'a>,
+    bytes: Bytes<'a>,
     start: u64,
     len: u64,
     /// The bytes from `start` on that are at hand, perhaps beyond `len`: most reads are of one
@@ -43,19 +44,30 @@ pub struct SectionReader<'a> {
     ready: &'a [u8],
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Bytes<'a> {
+    Section(SectionBytes<'a>),
+    Units(&'a View<'a>),
+}
+
 impl<'a> SectionReader<'a> {
     /// Reads this section.
     pub fn new(section: Section<'a>) -> SectionReader<'a> {
-        let len = match section.bytes {
-            SectionBytes::File { len, .. } => len,
-            SectionBytes::Memory(bytes) => bytes.len() as u64,
-        };
-        SectionReader { bytes: section.bytes, start: 0, len, ready: &[] }
+        SectionReader::over(Bytes::Section(section.bytes), section.bytes.len())
     }
 
     /// Reads nothing: the section is not there.
     pub fn empty() -> SectionReader<'a> {
-        SectionReader { bytes: SectionBytes::Memory(&[]), start: 0, len: 0, ready: &[] }
+        SectionReader::over(Bytes::Section(SectionBytes::Memory(&[])), 0)
+    }
+
+    /// Reads `.debug_info` as far as it is shown.
+    pub fn of_units(view: &'a View<'a>) -> SectionReader<'a> {
+        SectionReader::over(Bytes::Units(view), view.len())
+    }
+
+    fn over(bytes: Bytes<'a>, len: u64) -> SectionReader<'a> {
+        SectionReader { bytes, start: 0, len, ready: &[] }
     }
 
     /// The bytes that can be had in one piece from `at` (counted from here) on, at most `len`.
@@ -69,15 +81,11 @@ impl<'a> SectionReader<'a> {
     /// end.
     fn block(&self, at: u64) -> Result<&'a [u8]> {
         let from = self.start.checked_add(at).ok_or_else(|| self.lost())?;
-        Ok(match self.bytes {
-            SectionBytes::Memory(bytes) => {
-                bytes.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default()
-            }
-            SectionBytes::File { file, offset, .. } => {
-                let at = offset.checked_add(from).ok_or_else(|| self.lost())?;
-                file.block_from(at).map_err(|_| self.lost())?
-            }
-        })
+        let bytes = match self.bytes {
+            Bytes::Section(bytes) => bytes.piece_from(from),
+            Bytes::Units(view) => view.piece_from(from),
+        };
+        bytes.map_err(|_| self.lost())
     }
 
     fn lost(&self) -> Error {
@@ -188,6 +196,20 @@ impl Reader for SectionReader<'_> {
             Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         })
+    }
+
+    /// Most reads are of one byte that is at hand.
+    #[inline]
+    fn read_u8(&mut self) -> Result<u8> {
+        match self.ready.split_first() {
+            Some((byte, rest)) if self.len > 0 && stack_pointer() >= STACK_FLOOR.get() => {
+                self.start += 1;
+                self.len -= 1;
+                self.ready = rest;
+                Ok(*byte)
+            }
+            _ => self.read_u8_array::<[u8; 1]>().map(|[byte]| byte),
+        }
     }
 
     #[inline]

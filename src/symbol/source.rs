@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::config::mask;
 use crate::evidence::files::Files;
+use crate::mask;
 use crate::text::Text;
 
 /// The largest source file that is read, in bytes.

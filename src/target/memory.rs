@@ -104,11 +104,17 @@ pub trait MemoryExt: Memory {
 
     /// The bytes up to the first zero, at most [`MAX_C_STRING`].
     fn c_string(&self, addr: Addr) -> Result<Text, Fault> {
+        /// What is read at once: such a piece lies on one page, and is there as its begin is.
+        const PIECE: u64 = 64;
         let mut text = Vec::new();
         while text.len() < MAX_C_STRING {
-            match self.u8(addr.wrapping_add(text.len() as u64))? {
-                0 => break,
-                byte => text.push(byte),
+            let at = addr.wrapping_add(text.len() as u64);
+            let len = (PIECE - at.0 % PIECE) as usize;
+            let piece = self.bytes(at, len.min(MAX_C_STRING - text.len()))?;
+            let end = piece.iter().position(|byte| *byte == 0);
+            text.extend_from_slice(piece.get(..end.unwrap_or(piece.len())).unwrap_or_default());
+            if end.is_some() {
+                break;
             }
         }
         Ok(Text::from_bytes(&text))

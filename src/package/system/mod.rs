@@ -56,6 +56,11 @@ pub enum Owner {
 const LOCAL: &[&str] =
     &["/usr/local", "/home", "/root", "/tmp", "/var/tmp", "/run", "/dev", "/proc"];
 
+/// Where packages of a distribution install files (Filesystem Hierarchy Standard 3.0, 3.1).
+const INSTALLED: &[&str] = &[
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/srv", "/var",
+];
+
 /// Databases that are not read, with their names.
 const UNREAD: &[(&str, &str)] = &[
     ("/var/lib/rpm/rpmdb.sqlite", "rpm"),
@@ -95,6 +100,11 @@ pub fn owner(files: &Files, path: &str) -> Owner {
         Some((_, name)) => Owner::NotKnown(format!("{name} database found, not read")),
         None => Owner::NoDatabase,
     }
+}
+
+/// Whether a distribution's own packages may install a file at this absolute path.
+pub fn may_install(path: &str) -> bool {
+    INSTALLED.iter().any(|directory| is_below(path, directory))
 }
 
 fn is_below(path: &str, directory: &str) -> bool {

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::sanitize::line;
-use super::{Renderer, layout};
+use super::{Frames, Renderer, layout};
 use crate::note::{Note, Weight};
 use crate::report::{Block, Field, Hold, ProcessNode, Report, SectionReport};
 
@@ -21,12 +21,12 @@ impl Renderer for Plain {
         "text"
     }
 
-    fn render(&self, report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let title = format!("{}\n{}", layout::title_bar(), self::title(report));
         section(out, "Guru Meditation", title)?;
         for section in &report.sections {
             out.write_all(b"\n")?;
-            self::section(out, &section.title, body(section))?;
+            self::section(out, &section.title, body(section, frames))?;
         }
         if !report.notes.is_empty() {
             out.write_all(b"\n")?;
@@ -91,8 +91,9 @@ fn milliseconds(us: u64) -> String {
     format!("{} ms", us as f64 / 1000.0)
 }
 
-fn body(section: &SectionReport) -> String {
-    let mut parts: Vec<String> = section.blocks.iter().map(block).collect();
+fn body(section: &SectionReport, frames: Frames) -> String {
+    let blocks = section.blocks.iter();
+    let mut parts: Vec<String> = blocks.map(|block| self::block(block, frames)).collect();
     if !section.notes.is_empty() {
         parts.push(notes(&section.notes));
     }
@@ -102,10 +103,10 @@ fn body(section: &SectionReport) -> String {
     parts.join("\n")
 }
 
-fn block(block: &Block) -> String {
+fn block(block: &Block, frames: Frames) -> String {
     match block {
         Block::Fields { fields } => self::fields(fields),
-        Block::Executions { executions } => threads::executions(executions),
+        Block::Executions { executions } => threads::executions(executions, frames),
         Block::Processes { root } => processes(root),
         Block::Options { files, groups } => options::options(files, groups),
         Block::Objects { objects } => objects::objects(objects),

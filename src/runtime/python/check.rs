@@ -5,6 +5,8 @@
 
 use super::frames::Walker;
 use super::layout::Layout;
+use super::objects::Objects;
+use super::version::Version;
 use crate::addr::Addr;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 
@@ -33,14 +35,18 @@ pub enum Rejected {
     Unreadable(Fault),
 }
 
+/// What the process says of its version, in two places, is not the same.
+pub const ANOTHER_VERSION: Rejected = Rejected::Contradicts("`sys.hexversion` is another version");
+
 impl From<Fault> for Rejected {
     fn from(fault: Fault) -> Rejected {
         Rejected::Unreadable(fault)
     }
 }
 
-/// Whether the runtime at this address is alive and looks as the layout says.
-pub fn check(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<(), Rejected> {
+/// Whether the runtime at this address is alive and looks as the layout says; and which version it
+/// is, as it tells its programs.
+pub fn check(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Version, Rejected> {
     let interpreter = memory.ptr(runtime.wrapping_add(layout.runtime.interpreters))?;
     if let Some(finalizing) = layout.runtime.finalizing
         && !memory.ptr(runtime.wrapping_add(finalizing))?.is_null()
@@ -58,19 +64,106 @@ pub fn check(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<(), 
         _ => return Err(Rejected::Contradicts("it says to be ready and has no interpreter")),
     }
     let mut code = CodeSeen::Nowhere;
+    let mut version = None;
     let mut interpreter = interpreter;
     for _ in 0..CHECKED_INTERPRETERS {
         check_interpreter(memory, layout, runtime, interpreter)?;
         code = code.or(code_of_threads(memory, layout, interpreter)?);
+        if version.is_none() {
+            version = version_of(memory, layout, interpreter)?;
+        }
         interpreter = memory.ptr(interpreter.wrapping_add(layout.interpreter.next))?;
         if interpreter.is_null() {
             break;
         }
     }
-    match code {
-        CodeSeen::Otherwise => Err(Rejected::Contradicts("its frames have no code objects")),
-        CodeSeen::Yes | CodeSeen::Nowhere => Ok(()),
+    if code == CodeSeen::Otherwise {
+        return Err(Rejected::Contradicts("its frames have no code objects"));
     }
+    // It is among the first things that a new interpreter gets.
+    version.ok_or(Rejected::Starting)
+}
+
+/// What an interpreter says of its version: `sys.hexversion`. `None` where it has no `sys` yet.
+///
+/// To read it takes the layouts of a type, a `dict` with its keys, a `str` and an `int`.
+fn version_of(
+    memory: &dyn Memory,
+    layout: &Layout,
+    interpreter: Addr,
+) -> Result<Option<Version>, Rejected> {
+    let objects = Objects { memory, layout };
+    let sys = memory.ptr(interpreter.wrapping_add(layout.interpreter.sys))?;
+    if sys.is_null() {
+        return Ok(None);
+    }
+    let no_dict = Rejected::Contradicts("what should be the `dict` of `sys` is none");
+    if !is_type_of(&objects, sys, "dict") {
+        return Err(no_dict);
+    }
+    let version = objects.lookup(sys, "hexversion").and_then(|number| objects.small_int(number));
+    let version = version.and_then(|version| u32::try_from(version).ok()).map(Version);
+    let Some(version) = version else {
+        return Err(Rejected::Contradicts("`sys.hexversion` is not found"));
+    };
+    // The exact version is the caller's to compare, who may not have been told one.
+    match (version.major(), version.minor()) == (layout.version.major(), layout.version.minor()) {
+        true => Ok(Some(version)),
+        false => Err(ANOTHER_VERSION),
+    }
+}
+
+/// Whether the object's type has this name, and its own type is `type`, which is its own.
+fn is_type_of(objects: &Objects<'_>, object: Addr, type_name: &str) -> bool {
+    let kind = |object| objects.pointer(object, objects.layout.object.kind);
+    let is = || {
+        let metatype = kind(kind(object)?)?;
+        Some(
+            objects.is_exactly(object, type_name)
+                && kind(metatype)? == metatype
+                && objects.is_exactly(metatype, "type"),
+        )
+    };
+    is().unwrap_or(false)
+}
+
+/// How far into the collector's state its lists are looked for, in bytes.
+const MAX_HEADS: u64 = 60;
+
+/// Finds where the collector has the heads of its generations: builds of one version differ in it
+/// (Debian makes the structure before them less aligned). Where they are not found, the layout
+/// has none.
+///
+/// Three lists in a row that lead back to themselves are them; where there are more in a row, the
+/// first are the generations, and what follows is the list of what is never collected.
+pub fn probe_heads(memory: &dyn Memory, layout: &mut Layout, runtime: Addr) {
+    /// `sizeof(struct gc_generation)`: a head and two numbers.
+    const GENERATION: u64 = 24;
+    let Some(gc) = &mut layout.gc else { return };
+    let base = match gc.in_runtime {
+        true => Ok(runtime),
+        false => memory.ptr(runtime.wrapping_add(layout.runtime.interpreters)),
+    };
+    let Ok(base) = base else { return };
+    let start = base.wrapping_add(gc.start);
+    let mut offsets = (0..=MAX_HEADS).step_by(4);
+    gc.generations = (!layout.free_threaded)
+        .then(|| {
+            offsets.find(|offset| {
+                let head = |number| start.wrapping_add(offset + number * GENERATION);
+                (0..3).all(|number| is_list(memory, head(number)).unwrap_or(false))
+            })
+        })
+        .flatten();
+}
+
+/// Whether a doubly linked list of the collector's (`PyGC_Head`) has its head here: its neighbours
+/// on both sides lead back to it.
+fn is_list(memory: &dyn Memory, head: Addr) -> Result<bool, Fault> {
+    // The low bits of the pointers are flags.
+    let link = |addr: Addr| memory.ptr(addr).map(super::frames::untagged);
+    let (next, previous) = (link(head)?, link(head.wrapping_add(8))?);
+    Ok(link(next.wrapping_add(8))? == head && link(previous)? == head)
 }
 
 fn check_interpreter(

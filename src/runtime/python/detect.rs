@@ -4,7 +4,7 @@
 //! it; and more than one may be mapped. The one that lives is taken.
 
 use super::check::{self, Rejected};
-use super::layout::{self, Layout};
+use super::layout::{self, Layout, debug_offsets};
 use super::version::Version;
 use crate::addr::Addr;
 use crate::module::Module;
@@ -14,6 +14,11 @@ use crate::target::memory::MemoryExt as _;
 
 /// A function that every CPython defines, from 1.5 to the newest.
 const MARK: &str = "Py_GetVersion";
+
+/// Functions of the stable interface, and the minor version of Python 3 that was the first to have
+/// each, the newest first (`Doc/whatsnew` of those versions).
+const NEW_FUNCTIONS: &[(&str, u8)] =
+    &[("Py_NewRef", 10), ("PyObject_CallNoArgs", 9), ("PyCode_NewWithPosOnlyArgs", 8)];
 
 /// The function that runs frames.
 pub const EVALUATOR: &str = "_PyEval_EvalFrameDefault";
@@ -59,35 +64,67 @@ fn base_name<'a>(module: &Module<'a>) -> &'a str {
 
 /// Looks closer at a module that defines [`MARK`]; if it can not be read, says why.
 fn examine(process: &Preview<'_, '_>, module: &Module<'_>, mark: Addr) -> Result<Found, String> {
-    let Some(version) = module.symbol("Py_Version") else {
-        return Err(format!(
-            "a Python older than 3.11 found in {}: its layout is not known to this guru; \
-             native stacks only",
-            base_name(module)
-        ));
+    let (version, exact) = stated_version(process, module)?;
+    let unknown = || {
+        format!("Python {version} found: its layout is not known to this guru; native stacks only")
     };
-    let version = process.memory.u64(version).map_err(|fault| {
-        format!(
-            "Python found in {}, its version not: {fault}; native stacks only",
-            base_name(module)
-        )
-    })?;
-    let version = Version(u32::try_from(version).unwrap_or(u32::MAX));
-    let settled = version.is_settled().then(|| layout::table(version, false));
-    let Some(layout) = settled.into_iter().flatten().next() else {
-        return Err(format!(
-            "Python {version} found: its layout is not known to this guru; native stacks only"
-        ));
-    };
+    if !version.is_settled() {
+        return Err(unknown());
+    }
     let Some(runtime) = module.symbol("_PyRuntime") else {
         return Err(format!(
             "Python {version} found in {}, but it hides `_PyRuntime`; native stacks only",
             base_name(module)
         ));
     };
-    check::check(process.memory, &layout, runtime).map_err(|why| refusal(version, &why))?;
-    let code = module.symbol(EVALUATOR).unwrap_or(mark);
-    Ok(Found { runtime, code, version, layout })
+    let own = debug_offsets::read(process.memory, runtime)
+        .map_err(|fault| refusal(version, &Rejected::Unreadable(fault)))?;
+    let own = own.filter(|own| own.version == version);
+    let mut rejected = None;
+    for mut layout in layout::candidates(version, own.as_ref()) {
+        match check::check(process.memory, &layout, runtime) {
+            Ok(found) if exact && found != version => {
+                rejected.get_or_insert(check::ANOTHER_VERSION);
+            }
+            Ok(version) => {
+                layout.version = version;
+                check::probe_heads(process.memory, &mut layout, runtime);
+                let code = module.symbol(EVALUATOR).unwrap_or(mark);
+                return Ok(Found { runtime, code, version, layout });
+            }
+            // The first was the likeliest.
+            Err(why) => {
+                rejected.get_or_insert(why);
+            }
+        }
+    }
+    Err(rejected.map_or_else(unknown, |why| refusal(version, &why)))
+}
+
+/// The version that a module says to have. Before 3.11 it has no number of it: which functions it
+/// has tells the minor version, and the check reads the rest (`sys.hexversion`). The second is
+/// whether it is exact.
+fn stated_version(
+    process: &Preview<'_, '_>,
+    module: &Module<'_>,
+) -> Result<(Version, bool), String> {
+    if let Some(version) = module.symbol("Py_Version") {
+        let version = process.memory.u64(version).map_err(|fault| {
+            format!(
+                "Python found in {}, its version not: {fault}; native stacks only",
+                base_name(module)
+            )
+        })?;
+        return Ok((Version(u32::try_from(version).unwrap_or(u32::MAX)), true));
+    }
+    let new = NEW_FUNCTIONS.iter().find(|(function, _)| module.symbol(function).is_some());
+    new.map(|(_, minor)| (Version::of_minor(*minor), false)).ok_or_else(|| {
+        format!(
+            "a Python older than 3.8 found in {}: its layout is not known to this guru; \
+             native stacks only",
+            base_name(module)
+        )
+    })
 }
 
 fn refusal(version: Version, why: &Rejected) -> String {

@@ -14,6 +14,12 @@ use crate::target::memory::MemoryExt as _;
 /// The most entries of one `dict` that are looked at.
 pub const MAX_ENTRIES: u64 = 100_000;
 
+/// The size of an entry with a hash, in bytes.
+const HASHED: u64 = 24;
+
+/// The size of one without: all keys are `str`, which know their own.
+const UNHASHED: u64 = 16;
+
 /// How many entries are read at once.
 const CHUNK: u64 = 64;
 
@@ -29,8 +35,8 @@ pub struct Items<'a> {
     values: Option<Addr>,
     next: u64,
     count: u64,
-    /// Key and value of the entries from `chunk_start` on.
-    chunk: Vec<(Addr, Addr)>,
+    /// Hash (0 where entries have none), key and value of the entries from `chunk_start` on.
+    chunk: Vec<(u64, Addr, Addr)>,
     chunk_start: u64,
 }
 
@@ -38,23 +44,36 @@ impl Iterator for Items<'_> {
     type Item = (Addr, Addr);
 
     fn next(&mut self) -> Option<(Addr, Addr)> {
+        self.next_entry().map(|(_, key, value)| (key, value))
+    }
+}
+
+impl<'a> Items<'a> {
+    /// The values by the hashes of their keys. Nothing where all keys are `str`: those entries
+    /// have no hash (3.11+).
+    pub fn hashed(mut self) -> impl Iterator<Item = (u64, Addr)> {
+        if self.stride != HASHED {
+            self.count = 0;
+        }
+        std::iter::from_fn(move || self.next_entry().map(|(hash, _, value)| (hash, value)))
+    }
+
+    fn next_entry(&mut self) -> Option<(u64, Addr, Addr)> {
         while self.next < self.count {
             if self.next >= self.chunk_start + self.chunk.len() as u64 {
                 self.fill()?;
             }
             let index = usize::try_from(self.next - self.chunk_start).ok()?;
-            let (key, value) = *self.chunk.get(index)?;
+            let (hash, key, value) = *self.chunk.get(index)?;
             self.next += 1;
             // What was taken out left null behind.
             if !key.is_null() && !value.is_null() {
-                return Some((key, value));
+                return Some((hash, key, value));
             }
         }
         None
     }
-}
 
-impl Items<'_> {
     /// Reads the next entries. What can not be read ends the items.
     fn fill(&mut self) -> Option<()> {
         let memory = self.objects.memory;
@@ -64,15 +83,16 @@ impl Items<'_> {
         let stride = usize::try_from(self.stride).ok()?;
         let pairs = bytes.chunks_exact(stride).filter_map(|entry| {
             let (rest, value) = entry.split_last_chunk()?;
-            let (_, key) = rest.split_last_chunk()?;
-            Some((Addr(u64::from_le_bytes(*key)), Addr(u64::from_le_bytes(*value))))
+            let (hash, key) = rest.split_last_chunk()?;
+            let hash = hash.first_chunk().map_or(0, |hash| u64::from_le_bytes(*hash));
+            Some((hash, Addr(u64::from_le_bytes(*key)), Addr(u64::from_le_bytes(*value))))
         });
         self.chunk = pairs.collect();
         if let Some(values) = self.values {
             let start = values.checked_add(self.next * 8)?;
             let bytes = memory.bytes(start, usize::try_from(count * 8).ok()?).ok()?;
             for (pair, value) in self.chunk.iter_mut().zip(bytes.as_chunks().0) {
-                pair.1 = Addr(u64::from_le_bytes(*value));
+                pair.2 = Addr(u64::from_le_bytes(*value));
             }
         }
         self.chunk_start = self.next;
@@ -134,10 +154,11 @@ impl<'a> Objects<'a> {
         let field = |offset| self.memory.u64(keys.checked_add(offset)?).ok();
         let byte = |offset| self.memory.u8(keys.checked_add(offset)?).ok();
         let (index_bytes, stride) = match layout.index_size {
-            IndexSize::Count(size) => (bytes_of_indices(field(size)?)?, 24),
-            IndexSize::Log2 { bytes, kind } => {
-                (1u64.checked_shl(u32::from(byte(bytes)?))?, if byte(kind)? == 0 { 24 } else { 16 })
-            }
+            IndexSize::Count(size) => (bytes_of_indices(field(size)?)?, HASHED),
+            IndexSize::Log2 { bytes, kind } => (
+                1u64.checked_shl(u32::from(byte(bytes)?))?,
+                if byte(kind)? == 0 { HASHED } else { UNHASHED },
+            ),
         };
         let entries = keys.checked_add(layout.indices)?.checked_add(index_bytes)?;
         let values = match values {
@@ -228,4 +249,56 @@ fn bytes_of_indices(count: u64) -> Option<u64> {
         0x1_0000..=0xffff_ffff => 4,
         _ => 8,
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::fake::{Fake, V3_11};
+    use super::super::layout::Layout;
+    use super::*;
+
+    fn objects<'a>(fake: &'a Fake, layout: &'a Layout) -> Objects<'a> {
+        Objects { memory: fake, layout }
+    }
+
+    #[test]
+    fn items_come_in_order_without_what_was_taken_out() {
+        let mut fake = Fake::new();
+        let names: Vec<String> = (0..200).map(|number| format!("key {number}")).collect();
+        let items: Vec<(&str, Addr)> = names
+            .iter()
+            .zip(0u64..)
+            .map(|(name, number)| (&**name, Addr(if number % 3 == 0 { 0 } else { number })))
+            .collect();
+        let dict = fake.dict(&items);
+        let objects = objects(&fake, &V3_11);
+        let found: Vec<u64> = objects.dict_items(dict).unwrap().map(|(_, value)| value.0).collect();
+        assert_eq!(found, (0..200).filter(|number| number % 3 != 0).collect::<Vec<u64>>());
+        assert_eq!(objects.lookup(dict, "key 199"), Some(Addr(199)));
+        assert_eq!(objects.lookup(dict, "key 3"), None);
+        assert_eq!(objects.dict_len(dict), Some(200));
+    }
+
+    #[test]
+    fn what_is_no_dict_has_no_items() {
+        let mut fake = Fake::new();
+        let string = fake.string("x");
+        let objects = objects(&fake, &V3_11);
+        assert!(objects.dict_items(string).is_none());
+        assert!(objects.dict_items(Addr(0)).is_none());
+        assert!(objects.attributes(string).is_none());
+    }
+
+    #[test]
+    fn items_end_where_memory_ends_and_at_the_limit() {
+        let mut fake = Fake::new();
+        let dict = fake.dict(&[("a", Addr(8))]);
+        let keys = fake.ptr(dict.wrapping_add(V3_11.dict.keys)).unwrap();
+        fake.poke(keys.wrapping_add(V3_11.dict.entries), u64::MAX);
+        assert_eq!(objects(&fake, &V3_11).dict_items(dict).unwrap().count(), 0);
+        fake.place(vec![8; 16 * 100_100]);
+        let count = objects(&fake, &V3_11).dict_items(dict).unwrap().count() as u64;
+        assert!((99_000..=MAX_ENTRIES).contains(&count), "{count}");
+    }
 }

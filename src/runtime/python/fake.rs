@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::Version;
-use super::layout::{Frame, InnermostFrame, InternalFrame, Layout, flags, table};
+use super::layout::{Frame, IndexSize, InnermostFrame, InternalFrame, Layout, candidates, flags};
 use crate::addr::Addr;
 use crate::target::memory::{Fault, FaultKind, Memory};
 
+/// Its version.
+pub const VERSION: Version = Version(0x030b_07f0);
+
 /// The layout that it has.
-pub static V3_11: LazyLock<Layout> = LazyLock::new(|| table(Version(0x030b_07f0), false).remove(0));
+pub static V3_11: LazyLock<Layout> = LazyLock::new(|| candidates(VERSION, None).remove(0));
 
 /// That of its frames.
 pub fn frame_layout() -> InternalFrame {
@@ -83,25 +86,37 @@ impl Fake {
 
     /// An object of a type with this name, which is made on first use.
     pub fn object(&mut self, size: usize, type_name: &'static str) -> Draft {
-        let kind = match self.types.get(type_name) {
-            Some(kind) => *kind,
-            None => self.make_type(type_name),
-        };
+        let kind = self.kind(type_name);
         let mut draft = Draft(vec![0; size]);
         draft.put_u64(V3_11.object.kind, kind.0);
         draft
     }
 
+    /// The type with this name, made on first use.
+    pub fn kind(&mut self, name: &'static str) -> Addr {
+        match self.types.get(name) {
+            Some(kind) => *kind,
+            None => self.make_type(name),
+        }
+    }
+
     fn make_type(&mut self, name: &'static str) -> Addr {
+        let metatype = if name == "type" { Addr(0) } else { self.kind("type") };
         let text = self.place([name.as_bytes(), b"\0"].concat());
         let mut draft = Draft(vec![0; 408]);
         let flags = match name {
             "str" => flags::STR,
             "bytes" => flags::BYTES,
+            "int" => flags::INT,
+            "dict" => flags::DICT,
             _ => 0,
         };
+        draft.put_u64(V3_11.object.kind, metatype.0);
         draft.put_u64(V3_11.object.type_name, text.0).put_u64(V3_11.object.type_flags, flags);
         let kind = self.finish(draft);
+        if metatype.is_null() {
+            self.poke(kind.wrapping_add(V3_11.object.kind), kind.0);
+        }
         self.types.insert(name, kind);
         kind
     }
@@ -132,6 +147,37 @@ impl Fake {
     pub fn byte_string(&mut self, content: &[u8]) -> Addr {
         let mut draft = self.object(32, "bytes");
         draft.put_u64(V3_11.object.size, content.len() as u64).put(V3_11.bytes_data, content);
+        self.finish(draft)
+    }
+
+    /// An `int` of one digit.
+    pub fn int(&mut self, value: u32) -> Addr {
+        let mut draft = self.object(28, "int");
+        draft.put_u64(V3_11.object.size, u64::from(value != 0));
+        draft.put(V3_11.int.digits, &value.to_le_bytes());
+        self.finish(draft)
+    }
+
+    /// The keys of a `dict` (`_dictkeysobject`): all `str` as `DICT_KEYS_UNICODE`, with 8 indices.
+    pub fn keys(&mut self, items: &[(Addr, Addr)]) -> Addr {
+        let IndexSize::Log2 { bytes, kind } = V3_11.dict.index_size else { unreachable!() };
+        let mut draft = Draft(vec![0; 40]);
+        draft.put(bytes, &[3]).put(kind, &[1]);
+        draft.put_u64(V3_11.dict.entries, items.len() as u64);
+        for (index, (key, value)) in items.iter().enumerate() {
+            let entry = V3_11.dict.indices + 8 + 16 * index as u64;
+            draft.put_u64(entry, key.0).put_u64(entry + 8, value.0);
+        }
+        self.finish(draft)
+    }
+
+    /// A `dict` whose keys are these texts.
+    pub fn dict(&mut self, items: &[(&str, Addr)]) -> Addr {
+        let items: Vec<(Addr, Addr)> =
+            items.iter().map(|(key, value)| (self.string(key), *value)).collect();
+        let keys = self.keys(&items);
+        let mut draft = self.object(48, "dict");
+        draft.put_u64(V3_11.dict.used, items.len() as u64).put_u64(V3_11.dict.keys, keys.0);
         self.finish(draft)
     }
 
@@ -186,12 +232,15 @@ impl Fake {
         let mut draft = Draft(vec![0; 64]);
         draft.put(V3_11.runtime.initialized.unwrap(), &1i32.to_le_bytes());
         let runtime = self.finish(draft);
+        let version = self.int(VERSION.0);
+        let sys = self.dict(&[("version", Addr(8)), ("hexversion", version)]);
         let mut next = Addr(0);
         for threads in interpreters.iter().rev() {
             let mut draft = Draft(vec![0; 112]);
             draft.put_u64(V3_11.interpreter.next, next.0);
             draft.put_u64(V3_11.interpreter.next_thread_id.unwrap(), threads.len() as u64 + 10);
             draft.put_u64(V3_11.interpreter.runtime.unwrap(), runtime.0);
+            draft.put_u64(V3_11.interpreter.sys, sys.0);
             draft.put_u64(V3_11.interpreter.threads, threads.first().map_or(0, |first| first.0));
             next = self.finish(draft);
             for (index, thread) in threads.iter().enumerate() {

@@ -1,10 +1,12 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
 //! The layout of its structures is data ([`layout`]) and is held against the
-//! process ([`check`]) before anything is believed. Locals and tasks are not read.
+//! process ([`check`]) before anything is believed.
 
+pub mod asyncio;
 pub mod check;
 pub mod code;
+pub mod containers;
 pub mod detect;
 pub mod dict;
 #[cfg(test)]
@@ -15,11 +17,13 @@ pub mod gil;
 pub mod greenlet;
 pub mod layout;
 pub mod lines;
+pub mod names;
 pub mod objects;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 pub mod threads;
+pub mod value;
 pub mod version;
 
 use std::collections::{BTreeMap, HashMap};
@@ -33,9 +37,11 @@ use crate::report::RuntimeSummary;
 use crate::target::Tid;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 use crate::target::search::{Search, SearchRequest};
+use asyncio::TaskLayout;
 use detect::Found;
 use frames::{Chain, Walker};
 use greenlet::Greenlets;
+use names::Registries;
 use objects::Objects;
 
 /// CPython.
@@ -46,9 +52,11 @@ impl Runtime for Python {
     fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
         let tids = process.tids.iter().copied().collect();
+        let names = Registries::find(process.memory, &found.layout, found.runtime);
+        let tasks = TaskLayout::find(&found, process.modules);
         let objects = Objects { memory: process.memory, layout: &found.layout };
         let greenlets = Greenlets::detect(process, &objects, found.runtime);
-        Some(Box::new(Interpreters { found, tids, greenlets }))
+        Some(Box::new(Interpreters { found, names, tids, tasks, greenlets }))
     }
 }
 
@@ -56,8 +64,11 @@ impl Runtime for Python {
 #[derive(Debug)]
 struct Interpreters {
     found: Found,
+    names: Registries,
     /// From the ids of the threads that the process itself sees to those of the inspecting side.
     tids: HashMap<Tid, Tid>,
+    /// How tasks of asyncio are laid out, if that is known.
+    tasks: Option<TaskLayout>,
     /// Its greenlets, if it has the package.
     greenlets: Option<Greenlets>,
 }
@@ -83,7 +94,11 @@ impl Visitor for Interpreters {
     }
 
     fn roster(&self, memory: &dyn Memory) -> Result<Roster, Fault> {
-        threads::roster(memory, &self.found.layout, self.found.runtime, &self.tids)
+        self.lists(memory).roster()
+    }
+
+    fn holds(&self, roster: &Roster, free: &dyn Fn(Tid) -> bool, memory: &dyn Memory) -> bool {
+        self.lists(memory).hold(roster, free).unwrap_or(false)
     }
 
     fn search_for(&self, memory: &dyn Memory) -> SearchRequest {
@@ -100,7 +115,9 @@ impl Visitor for Interpreters {
 
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
         let mut walker = Walker::new(memory, &self.found.layout);
-        if visit.pages_only {
+        if visit.asked.locals {
+            walker = walker.with_locals();
+        } else if visit.pages_only {
             walker = walker.pages_only();
         }
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
@@ -110,30 +127,38 @@ impl Visitor for Interpreters {
             let (_, known) = chains.entry(tid).or_insert((thread, Vec::new()));
             known.push(walker.chain(thread));
         }
+        let objects = &walker.objects;
+        let named = self.names.threads(objects);
         let ident = |thread: Addr| {
             memory.u64(thread.wrapping_add(self.found.layout.thread.ident)).unwrap_or(0)
         };
-        let join = |(tid, (thread, chains))| join(tid, ident(thread), chains);
-        let threads = chains.into_iter().map(join).collect();
-        let mut visited = Visited { threads, ..Visited::default() };
+        let join = |(tid, (thread, chains))| {
+            let ident = ident(thread);
+            let name = named.get(&ident).and_then(|thread| names::name(objects, *thread));
+            LanguageThread { name, ..join(tid, ident, chains) }
+        };
+        let threads: Vec<_> = chains.into_iter().map(join).collect();
+        let mut notes = Vec::new();
+        let green = asyncio::tasks(&walker, self.tasks, visit, &threads, &mut notes);
+        notes.extend(walker.note_of_locals());
+        let mut visited = Visited { threads, green, notes, ..Visited::default() };
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
         }
-        visited.green = match &self.greenlets {
-            Some(greenlets) if visit.pages_only => {
-                greenlets.touch(visit, &walker);
-                None
-            }
-            Some(greenlets) => {
-                greenlets.visit(visit, &walker, &mut visited.threads, &mut visited.notes)
-            }
-            None => Some(Vec::new()),
-        };
+        match &self.greenlets {
+            Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
+            None => visited.green = visited.green.or_else(|| Some(Vec::new())),
+        }
         visited
     }
 }
 
 impl Interpreters {
+    fn lists<'a>(&'a self, memory: &'a dyn Memory) -> threads::Lists<'a> {
+        let Found { layout, runtime, .. } = &self.found;
+        threads::Lists { memory, layout, runtime: *runtime, tids: &self.tids }
+    }
+
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
     fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
         let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();

@@ -49,6 +49,19 @@ impl Objects<'_> {
 
     /// The text of a `str` of any kind. A longer one than [`MAX_STR`] is cut and ends with `…`.
     pub fn text(&self, object: Addr) -> Option<Text> {
+        let (points, length) = self.points(object)?;
+        let mut text = String::with_capacity(points.len());
+        for point in points {
+            push(&mut text, point)?;
+        }
+        if length > MAX_STR {
+            text.push('…');
+        }
+        Some(text.into())
+    }
+
+    /// The first [`MAX_STR`] code points of a `str` of any kind, and how many it has.
+    pub fn points(&self, object: Addr) -> Option<(Vec<u32>, u64)> {
         let layout = &self.layout.string;
         if !self.has_flag(object, flags::STR)? {
             return None;
@@ -61,31 +74,15 @@ impl Objects<'_> {
             (false, _) => self.pointer(object, layout.data)?,
         };
         let count = usize::try_from(length.min(MAX_STR)).ok()?;
-        let mut text = String::with_capacity(count);
         // 0 is the kind of a string whose text was never made ("legacy, not ready").
-        match state >> layout.kind_shift & 7 {
-            1 => {
-                let units = self.memory.bytes(data, count).ok()?;
-                text.extend(units.into_iter().map(char::from));
-            }
-            2 => {
-                let units = self.memory.bytes(data, count.checked_mul(2)?).ok()?;
-                for unit in units.as_chunks().0 {
-                    push(&mut text, u32::from(u16::from_le_bytes(*unit)))?;
-                }
-            }
-            4 => {
-                let units = self.memory.bytes(data, count.checked_mul(4)?).ok()?;
-                for unit in units.as_chunks().0 {
-                    push(&mut text, u32::from_le_bytes(*unit))?;
-                }
-            }
+        let width = match state >> layout.kind_shift & 7 {
+            width @ (1 | 2 | 4) => width as usize,
             _ => return None,
-        }
-        if length > MAX_STR {
-            text.push('…');
-        }
-        Some(text.into())
+        };
+        let units = self.memory.bytes(data, count.checked_mul(width)?).ok()?;
+        let points = units.chunks_exact(width);
+        let points = points.map(|unit| unit.iter().rev().fold(0, |n, b| n << 8 | u32::from(*b)));
+        Some((points.collect(), length))
     }
 
     /// Whether the object is a `str` with exactly this text, of ASCII characters.

@@ -2,17 +2,17 @@
 
 use proptest::prelude::*;
 
-use super::check::{Rejected, check};
-use super::fake::{Activation, Fake, V3_11};
+use super::check::{self, Rejected, check};
+use super::fake::{Activation, Fake, V3_11, VERSION};
 
 use super::*;
 use crate::asked::Asked;
 use crate::target::search::Search;
 
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
-    let version = Version(0x030b_07f0);
-    let found = Found { runtime, code: Addr(1), version, layout: V3_11.clone() };
-    Interpreters { found, tids: tids.iter().copied().collect(), greenlets: None }
+    let found = Found { runtime, code: Addr(1), version: VERSION, layout: V3_11.clone() };
+    let tids = tids.iter().copied().collect();
+    Interpreters { found, names: Registries::default(), tids, tasks: None, greenlets: None }
 }
 
 /// Two interpreters; thread 11 works in both, deepest in the second; 12 has no frames.
@@ -82,6 +82,95 @@ fn ids_of_a_pid_namespace_are_translated() {
     assert_eq!(tids, [4711, 12, 4713, 4711]);
 }
 
+/// The roster of that process still holds after a change, if these threads were free to make it.
+fn holds_after(change: impl Fn(&mut Fake, &Roster, Addr), free: &[Tid]) -> bool {
+    let (mut fake, runtime) = process();
+    let visitor = visitor(runtime, &[(12, 4712)]);
+    let roster = visitor.roster(&fake).unwrap();
+    change(&mut fake, &roster, runtime);
+    visitor.holds(&roster, &|tid| free.contains(&tid), &fake)
+}
+
+fn next() -> u64 {
+    V3_11.thread.next
+}
+
+/// Where the first interpreter is.
+fn interpreter(fake: &Fake, runtime: Addr) -> Addr {
+    fake.ptr(runtime.wrapping_add(V3_11.runtime.interpreters)).unwrap()
+}
+
+#[test]
+fn a_roster_holds_where_nothing_happened() {
+    let nothing = |_: &mut Fake, _: &Roster, _: Addr| {};
+    for free in [&[][..], &[11], &[4712], &[13], &[11, 4712, 13]] {
+        assert!(holds_after(nothing, free), "{free:?}");
+    }
+}
+
+#[test]
+fn a_roster_does_not_hold_after_a_thread_was_added() {
+    let added = |fake: &mut Fake, roster: &Roster, runtime: Addr| {
+        let interpreter = interpreter(fake, runtime);
+        let new = fake.thread(14, Addr(0));
+        fake.poke(new.wrapping_add(next()), roster.threads[0].1.0);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.threads), new.0);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.next_thread_id.unwrap()), 14);
+    };
+    assert!(!holds_after(added, &[11]));
+    // Also if it has ended again.
+    let counted = |fake: &mut Fake, _: &Roster, runtime: Addr| {
+        let interpreter = interpreter(fake, runtime);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.next_thread_id.unwrap()), 14);
+    };
+    assert!(!holds_after(counted, &[]));
+    // And if its interpreter is new, and another one's end evens out the numbers.
+    let replaced = |fake: &mut Fake, roster: &Roster, runtime: Addr| {
+        let interpreter = interpreter(fake, runtime);
+        let new = fake.thread(14, Addr(0));
+        fake.poke(new.wrapping_add(next()), roster.threads[0].1.0);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.threads), new.0);
+    };
+    assert!(!holds_after(replaced, &[]));
+}
+
+#[test]
+fn a_roster_does_not_hold_after_a_free_thread_removed_itself() {
+    let first = |fake: &mut Fake, roster: &Roster, runtime: Addr| {
+        let interpreter = interpreter(fake, runtime);
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.threads), roster.threads[1].1.0);
+    };
+    assert!(!holds_after(first, &[11]));
+    let second = |fake: &mut Fake, roster: &Roster, _: Addr| {
+        fake.poke(roster.threads[0].1.wrapping_add(next()), roster.threads[2].1.0);
+    };
+    assert!(!holds_after(second, &[4712]));
+    let last = |fake: &mut Fake, roster: &Roster, _: Addr| {
+        fake.poke(roster.threads[1].1.wrapping_add(next()), 0);
+    };
+    assert!(!holds_after(last, &[13]));
+}
+
+#[test]
+fn a_roster_does_not_hold_where_a_free_thread_got_its_own_id() {
+    let named = |fake: &mut Fake, roster: &Roster, _: Addr| {
+        fake.poke(roster.threads[2].1.wrapping_add(V3_11.thread.native_id.unwrap()), 15);
+    };
+    assert!(!holds_after(named, &[13]));
+}
+
+#[test]
+fn a_roster_does_not_hold_where_the_runtime_ends_or_can_not_be_read() {
+    let ends = |fake: &mut Fake, _: &Roster, runtime: Addr| {
+        fake.poke(runtime.wrapping_add(V3_11.runtime.finalizing.unwrap()), 1);
+    };
+    assert!(!holds_after(ends, &[]));
+    let unmapped = |fake: &mut Fake, _: &Roster, runtime: Addr| {
+        fake.poke(runtime.wrapping_add(V3_11.runtime.interpreters), 8);
+    };
+    assert!(!holds_after(unmapped, &[]));
+}
+
 #[test]
 fn lists_that_go_in_a_circle_end_and_say_so() {
     let (mut fake, runtime) = process();
@@ -108,7 +197,7 @@ fn only_the_function_that_runs_frames_runs_frames() {
 #[test]
 fn a_living_runtime_is_believed() {
     let (fake, runtime) = process();
-    assert_eq!(check(&fake, &V3_11, runtime), Ok(()));
+    assert_eq!(check(&fake, &V3_11, runtime), Ok(VERSION));
 }
 
 #[test]
@@ -116,7 +205,7 @@ fn a_runtime_without_python_frames_is_believed() {
     let mut fake = Fake::new();
     let idle = fake.thread(12, Addr(0));
     let runtime = fake.runtime(&[&[idle]]);
-    assert_eq!(check(&fake, &V3_11, runtime), Ok(()));
+    assert_eq!(check(&fake, &V3_11, runtime), Ok(VERSION));
 }
 
 #[test]
@@ -143,6 +232,49 @@ fn frames_without_code_are_not_believed() {
     let thread = fake.thread(12, frame);
     let runtime = fake.runtime(&[&[thread]]);
     assert!(matches!(check(&fake, &V3_11, runtime), Err(Rejected::Contradicts(_))));
+}
+
+#[test]
+fn a_runtime_that_says_to_be_of_another_version_is_not_believed() {
+    let (fake, runtime) = process();
+    let layout = layout::Layout { version: Version::of_minor(10), ..V3_11.clone() };
+    assert_eq!(check(&fake, &layout, runtime), Err(check::ANOTHER_VERSION));
+}
+
+#[test]
+fn an_interpreter_without_a_sys_is_starting() {
+    let (mut fake, runtime) = process();
+    let mut interpreter = fake.ptr(runtime.wrapping_add(V3_11.runtime.interpreters)).unwrap();
+    while !interpreter.is_null() {
+        fake.poke(interpreter.wrapping_add(V3_11.interpreter.sys), 0);
+        interpreter = fake.ptr(interpreter.wrapping_add(V3_11.interpreter.next)).unwrap();
+    }
+    assert_eq!(check(&fake, &V3_11, runtime), Err(Rejected::Starting));
+}
+
+#[test]
+fn the_heads_of_the_collectors_lists_are_looked_for() {
+    // Debian's 3.13 has them at 20, where upstream has 24; null is no list.
+    for at in [20u64, 24] {
+        let (mut fake, runtime) = process();
+        let interpreter = fake.place(vec![0; 1024]);
+        fake.poke(runtime.wrapping_add(V3_11.runtime.interpreters), interpreter.0);
+        let start = interpreter.wrapping_add(V3_11.gc.unwrap().start);
+        for generation in 0..4 {
+            let head = start.wrapping_add(at + 24 * generation);
+            // One list is empty, the others have one object.
+            let object = fake.place([head.0 | 1, head.0 | 3].map(u64::to_le_bytes).concat());
+            let link = if generation == 1 { head } else { object };
+            fake.poke(head, link.0);
+            fake.poke(head.wrapping_add(8), link.0);
+        }
+        let mut layout = V3_11.clone();
+        check::probe_heads(&fake, &mut layout, runtime);
+        assert_eq!(layout.gc.unwrap().generations, Some(at));
+        fake.poke(start.wrapping_add(at + 24), 0);
+        check::probe_heads(&fake, &mut layout, runtime);
+        assert_eq!(layout.gc.unwrap().generations, None);
+    }
 }
 
 proptest! {

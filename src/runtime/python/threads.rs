@@ -18,68 +18,148 @@ pub const MAX_THREADS: usize = 100_000;
 /// `tid` of `struct pthread` of glibc (x86-64, aarch64) and of musl.
 const TID_OF_PTHREAD: [u64; 4] = [720, 208, 48, 32];
 
-/// Reads the roster of the runtime at this address. `tids` has the threads of the process: the
-/// ids that it sees itself, and those of the inspecting side.
-///
-/// A thread that is being made carries the id of its maker until it runs: an id may occur twice.
-/// It does so, too, where one thread works in several interpreters.
-pub fn roster(
-    memory: &dyn Memory,
-    layout: &Layout,
-    runtime: Addr,
-    tids: &HashMap<Tid, Tid>,
-) -> Result<Roster, Fault> {
-    let mut roster = Roster::default();
-    let mut seen = HashSet::new();
-    let mut interpreters = 0;
-    let mut interpreter = memory.ptr(runtime.wrapping_add(layout.runtime.interpreters))?;
-    while !interpreter.is_null() {
-        if interpreters == MAX_INTERPRETERS || !seen.insert(interpreter) {
-            roster.cut = Some(cut("interpreters", interpreters, interpreters == MAX_INTERPRETERS));
-            break;
-        }
-        interpreters += 1;
-        let offsets = &layout.interpreter;
-        let generation = match offsets.next_thread_id {
-            Some(offset) => memory.u64(interpreter.wrapping_add(offset))?,
-            None => 0,
-        };
-        roster.generation = roster.generation.wrapping_add(generation);
-        let mut thread = memory.ptr(interpreter.wrapping_add(offsets.threads))?;
-        while !thread.is_null() {
-            let count = roster.threads.len();
-            if count == MAX_THREADS || !seen.insert(thread) {
-                roster.cut = Some(cut("threads", count, count == MAX_THREADS));
-                break;
-            }
-            roster.threads.push((kernel_id(memory, layout, thread, tids)?, thread));
-            thread = memory.ptr(thread.wrapping_add(layout.thread.next))?;
-        }
-        interpreter = memory.ptr(interpreter.wrapping_add(offsets.next))?;
-    }
-    Ok(roster)
+/// The lists of a runtime.
+pub struct Lists<'a> {
+    /// Where they are read.
+    pub memory: &'a dyn Memory,
+    /// How they lie there.
+    pub layout: &'a Layout,
+    /// Where `_PyRuntime` is.
+    pub runtime: Addr,
+    /// The threads of the process: from the ids that it sees itself to those of the inspecting
+    /// side.
+    pub tids: &'a HashMap<Tid, Tid>,
 }
 
-/// The kernel's id of a thread, on the inspecting side; 0 where it can not be had.
-fn kernel_id(
-    memory: &dyn Memory,
-    layout: &Layout,
-    thread: Addr,
-    tids: &HashMap<Tid, Tid>,
-) -> Result<Tid, Fault> {
-    if let Some(offset) = layout.thread.native_id {
-        // What can not be a thread's id names no thread.
-        let tid = memory.u64(thread.wrapping_add(offset))?;
-        let tid = Tid::try_from(tid).unwrap_or(0);
-        return Ok(tids.get(&tid).copied().unwrap_or(tid));
+impl Lists<'_> {
+    /// Reads the roster.
+    ///
+    /// A thread that is being made carries the id of its maker until it runs: an id may occur
+    /// twice. It does so, too, where one thread works in several interpreters.
+    pub fn roster(&self) -> Result<Roster, Fault> {
+        let mut roster = Roster::default();
+        let mut seen = HashSet::new();
+        let mut interpreters = 0;
+        let mut interpreter = self.first_interpreter()?;
+        while !interpreter.is_null() {
+            if interpreters == MAX_INTERPRETERS || !seen.insert(interpreter) {
+                let limit = interpreters == MAX_INTERPRETERS;
+                roster.cut = Some(cut("interpreters", interpreters, limit));
+                break;
+            }
+            interpreters += 1;
+            let (generation, mut thread) = self.generation_and_head(interpreter)?;
+            roster.generation = roster.generation.wrapping_add(generation);
+            while !thread.is_null() {
+                let count = roster.threads.len();
+                if count == MAX_THREADS || !seen.insert(thread) {
+                    roster.cut = Some(cut("threads", count, count == MAX_THREADS));
+                    break;
+                }
+                roster.threads.push((self.id(thread)?, thread));
+                thread = self.next(thread)?;
+            }
+            interpreter = self.next_interpreter(interpreter)?;
+        }
+        Ok(roster)
     }
-    // To 3.10 the interpreter knows the C library's handle only; what that points to is believed
-    // if it names a thread of this process.
-    let handle = memory.ptr(thread.wrapping_add(layout.thread.ident))?;
-    let known = TID_OF_PTHREAD
-        .iter()
-        .find_map(|offset| tids.get(&memory.i32(handle.checked_add(*offset)?).ok()?).copied());
-    Ok(known.unwrap_or(0))
+
+    /// Whether the lists are still those of a roster, read when all its threads but the `free` ones
+    /// had been stopped for good.
+    ///
+    /// No thread was added if the generation is the same, and none is there that begins a list
+    /// without being known. So threads were removed at most, each by itself: a free one is still in
+    /// its list if its list begins with it, or the one before it leads to it. Where all are, every
+    /// link that was followed then was true, and is.
+    pub fn hold(&self, roster: &Roster, free: &dyn Fn(Tid) -> bool) -> Result<bool, Fault> {
+        if roster.cut.is_some()
+            || self.layout.interpreter.next_thread_id.is_none()
+            || self.is_finalizing()?
+        {
+            return Ok(false);
+        }
+        let mut generation = 0u64;
+        let mut heads = HashSet::new();
+        let mut known = roster.threads.iter();
+        let mut interpreter = self.first_interpreter()?;
+        for _ in 0..MAX_INTERPRETERS {
+            if interpreter.is_null() {
+                break;
+            }
+            let (next_id, head) = self.generation_and_head(interpreter)?;
+            generation = generation.wrapping_add(next_id);
+            if !head.is_null() && !known.any(|(_, thread)| *thread == head) {
+                return Ok(false);
+            }
+            heads.insert(head);
+            interpreter = self.next_interpreter(interpreter)?;
+        }
+        if generation != roster.generation || !interpreter.is_null() {
+            return Ok(false);
+        }
+        let mut before = None;
+        for (tid, thread) in &roster.threads {
+            let before = before.replace(*thread);
+            if !free(*tid) {
+                continue;
+            }
+            let linked = match before {
+                _ if heads.contains(thread) => true,
+                Some(before) => self.next(before)? == *thread,
+                None => false,
+            };
+            if !linked || self.id(*thread)? != *tid {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the runtime ends, as far as that can be told.
+    fn is_finalizing(&self) -> Result<bool, Fault> {
+        let Some(offset) = self.layout.runtime.finalizing else { return Ok(false) };
+        Ok(!self.memory.ptr(self.runtime.wrapping_add(offset))?.is_null())
+    }
+
+    fn first_interpreter(&self) -> Result<Addr, Fault> {
+        self.memory.ptr(self.runtime.wrapping_add(self.layout.runtime.interpreters))
+    }
+
+    fn next_interpreter(&self, interpreter: Addr) -> Result<Addr, Fault> {
+        self.memory.ptr(interpreter.wrapping_add(self.layout.interpreter.next))
+    }
+
+    /// The number that the next thread gets, and the first thread.
+    fn generation_and_head(&self, interpreter: Addr) -> Result<(u64, Addr), Fault> {
+        let offsets = &self.layout.interpreter;
+        let generation = match offsets.next_thread_id {
+            Some(offset) => self.memory.u64(interpreter.wrapping_add(offset))?,
+            None => 0,
+        };
+        Ok((generation, self.memory.ptr(interpreter.wrapping_add(offsets.threads))?))
+    }
+
+    /// The kernel's id of a thread, on the inspecting side; 0 where it can not be had.
+    fn id(&self, thread: Addr) -> Result<Tid, Fault> {
+        if let Some(offset) = self.layout.thread.native_id {
+            // What can not be a thread's id names no thread.
+            let tid = self.memory.u64(thread.wrapping_add(offset))?;
+            let tid = Tid::try_from(tid).unwrap_or(0);
+            return Ok(self.tids.get(&tid).copied().unwrap_or(tid));
+        }
+        // To 3.10 the interpreter knows the C library's handle only; what that points to is
+        // believed if it names a thread of this process.
+        let handle = self.memory.ptr(thread.wrapping_add(self.layout.thread.ident))?;
+        let named = |offset: &u64| {
+            let tid = self.memory.i32(handle.checked_add(*offset)?).ok()?;
+            self.tids.get(&tid).copied()
+        };
+        Ok(TID_OF_PTHREAD.iter().find_map(named).unwrap_or(0))
+    }
+
+    fn next(&self, thread: Addr) -> Result<Addr, Fault> {
+        self.memory.ptr(thread.wrapping_add(self.layout.thread.next))
+    }
 }
 
 fn cut(what: &str, count: usize, limit: bool) -> crate::text::Text {

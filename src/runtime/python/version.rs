@@ -8,6 +8,11 @@ use std::fmt;
 pub struct Version(pub u32);
 
 impl Version {
+    /// 3.8.0 for 8: any release of that minor version.
+    pub fn of_minor(minor: u8) -> Version {
+        Version(u32::from_be_bytes([3, minor, 0, 0xf0]))
+    }
+
     /// 3 in `3.11.7`.
     pub fn major(self) -> u8 {
         self.0.to_be_bytes()[0]

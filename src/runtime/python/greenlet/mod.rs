@@ -14,7 +14,7 @@ mod role;
 mod settle;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::frames::{Chain, Walker};
 use super::objects::Objects;
@@ -22,9 +22,9 @@ use crate::addr::Addr;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::ExecutionKind;
-use crate::runtime::{GreenThread, LanguageThread, Preview, Roster, Visit};
+use crate::runtime::{GreenThread, LanguageThread, Preview, Roster, Visit, Visited};
 use crate::target::Tid;
-use crate::target::memory::MemoryExt as _;
+use crate::target::memory::{Fault, MemoryExt as _};
 use crate::target::search::{Place, Search, SearchRequest};
 use crate::text::Text;
 use newest::Newest;
@@ -100,60 +100,39 @@ impl Greenlets {
         search.layout = Some(layout.name.into());
     }
 
-    /// Reads the memory that the wanted greenlets take, and makes nothing of it.
-    pub fn touch(&self, visit: &Visit<'_>, walker: &Walker<'_>) {
-        let Some(found) = self.find(visit, walker.objects) else { return };
-        for greenlet in &found.greenlets {
-            if greenlet.state() == State::Suspended {
-                self.chain(greenlet, walker);
-            }
-        }
-    }
-
-    /// The wanted greenlets. The frames of one that runs are those of its thread, of which is told
-    /// where they begin on the stack.
-    pub fn visit(
-        &self,
-        visit: &Visit<'_>,
-        walker: &Walker<'_>,
-        threads: &mut [LanguageThread],
-        notes: &mut Vec<Note>,
-    ) -> Option<Vec<GreenThread>> {
-        let objects = walker.objects;
-        if visit.search.bytes == 0 {
-            notes.push(Note::missing("greenlets", "they were not searched for"));
-            return None;
-        }
-        if let Some(why) = &visit.search.cut {
-            let text = format!("not all memory was searched for them: {}", why.raw());
-            notes.push(Note::missing("greenlets", text));
-        }
-        let Some(found) = self.find(visit, objects) else {
-            let text = "found, but their layout is not known to this guru";
-            notes.push(Note::missing("greenlets", text));
-            return None;
+    /// Adds the wanted greenlets to what was visited; if only pages are wanted, reads the memory
+    /// that they take. The frames of one that runs are those of its thread, of which is told where
+    /// they begin on the stack.
+    pub fn visit(&self, visit: &Visit<'_>, walker: &Walker<'_>, visited: &mut Visited) {
+        let found = match self.find(visit, walker.objects) {
+            Ok(found) => found,
+            Err(why) => return visited.notes.push(Note::missing("greenlets", why)),
         };
-        let owners = self.owners(&found.greenlets, visit.roster, &objects);
-        let mut names: BTreeMap<Addr, Text> = BTreeMap::new();
+        if visit.pages_only {
+            for greenlet in &found.greenlets {
+                if greenlet.state() == State::Suspended {
+                    self.chain(greenlet, walker);
+                }
+            }
+            return;
+        }
+        let owners = self.owners(&found.greenlets, visit.roster, &walker.objects);
+        let mut names: HashMap<Addr, Text> = HashMap::new();
         let mut green: Vec<GreenThread> = Vec::with_capacity(found.greenlets.len());
         for greenlet in &found.greenlets {
-            let owner = owners.get(&greenlet.object).copied();
             let type_name = names.entry(greenlet.kind).or_insert_with(|| {
-                types::name(&objects, greenlet.kind).unwrap_or_else(|| TYPE.into())
+                types::name(&walker.objects, greenlet.kind).unwrap_or_else(|| TYPE.into())
             });
-            let mut chain = Chain::default();
-            match greenlet.state() {
-                State::Suspended => chain = self.chain(greenlet, walker),
+            let owner = owners.get(&greenlet.object).copied();
+            let chain = match greenlet.state() {
+                State::Suspended => self.chain(greenlet, walker),
                 State::Running => {
-                    let thread = threads.iter_mut().find(|thread| Some(thread.tid) == owner);
-                    if let Some(thread) = thread {
-                        chain.frames.clone_from(&thread.frames);
-                        chain.broken.clone_from(&thread.broken);
-                        thread.base = (!greenlet.is_main()).then_some(greenlet.stop);
-                    }
+                    let mut threads = visited.threads.iter_mut();
+                    let thread = threads.find(|thread| Some(thread.tid) == owner);
+                    thread.map_or_else(Chain::default, |thread| of_thread(greenlet, thread))
                 }
-                State::Unstarted | State::Dead => {}
-            }
+                State::Unstarted | State::Dead => Chain::default(),
+            };
             green.push(GreenThread {
                 kind: ExecutionKind::Greenlet,
                 address: greenlet.object,
@@ -168,8 +147,8 @@ impl Greenlets {
             });
         }
         green.sort_by_key(|green| (role::rank(green.role), green.address));
-        notes.extend(found.age(visit.search));
-        Some(green)
+        visited.green.get_or_insert_default().splice(0..0, green);
+        visited.notes.extend(found.notes(visit.search));
     }
 
     /// The frames of a greenlet that was left.
@@ -190,35 +169,34 @@ impl Greenlets {
     }
 
     /// The greenlets that are wanted: those that the search found, and those made since.
-    fn find(&self, visit: &Visit<'_>, objects: Objects<'_>) -> Option<Found> {
-        let layout = layout::by_name(visit.search.layout.as_ref()?.raw())?;
+    fn find(&self, visit: &Visit<'_>, objects: Objects<'_>) -> Result<Found, &'static str> {
+        let Search { places, layout, bytes, .. } = visit.search;
+        if *bytes == 0 {
+            return Err("they were not searched for");
+        }
+        let layout = layout.as_ref().and_then(|name| layout::by_name(name.raw()));
+        let layout = layout.ok_or("found, but their layout is not known to this guru")?;
         let types = types::with_subclasses(&objects, self.root);
         let reader = Reader { objects, types: &types, layout };
-        let wanted = visit.search.places.iter().filter(|place| (visit.wanted)(place.owner));
-        let mut greenlets: Vec<Greenlet> =
-            wanted.filter_map(|place| reader.read(place.addr)).collect();
-        let newest = self
-            .is_last(visit)
-            .then(|| newest::since(&objects, self.runtime, &visit.search.marks, &types));
-        let mut added = BTreeSet::new();
-        if let Some(newest) = &newest {
-            // Those that others tell of are there even where no list can be read.
-            let told = greenlets.iter().flat_map(|greenlet| [greenlet.parent, greenlet.main]);
-            let told: Vec<Addr> = told.chain(newest.objects.iter().copied()).collect();
-            let places = &visit.search.places;
-            let found = |object| places.binary_search_by_key(&object, |place| place.addr).is_ok();
-            for object in told.into_iter().filter(|object| !found(*object)) {
-                if greenlets.len() < MAX_GREENLETS
-                    && !added.contains(&object)
-                    && let Some(greenlet) = reader.read(object)
-                {
-                    greenlets.push(greenlet);
-                    added.insert(object);
-                }
-            }
+        let mut found = Found::default();
+        for place in places.iter().filter(|place| (visit.wanted)(place.owner)) {
+            found.add(reader.read(place.addr));
         }
-        let added = added.len();
-        Some(Found { greenlets, newest, added })
+        if !self.is_last(visit) {
+            return Ok(found);
+        }
+        let newest = newest::since(&objects, self.runtime, &visit.search.marks, &types);
+        // Those that others tell of are there even where no list can be read.
+        let told = found.greenlets.iter().flat_map(|greenlet| [greenlet.parent, greenlet.main]);
+        let told: BTreeSet<Addr> = told.chain(newest.objects.iter().copied()).collect();
+        let known = |object| places.binary_search_by_key(&object, |place| place.addr).is_ok();
+        let before = found.greenlets.len();
+        for object in told.into_iter().filter(|object| !object.is_null() && !known(*object)) {
+            found.add(reader.read(object));
+        }
+        found.added = found.greenlets.len() - before;
+        found.newest = Some(newest);
+        Ok(found)
     }
 
     /// Whether no thread of Python that is not wanted now can still make any: those that run are
@@ -248,8 +226,13 @@ impl Greenlets {
 }
 
 /// What a visit found.
+#[derive(Default)]
 struct Found {
     greenlets: Vec<Greenlet>,
+    /// How many could not be read.
+    unread: usize,
+    /// The first reason for that.
+    fault: Option<Fault>,
     /// What was made since the search, if this visit is to tell.
     newest: Option<Newest>,
     /// How many of `greenlets` the search did not find.
@@ -257,15 +240,40 @@ struct Found {
 }
 
 impl Found {
-    /// How old the search was, and what was added.
-    fn age(&self, search: &Search) -> Option<Note> {
-        let newest = self.newest.as_ref()?;
+    fn add(&mut self, read: Result<Option<Greenlet>, Fault>) {
+        match read {
+            Ok(Some(greenlet)) if self.greenlets.len() < MAX_GREENLETS => {
+                self.greenlets.push(greenlet);
+            }
+            // It is gone since.
+            Ok(_) => {}
+            Err(fault) => {
+                self.unread += 1;
+                self.fault = self.fault.or(Some(fault));
+            }
+        }
+    }
+
+    /// How old the search was, what was added, and what is missing.
+    fn notes(&self, search: &Search) -> Vec<Note> {
+        let mut notes = Vec::new();
+        let mut missing = |text: String| notes.push(Note::missing("greenlets", text));
+        if let Some(why) = &search.cut {
+            missing(format!("not all memory was searched for them: {}", why.raw()));
+        }
+        if self.greenlets.len() == MAX_GREENLETS {
+            missing(format!("only {MAX_GREENLETS} are looked at"));
+        }
+        if let Some(fault) = self.fault {
+            missing(format!("{} of them could not be read: {fault}", self.unread));
+        }
+        let Some(newest) = &self.newest else { return notes };
         let searched = format!(
             "their search in {} MB of memory began {} ms before the stop",
             search.bytes / 1_000_000,
             search.age_us.div_ceil(1000)
         );
-        Some(match newest.incomplete {
+        notes.push(match newest.incomplete {
             None => {
                 let text = format!("{searched}; {} younger ones were added", self.added);
                 Note::remark("greenlets", text)
@@ -274,8 +282,15 @@ impl Found {
                 let text = format!("{searched}; some younger ones may be missing: {why}");
                 Note::missing("greenlets", text)
             }
-        })
+        });
+        notes
     }
+}
+
+/// The frames of a greenlet that runs: those of its thread, up to where its stack begins.
+fn of_thread(greenlet: &Greenlet, thread: &mut LanguageThread) -> Chain {
+    thread.base = (!greenlet.is_main()).then_some(greenlet.stop);
+    Chain { frames: thread.frames.clone(), broken: thread.broken.clone(), ..Chain::default() }
 }
 
 /// Where the package's type may be: `_greenlet.*.so`, `greenlet.*.so` to 0.4.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::layout::{Body, GreenletLayout};
 use crate::addr::Addr;
 use crate::runtime::python::objects::Objects;
-use crate::target::memory::MemoryExt as _;
+use crate::target::memory::{Fault, MemoryExt as _};
 
 /// `sizeof(PyGC_Head)`, which lies before the object.
 const GC_HEAD: u64 = 16;
@@ -74,20 +74,19 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// The greenlet at this address, if it has the type of one and its two parts, where it has
-    /// two, belong together.
-    pub fn read(&self, object: Addr) -> Option<Greenlet> {
-        let objects = &self.objects;
-        let word = |at: Addr, offset| objects.memory.ptr(at.checked_add(offset)?).ok();
-        let kind = word(object, objects.layout.object.kind)?;
+    /// two, belong together; `None` if there is none.
+    pub fn read(&self, object: Addr) -> Result<Option<Greenlet>, Fault> {
+        let word = |at: Addr, offset| self.objects.memory.ptr(at.wrapping_add(offset));
+        let kind = word(object, self.objects.layout.object.kind)?;
         if !self.types.contains(&kind) {
-            return None;
+            return Ok(None);
         }
         let (body, main) = match self.layout.body {
             Body::Object => (object, None),
             Body::Apart { pointer, this, main } => {
-                let body = objects.pointer(object, pointer)?;
+                let body = word(object, pointer)?;
                 if word(body, this)? != object {
-                    return None;
+                    return Ok(None);
                 }
                 (body, Some(main))
             }
@@ -103,9 +102,10 @@ impl Reader<'_> {
         };
         if !greenlet.is_main() {
             greenlet.parent = word(body, self.layout.parent)?;
-            greenlet.main = main.map_or(Some(Addr(0)), |main| word(body, main))?;
+            greenlet.main = main.map_or(Ok(Addr(0)), |main| word(body, main))?;
         }
-        (self.layout.body != Body::Object || self.is_tracked(object)).then_some(greenlet)
+        let believed = self.layout.body != Body::Object || self.is_tracked(object);
+        Ok(believed.then_some(greenlet))
     }
 
     /// Whether the collector of garbage knows the object, as it does all greenlets that live: its
@@ -128,7 +128,8 @@ impl Reader<'_> {
                 .pointer(object, objects.layout.object.kind)
                 .is_some_and(|kind| self.types.contains(&kind))
         };
-        let is_main = |object| self.read(object).is_some_and(|main| main.is_main());
+        let is_main =
+            |object| self.read(object).is_ok_and(|main| main.is_some_and(|main| main.is_main()));
         (greenlet.top_frame.is_null() || objects.is_exactly(greenlet.top_frame, "frame"))
             && (greenlet.parent.is_null() || is_greenlet(greenlet.parent))
             && (greenlet.main.is_null() || is_main(greenlet.main))

@@ -35,9 +35,9 @@ pub fn settle(
     candidates.sort_by_key(|layout| layout.python.abs_diff(python));
     for layout in candidates {
         let reader = Reader { objects, types, layout };
-        let found: Vec<Greenlet> = places.iter().filter_map(|place| reader.read(*place)).collect();
+        let found = places.iter().filter_map(|place| reader.read(*place).ok().flatten());
         let (sound, odd): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|greenlet| reader.makes_sense(greenlet));
+            found.partition(|greenlet| reader.makes_sense(greenlet));
         let better = best.as_ref().is_none_or(|(_, best)| sound.len() > best.len());
         if better && !sound.is_empty() && odd.len() <= sound.len() / TOLERANCE {
             best = Some((layout, sound));

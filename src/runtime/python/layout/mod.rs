@@ -8,11 +8,13 @@
 //! All numbers are bytes from the begin of the structure, unless said otherwise. `Include/` is
 //! the folder of CPython's headers.
 
+mod candidates;
+pub mod debug_offsets;
 mod offsets;
 mod table;
 
+pub use candidates::candidates;
 pub use offsets::Offsets;
-pub use table::table;
 
 use super::Version;
 
@@ -221,6 +223,8 @@ pub struct Code {
     pub first_traceable: Option<u64>,
     /// `co_code_adaptive`: the instructions themselves (3.11+).
     pub instructions: Option<u64>,
+    /// `co_code`: a `bytes` with the instructions (to 3.10).
+    pub bytecode: Option<u64>,
     /// `co_tlbc`: the copies of the instructions (free-threaded 3.14+).
     pub copies: Option<u64>,
     /// The size of the unit that [`FrameObject::instruction`] counts, in bytes.
@@ -450,6 +454,8 @@ pub struct Pointers {
     pub cell: u64,
     /// `func_code` of a function.
     pub function_code: u64,
+    /// `func_closure` of a function: a tuple of cells, or null.
+    pub function_closure: u64,
     /// `func_qualname` of a function.
     pub function_name: u64,
     /// `im_func` of a bound method.
@@ -515,8 +521,8 @@ pub struct Gc {
     pub in_runtime: bool,
     /// From the begin of what it is in.
     pub start: u64,
-    /// The heads of the generations, from its own begin: a claim to be probed, for
-    /// distributions patch it.
+    /// The heads of the generations, from its own begin: found in the process itself
+    /// ([`super::check::probe_heads`]), for distributions patch the structure.
     pub generations: Option<u64>,
     /// `collecting`, an `int`: from its own begin.
     pub collecting: u64,

@@ -125,6 +125,12 @@ impl Layout {
             pointers: Pointers {
                 cell: o.need("cell.ob_ref")?,
                 function_code: o.need("function.func_code")?,
+                // In no table. Between the two are the default values (`Include/funcobject.h`), and to
+                // 3.9 the globals.
+                function_closure: o
+                    .need("function.func_code")?
+                    .checked_add(if version.minor() <= 9 { 32 } else { 24 })
+                    .ok_or(Missing("function.func_code"))?,
                 function_name: o.need("function.func_qualname")?,
                 method_function: o.need("method.im_func")?,
                 method_self: o.need("method.im_self")?,
@@ -229,6 +235,7 @@ fn code(version: Version, o: &Offsets) -> Result<Code, Missing> {
             0..=10 => None,
             _ => Some(o.need("code.code_adaptive")?),
         },
+        bytecode: o.get("code.code"),
         copies: o.get("code.tlbc"),
         unit: o.need("code.lasti_unit")?,
         flags: o.need("code.flags")?,
@@ -317,7 +324,8 @@ fn gc(o: &Offsets) -> Option<Gc> {
     Some(Gc {
         in_runtime: in_runtime.is_some(),
         start: in_runtime.or_else(|| o.get("interp.gc"))?,
-        generations: o.get("gc.generations"),
+        // No source can be believed in this: `check::probe_heads` looks.
+        generations: None,
         collecting: o.get("gc.collecting")?,
     })
 }

@@ -1,28 +1,27 @@
 //! The layouts of known builds, as a table.
 
-use super::{Layout, Offsets};
+use super::Offsets;
 use crate::runtime::python::Version;
 
 /// One line for each number, one column for each build; made by `fixtures/python/offsets` from the
 /// headers of that build.
 const TABLE: &str = include_str!("table.tsv");
 
-/// The layouts of builds of the same minor version as `version`: the nearest first.
-pub fn table(version: Version, free_threaded: bool) -> Vec<Layout> {
+/// The columns of the same minor version as `version`, each with its name: the nearest first.
+pub fn columns(version: Version, free_threaded: bool) -> Vec<(&'static str, Offsets)> {
     let mut lines = TABLE.lines();
-    let names: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
     let wanted = format!("{}.{}.", version.major(), version.minor());
-    let mut columns: Vec<(usize, &str)> =
-        names.iter().copied().enumerate().filter(|(_, name)| name.starts_with(&wanted)).collect();
-    columns.retain(|(_, name)| {
-        name.split('-').next().is_some_and(|n| n.ends_with('t')) == free_threaded
-    });
+    let names = lines.next().unwrap_or_default().split('\t').enumerate();
+    let mut columns: Vec<(usize, &str)> = names
+        .filter(|(_, name)| name.starts_with(&wanted) && is_free_threaded(name) == free_threaded)
+        .collect();
     columns.sort_by_key(|(_, name)| micro(name).abs_diff(u32::from(version.micro())));
-    let layout = |(column, name): (usize, &str)| {
-        let name = format!("table {name}");
-        Layout::new(name, version, free_threaded, &column_of(column)).ok()
-    };
-    columns.into_iter().filter_map(layout).collect()
+    columns.into_iter().map(|(column, name)| (name, column_of(column))).collect()
+}
+
+/// The `t` of `3.13.5t` and `3.13.18t-debian`.
+fn is_free_threaded(name: &str) -> bool {
+    name.split('-').next().is_some_and(|number| number.ends_with('t'))
 }
 
 /// 7 in `3.11.7` and `3.11.7-debian`.
@@ -44,4 +43,21 @@ fn column_of(column: usize) -> Offsets {
         }
     }
     offsets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_build_of_the_same_minor_version_and_kind_comes_first() {
+        let names = |version, free_threaded| {
+            let columns = columns(Version(version), free_threaded);
+            columns.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(0x030b_02f0, false), ["3.11.7"]);
+        assert_eq!(names(0x030d_05f0, true), ["3.13.5t-debian"]);
+        assert_eq!(names(0x0307_05f0, false), [""; 0]);
+        assert_eq!(names(0x0301_05f0, false), [""; 0]);
+    }
 }

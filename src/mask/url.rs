@@ -22,6 +22,9 @@ static SCHEME: LazyLock<Option<Regex>> =
 
 /// Adds the passwords of all URLs of a text.
 pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
+    if !text.contains("://") {
+        return;
+    }
     let Some(scheme) = SCHEME.as_ref() else { return };
     let starts: Vec<Range<usize>> = scheme.find_iter(text).map(|found| found.range()).collect();
     if starts.is_empty() || !text.contains('@') {

@@ -1,0 +1,50 @@
+//! What of a value must not be shown, and what is shown of it instead.
+//!
+//! A secret is told by its name (a variable, an attribute, a key, an option of a command) or by
+//! itself. It is masked in the whole text that was read, before that is cut.
+
+use std::borrow::Cow;
+
+use crate::mask::{self, MASK, mask_argv, mask_text, mask_value};
+
+/// What is known of a value before it is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Hint<'n> {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its name.
+    Name(&'n str),
+    /// That it is a secret.
+    Secret,
+    /// How a text is to be shown: it belongs to a command.
+    Shown(&'n str),
+}
+
+impl Hint<'_> {
+    /// A text with its secrets masked.
+    pub fn mask<'t>(&'t self, text: &'t str) -> Cow<'t, str> {
+        match self {
+            Hint::None => mask_text(text),
+            Hint::Name(name) => mask_value(name, text),
+            Hint::Secret if text.is_empty() => text.into(),
+            Hint::Secret => MASK.into(),
+            Hint::Shown(shown) => (*shown).into(),
+        }
+    }
+
+    /// Whether a value with parts is a secret as a whole.
+    pub fn hides_parts(&self) -> bool {
+        match self {
+            Hint::None | Hint::Shown(_) => false,
+            Hint::Name(name) => mask::is_secret_name(name),
+            Hint::Secret => true,
+        }
+    }
+}
+
+/// How the items of a sequence of texts are shown, if it looks like a command.
+pub fn command(items: &[String]) -> Option<Vec<String>> {
+    let option = |item: &String| item.len() > 1 && item.starts_with('-');
+    items.iter().any(option).then(|| mask_argv(items))
+}
