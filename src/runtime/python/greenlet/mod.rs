@@ -12,6 +12,9 @@ mod object;
 mod owner;
 mod role;
 mod settle;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 mod types;
 
 use std::collections::{BTreeSet, HashMap};
