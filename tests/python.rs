@@ -46,7 +46,7 @@ fn detect<T>(
     let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
     let modules = Modules::new(&files, &mappings);
     let memory = &LiveMemory::new(pid);
-    let process = Preview { mappings: &mappings, modules: &modules, memory, tids };
+    let process = Preview { mappings: &mappings, modules: &modules, memory, tids, first: 0 };
     let mut notes = Vec::new();
     let visitor = Python.detect(&process, &mut notes);
     then(visitor, &notes, &modules)
@@ -75,7 +75,7 @@ fn threads(
 ) -> Vec<LanguageThread> {
     let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
     let (asked, search) = (&Asked::default(), &Search::default());
-    visitor.visit(&Visit { roster, wanted, asked, search }, memory).threads
+    visitor.visit(&Visit { roster, wanted, asked, search, pages_only: false }, memory).threads
 }
 
 fn lines(thread: &LanguageThread) -> Vec<Line> {

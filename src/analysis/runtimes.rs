@@ -27,6 +27,7 @@ pub fn detect(
         modules,
         memory: &evidence.snapshot.memory,
         tids: &tids,
+        first: evidence.snapshot.target.process.pid,
     };
     runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(&preview, notes)).collect()
 }
@@ -81,7 +82,7 @@ pub fn visit<'v>(
                     notes.push(Note::missing(name.as_str(), why.clone()));
                 }
                 let wanted = &|_| true;
-                let visit = Visit { roster: &roster, wanted, asked, search };
+                let visit = Visit { roster: &roster, wanted, asked, search, pages_only: false };
                 let visited = visitor.visit(&visit, memory);
                 for thread in visited.threads {
                     known.threads.insert(thread.tid, (thread, &**visitor));

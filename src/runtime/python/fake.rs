@@ -36,6 +36,11 @@ pub struct Fake {
 pub struct Draft(Vec<u8>);
 
 impl Draft {
+    /// So many zeros.
+    pub fn new(size: usize) -> Draft {
+        Draft(vec![0; size])
+    }
+
     /// Puts bytes at an offset.
     pub fn put(&mut self, offset: u64, bytes: &[u8]) -> &mut Draft {
         let offset = offset as usize;
