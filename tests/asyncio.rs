@@ -9,7 +9,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::pythons::{Interpreter, each, pythons};
-use crate::support::truth::{GreenTruth, assert_same, assert_whole, at, green_threads};
+use crate::support::truth::{
+    GreenTruth, assert_same, assert_same_set, assert_whole, at, green_threads,
+};
 use crate::support::{await_asleep, report};
 
 #[test]
@@ -30,12 +32,9 @@ fn compare(python: &Interpreter) {
     assert!(truth.len() > 60, "{truth:?}");
 
     let tasks = green_threads(&report, ExecutionKind::Task);
-    let pending = |state: Option<&str>| state == Some("pending");
-    let shown: BTreeSet<Option<Addr>> =
-        tasks.iter().filter(|task| pending(task.state.as_deref())).map(|t| t.address).collect();
-    let expected: BTreeSet<Option<Addr>> =
-        truth.iter().filter(|task| pending(Some(&task.state))).map(|t| Some(t.address)).collect();
-    assert_eq!(shown, expected);
+    let pending: Vec<&Execution> =
+        tasks.iter().copied().filter(|task| task.state.as_deref() == Some("pending")).collect();
+    assert_same_set(&pending, truth.iter().filter(|task| task.state == "pending"));
     for expected in &truth {
         // Of those that have ended the process itself keeps no list.
         match at(&tasks, expected.address) {

@@ -9,7 +9,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::pythons::{Interpreter, each, green_pythons};
-use crate::support::truth::{GreenTruth, assert_same, assert_whole, at, green_threads, object};
+use crate::support::truth::{
+    GreenTruth, assert_same, assert_same_set, assert_whole, at, green_threads, object,
+};
 use crate::support::{Target, await_asleep, full, guru, report, skip_impossible, stdout_of};
 
 /// Runs the target with this library, and compares what guru sees with what it tells then.
@@ -22,9 +24,7 @@ fn compare(python: &Interpreter, library: &str) {
     assert!(truth.len() > 80, "{truth:?}");
 
     let shown = green_threads(&report, ExecutionKind::Greenlet);
-    let addresses: BTreeSet<_> = shown.iter().filter_map(|greenlet| greenlet.address).collect();
-    let expected: BTreeSet<_> = truth.iter().map(|greenlet| greenlet.address).collect();
-    assert_eq!(addresses, expected);
+    assert_same_set(&shown, &truth);
     for expected in &truth {
         assert_is(at(&shown, expected.address).unwrap(), expected);
     }

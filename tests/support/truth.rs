@@ -144,3 +144,25 @@ pub fn assert_whole(report: &Report) {
         report.all_notes().filter(|note| note.weight == Weight::Missing).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+/// Fails unless these green threads are those of the truth: none missing, none made up.
+pub fn assert_same_set<'a>(shown: &[&Execution], truth: impl IntoIterator<Item = &'a GreenTruth>) {
+    let mut extra = shown.to_vec();
+    let mut missing: Vec<&GreenTruth> = truth.into_iter().collect();
+    let count = missing.len();
+    missing.retain(|each| {
+        at(shown, each.address).is_none() || {
+            extra.retain(|execution| execution.address != Some(each.address));
+            false
+        }
+    });
+    let described: Vec<String> = extra
+        .iter()
+        .map(|each| format!("{:?} {:?} {:?}", each.address, each.type_name, each.state))
+        .collect();
+    let (more, fewer) = (extra.len(), missing.len());
+    assert!(
+        extra.is_empty() && missing.is_empty(),
+        "{fewer} of {count} are missing, {more} are too many: {missing:?}, {described:?}"
+    );
+}

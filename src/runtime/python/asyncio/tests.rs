@@ -20,7 +20,7 @@ fn tasks_of(
     let walker = Walker::new(fake, &V3_11);
     let (asked, search) = (&Asked::default(), &Search::default());
     let wanted = &|tid| tid == wanted;
-    let visit = Visit { roster, wanted, asked, search };
+    let visit = Visit { roster, wanted, asked, search, pages_only: false };
     let mut notes = Vec::new();
     let tasks = tasks(&walker, Some(task_layout()), &visit, &[], &mut notes);
     (tasks, notes)
