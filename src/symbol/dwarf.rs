@@ -156,7 +156,6 @@ impl<'a> DebugInformation<'a> {
         found
     }
 
-    #[expect(clippy::arc_with_non_send_sync, reason = "`addr2line` takes an `Arc`")]
     fn dwarf<'v>(
         &self,
         info: SectionReader<'v>,

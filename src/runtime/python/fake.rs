@@ -109,6 +109,9 @@ impl Fake {
             "bytes" => flags::BYTES,
             "int" => flags::INT,
             "dict" => flags::DICT,
+            "list" => flags::LIST,
+            "tuple" => flags::TUPLE,
+            "type" => flags::TYPE,
             _ => 0,
         };
         draft.put_u64(V3_11.object.kind, metatype.0);
