@@ -36,6 +36,9 @@ impl Index {
         let mut steps = 0;
         while let Ok(Some(header)) = headers.next() {
             let unit = header.debug_info_offset().0 as u64;
+            if index.units.len() >= MAX_KEPT {
+                break;
+            }
             index.units.insert(unit);
             steps += 1;
             let mut entries = header.entries();
@@ -48,7 +51,7 @@ impl Index {
                     steps += 1;
                 }
                 steps += 1;
-                if steps > MAX_STEPS || index.homes.len().max(index.units.len()) > MAX_KEPT {
+                if steps > MAX_STEPS || index.homes.len() > MAX_KEPT {
                     return index;
                 }
             }
