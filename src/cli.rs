@@ -68,7 +68,7 @@ pub struct Report {
     pub locals: bool,
     /// Show an object of Python, by its path from a module: `pkg.mod.NAME["key"][0].attribute`.
     /// It is read from memory; no code of the process runs. May be given several times
-    #[arg(long = "object", value_name = "PATH")]
+    #[arg(long = "object", value_name = "PATH", value_parser = object_path)]
     pub objects: Vec<String>,
     /// Save the evidence to a new file, mode 0600, that `--from` reads anywhere. It holds memory
     /// of the process: handle it like a core dump
@@ -127,6 +127,10 @@ pub struct DemoService {
 
 fn formats() -> PossibleValuesParser {
     PossibleValuesParser::new(RENDERERS.iter().map(|renderer| renderer.name()))
+}
+
+fn object_path(typed: &str) -> Result<String, String> {
+    guru::asked::steps(typed).map(|_| typed.to_owned())
 }
 
 fn pid(typed: &str) -> Result<i32, String> {

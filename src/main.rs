@@ -47,10 +47,15 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     let sink = output::Sink::open(&options.output)?;
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
+    let asked = Asked { locals: options.locals, objects: options.objects };
     let evidence = match (&options.from, options.pid) {
-        (Some(path), _) => store::load(path)?,
+        (Some(path), _) => {
+            let mut evidence = store::load(path)?;
+            let notes = evidence.snapshot.asked.select(&asked);
+            evidence.snapshot.notes.extend(notes);
+            evidence
+        }
         (None, pid) => {
-            let asked = Asked { locals: options.locals, objects: options.objects };
             let options = Options { asked, ..Options::default() };
             inspect(pid.unwrap_or_default(), options, give_up)?
         }

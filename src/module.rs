@@ -451,7 +451,7 @@ impl<'a> SectionBytes<'a> {
     pub fn len(&self) -> u64 {
         match self {
             SectionBytes::File { len, .. } => *len,
-            SectionBytes::Inflated { inflated, .. } => inflated.len(),
+            SectionBytes::Inflated { inflated, .. } => inflated.size(),
             SectionBytes::Memory(bytes) => bytes.len() as u64,
         }
     }
@@ -486,9 +486,9 @@ impl<'a> Section<'a> {
             SectionBytes::File { file, offset, len } if len <= limit => {
                 file.slice(offset, len).ok()
             }
-            SectionBytes::Inflated { file, inflated } if inflated.len() <= limit => {
+            SectionBytes::Inflated { file, inflated } if inflated.size() <= limit => {
                 let first = inflated.piece_from(0, file);
-                Some(first).filter(|bytes| bytes.len() as u64 == inflated.len())
+                Some(first).filter(|bytes| bytes.len() as u64 == inflated.size())
             }
             SectionBytes::File { .. } | SectionBytes::Inflated { .. } => None,
         }

@@ -28,7 +28,8 @@ pub struct Value {
     /// How the language writes it, if it has no parts: `'abc'`, `-42`, `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Text>,
-    /// How many characters, bytes or items it really has.
+    /// How many items a container really has; of a text that is cut, how many characters or
+    /// bytes. What has parts and no size has attributes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Its parts, in their order.
@@ -42,7 +43,7 @@ pub struct Value {
 /// A part of a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
-    /// The key of an item of a mapping, or the name of an attribute (a `str`); absent in a
+    /// The key of an item of a mapping, or the name of an attribute (as a `str`); absent in a
     /// sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Value>,

@@ -1,7 +1,6 @@
 //! Threads of real Python processes, read while they run, against what the interpreter itself
 //! tells of them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +8,9 @@ use std::process::Command;
 use guru::asked::Asked;
 use guru::evidence::files::Files;
 use guru::module::Modules;
-use guru::note::{Note, Weight};
-use guru::runtime::python::Python;
+use guru::note::Note;
+use guru::runtime::python::layout::{self, Layout};
+use guru::runtime::python::{Python, Version};
 use guru::runtime::{LanguageThread, Preview, Roster, Runtime as _, Visit, Visitor};
 use guru::target::Tid;
 use guru::target::live::maps;
@@ -19,6 +19,7 @@ use guru::target::live::open::LiveOpener;
 use guru::target::memory::Memory;
 use guru::target::search::Search;
 
+use crate::support::truth::{Place, ThreadTruth};
 use crate::support::{Target, skip, skip_impossible};
 
 /// File, line, function.
@@ -85,7 +86,7 @@ fn lines(thread: &LanguageThread) -> Vec<Line> {
 }
 
 /// A file's name as guru reads it: no more than 4096 characters.
-fn as_read((file, line, function): Line) -> Line {
+fn as_read(Place { file, line, name: function, .. }: Place) -> Line {
     match file.char_indices().nth(4096) {
         Some((end, _)) => (format!("{}…", &file[..end]), line, function),
         None => (file, line, function),
@@ -98,7 +99,7 @@ fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
     assert!(!pythons.is_empty(), "no Python 3.11 on this machine");
     for python in pythons {
         let target = Target::python(&python, "python_threads.py", &[] as &[&str]);
-        let truth: BTreeMap<Tid, Vec<Line>> = serde_json::from_str(&target.line()).unwrap();
+        let truth: Vec<ThreadTruth> = serde_json::from_str(&target.line()).unwrap();
         assert!(truth.len() > 14, "{truth:?}");
         detect(target.pid(), &[], |visitor, notes, modules| {
             assert_eq!(notes, []);
@@ -109,9 +110,9 @@ fn blocked_threads_of_python_3_11_are_as_the_interpreter_tells_them() {
             assert_eq!(roster.cut, None);
             assert_eq!(roster, visitor.roster(&LiveMemory::new(target.pid())).unwrap());
             let threads = threads(&*visitor, &roster, &|_| true, &LiveMemory::new(target.pid()));
-            for (tid, expected) in truth {
+            for ThreadTruth { tid, frames, .. } in truth {
                 let thread = threads.iter().find(|thread| thread.tid == tid).unwrap();
-                let expected: Vec<Line> = expected.into_iter().map(as_read).collect();
+                let expected: Vec<Line> = frames.into_iter().map(as_read).collect();
                 assert_eq!(lines(thread), expected, "{}", python.display());
                 assert_eq!(thread.broken, None);
                 assert!(thread.frames.last().unwrap().entry);
@@ -214,42 +215,41 @@ fn a_python_inside_another_program_is_found() {
 fn a_python_that_is_ending_is_not_read() {
     let ending = "import os\nclass Last:\n  def __del__(self, os=os): \
                   os.write(1, b'ready %d\\n' % os.getpid()); os.read(0, 1)\nlast = Last()";
-    for python in pythons("3.11") {
+    for python in (8..=15).flat_map(|minor| pythons(&format!("3.{minor}"))) {
         let target = start(&python, &["-c", ending]);
         detect(target.pid(), &[], |visitor, notes, _| {
-            assert!(visitor.is_none());
+            assert!(visitor.is_none(), "{}", python.display());
             assert!(notes[0].message.raw().contains("it is ending"), "{notes:?}");
         });
     }
 }
 
 #[test]
-fn other_pythons_are_named_and_not_guessed_at() {
-    let expected = [
-        ("2.7", "older than 3.11"),
-        ("3.6", "older than 3.11"),
-        ("3.8", "older than 3.11"),
-        ("3.9", "older than 3.11"),
-        ("3.10", "older than 3.11"),
-        ("3.12", "Python 3.12."),
-        ("3.13", "Python 3.13."),
-        ("3.14", "Python 3.14."),
-    ];
-    for (version, message) in expected {
-        let pythons = pythons(version);
-        if pythons.is_empty() {
-            skip_impossible(&format!("no Python {version} on this machine"));
-        }
-        for python in pythons {
+fn the_table_and_the_debug_information_of_a_build_tell_the_same_layout() {
+    let mut compared = 0;
+    for minor in 8..=15 {
+        for python in pythons(&format!("3.{minor}")) {
             let target = start(&python, &["-c", &format!("{READY}; sys.stdin.read()")]);
-            detect(target.pid(), &[], |visitor, notes, _| {
-                assert!(visitor.is_none());
-                let [note] = notes else { panic!("{}: {notes:?}", python.display()) };
-                assert_eq!(note.weight, Weight::Missing);
-                assert!(note.message.raw().contains(message), "{note:?}");
-                assert!(note.message.raw().ends_with("native stacks only"), "{note:?}");
+            detect(target.pid(), &[], |visitor, notes, modules| {
+                assert_eq!(notes, []);
+                let module = modules.find(visitor.unwrap().interpreter()).unwrap();
+                let told = layout::dwarf::read(module);
+                if told.is_empty() {
+                    return skip_impossible(&format!("{} has no such", python.display()));
+                }
+                let version = Version::of_minor(minor);
+                let [table, better] = [None, Some(&told)]
+                    .map(|told| layout::candidates(version, None, told).swap_remove(0));
+                let name = table.name.clone();
+                assert_eq!(Layout { name, ..better }, table, "{}", python.display());
+                // What is no member of a structure only the table has.
+                assert!(told.len() > 80, "{}", told.len());
+                compared += 1;
             });
         }
+    }
+    if compared == 0 {
+        skip_impossible("no Python with debug information on this machine");
     }
 }
 

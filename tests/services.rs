@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 #[test]
 fn a_service_answers_sigusr2_with_a_whole_report() {
-    for name in ["panko", "mini", "mini-threads"] {
+    for name in ["panko", "mini", "mini-threads", "nova-conductor", "nova-scheduler"] {
         let Some(service) = Service::start(name) else { continue };
         let report = service.own_report();
         for section in ["Package", "Threads", "Green Threads", "Processes", "Configuration"] {

@@ -1,20 +1,26 @@
 //! The only integration test binary: guru on real processes. One module per line.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod asyncio;
 mod bad_inputs;
 mod cli;
 mod configuration;
 mod demo;
 mod fuzz;
+mod green;
 mod hostile;
 mod kindness;
 mod layers;
+mod locals;
 mod mini;
 mod native;
+mod nova;
 mod package;
 mod panko;
 mod python;
+mod pythons;
 mod replay;
 mod services;
 mod support;
 mod targets;
+mod values;

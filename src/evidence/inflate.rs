@@ -60,13 +60,8 @@ impl Inflated {
     }
 
     /// How many bytes there are, if they are not broken.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.stored.size
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.stored.size == 0
     }
 
     /// The bytes from `offset` to the end of the piece that holds it; none at the end, and where

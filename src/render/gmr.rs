@@ -6,7 +6,9 @@ use std::io;
 
 use super::stack::{self, Piece};
 use super::{Frames, Renderer, layout};
-use crate::report::{Block, Execution, ExecutionKind, Field, OptionGroup, ProcessNode, Report};
+use crate::report::{
+    Block, Execution, ExecutionKind, Field, OptionGroup, ProcessNode, Report, SectionReport,
+};
 use crate::stack::{Frame, Language};
 
 /// The format `gmr`.
@@ -22,7 +24,7 @@ impl Renderer for Gmr {
         let language = language(report);
         let mut text =
             format!("{}\n{}\n\n", layout::heading("Guru Meditation"), layout::title_bar());
-        for section in &report.sections {
+        for section in report.sections.iter().filter(|section| in_gmr(section)) {
             let body: Vec<String> =
                 section.blocks.iter().map(|block| self::block(block, language, frames)).collect();
             text.push_str(&format!("\n{}\n{}", layout::heading(&section.title), body.join("\n")));
@@ -30,6 +32,11 @@ impl Renderer for Gmr {
         layout::end_in_one_newline(&mut text);
         out.write_all(text.as_bytes())
     }
+}
+
+/// Whether a GMR has such a section. Objects were asked for beyond it.
+fn in_gmr(section: &SectionReport) -> bool {
+    !section.blocks.iter().any(|block| matches!(block, Block::Objects { .. }))
 }
 
 /// The language whose frames are shown: a GMR knows those of Python only.

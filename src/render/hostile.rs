@@ -24,6 +24,9 @@ const WORDS: &[&str] = &[
     "address",
     "module_address",
     "futex",
+    "gil",
+    "role",
+    "mark",
 ];
 
 /// The sample with every text replaced by `hostile`, whatever its field is called.

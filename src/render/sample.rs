@@ -8,6 +8,7 @@ use crate::note::Note;
 use crate::report::*;
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd, Trust};
 use crate::text::Text;
+use crate::value::{Item, Local, Mark, Value};
 
 pub fn rendered(renderer: &dyn Renderer, report: &Report) -> String {
     rendered_with(renderer, report, Frames::Merged)
@@ -123,6 +124,7 @@ pub fn report() -> Report {
             ),
             section("processes", "Processes", processes()),
             configuration(),
+            section("objects", "Objects", objects()),
         ],
         notes: vec![Note::missing("memory", "a page was gone")],
     }
@@ -158,6 +160,11 @@ fn executions() -> Vec<Execution> {
         start.internal = true;
         start.function = Some("_PyEval_Vector".into());
     }
+    waiting.stack.frames[1].qualified_name = Some("Worker.py_wait".into());
+    waiting.stack.frames[1].locals = locals();
+    waiting.runtime_name = Some("MainThread".into());
+    waiting.gil = Some(GilUse::Waits);
+    waiting.collecting = true;
     waiting.tid = Some(4711);
     waiting.name = Some("mini".into());
     waiting.state = Some("sleeping".into());
@@ -192,8 +199,50 @@ fn executions() -> Vec<Execution> {
     });
     let mut foreign = thread(140_053_879_872_384, vec![native("work", "/opt/w.so", 0x99)]);
     foreign.tid = Some(4713);
+    // What only green threads have, for the formats that show a thread as it is.
+    foreign.address = Some(Addr(0x7f21_0080));
+    foreign.type_name = Some("greenlet.greenlet".into());
+    foreign.role = Some(Role::Worker);
+    foreign.awaits = vec![Awaited { what: "a timer".into(), address: Some(Addr(0x7f21_00c0)) }];
     foreign.stack.end = StackEnd::Broken("no rules for 0x7f0000001000".into());
     vec![waiting, sleeping, foreign]
+}
+
+fn leaf(type_name: &str, shown: &str) -> Value {
+    Value { type_name: type_name.into(), shown: Some(shown.into()), ..Value::default() }
+}
+
+/// A list that was cut, in an object.
+fn service() -> Value {
+    let hosts = Value {
+        type_name: "list".into(),
+        address: Some(Addr(0x7f21_0040)),
+        size: Some(9),
+        items: vec![Item { key: None, value: leaf("str", "'node-1'") }],
+        mark: Some(Mark::Cut),
+        ..Value::default()
+    };
+    let hosts = Item { key: Some(leaf("str", "'hosts'")), value: hosts };
+    let long = leaf("str", &format!("'{}'", "x".repeat(100)));
+    let motto = Item { key: Some(leaf("str", "'motto'")), value: long };
+    Value { type_name: "mini.Service".into(), items: vec![hosts, motto], ..Value::default() }
+}
+
+fn locals() -> Vec<Local> {
+    let masked = Value { mark: Some(Mark::Masked), ..leaf("str", "***") };
+    vec![
+        Local { name: "self".into(), value: service() },
+        Local { name: "password".into(), value: masked },
+    ]
+}
+
+fn objects() -> Block {
+    let missing = Some("`mini` has no attribute `nothing`".into());
+    let objects = vec![
+        NamedObject { path: "mini.service".into(), value: Some(service()), missing: None },
+        NamedObject { path: "mini.nothing".into(), value: None, missing },
+    ];
+    Block::Objects { objects }
 }
 
 fn processes() -> Block {

@@ -5,6 +5,7 @@
 
 mod configuration;
 mod green_threads;
+mod objects;
 mod package;
 mod processes;
 mod threads;
@@ -21,6 +22,10 @@ pub trait Section: Sync {
     fn id(&self) -> &'static str;
     /// The heading: `Threads`.
     fn title(&self) -> &'static str;
+    /// Whether the report has it. Only one that has to be asked for may be absent.
+    fn is_wanted(&self, _: &Analysis<'_>) -> bool {
+        true
+    }
     /// What there is to show.
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block>;
 }
@@ -32,12 +37,14 @@ pub const SECTIONS: &[&dyn Section] = &[
     &green_threads::GreenThreads,
     &processes::Processes,
     &configuration::Configuration,
+    &objects::Objects,
 ];
 
 /// Builds sections. One that panics loses itself, not the report.
 pub fn build(sections: &[&dyn Section], analysis: &Analysis<'_>) -> Vec<SectionReport> {
     sections
         .iter()
+        .filter(|section| section.is_wanted(analysis))
         .map(|section| {
             let mut notes = Vec::new();
             let built = catch_unwind(AssertUnwindSafe(|| section.build(analysis, &mut notes)));

@@ -5,7 +5,6 @@
 //! where that leads to nothing.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use addr2line::Context;
 use gimli::{AttributeValue, DebugInfoOffset, SectionId};
@@ -48,10 +47,10 @@ pub fn functions(image: &Image<'_>, files: &Files, sorted: &[FileAddr]) -> Vec<V
 }
 
 /// The sections of one file.
-struct Sections<'a>(Vec<(SectionId, Section<'a>)>);
+pub(super) struct Sections<'a>(Vec<(SectionId, Section<'a>)>);
 
 impl<'a> Sections<'a> {
-    fn of(image: &Image<'a>) -> Sections<'a> {
+    pub(super) fn of(image: &Image<'a>) -> Sections<'a> {
         let present = SECTIONS.iter().filter_map(|id| Some((*id, image.section(id.name())?)));
         Sections(present.collect())
     }
@@ -60,12 +59,12 @@ impl<'a> Sections<'a> {
         self.0.iter().find(|(id, _)| *id == wanted).map(|(_, section)| *section)
     }
 
-    fn reader(&self, id: SectionId) -> SectionReader<'a> {
+    pub(super) fn reader(&self, id: SectionId) -> SectionReader<'a> {
         self.get(id).map_or_else(SectionReader::empty, SectionReader::new)
     }
 
     /// These sections, with another `.debug_info`.
-    fn with<'v>(&self, info: SectionReader<'v>) -> Option<Dwarf<'v>>
+    pub(super) fn with<'v>(&self, info: SectionReader<'v>) -> Option<Dwarf<'v>>
     where
         'a: 'v,
     {
@@ -91,7 +90,7 @@ impl<'a> DebugInformation<'a> {
         if found.iter().any(Vec::is_empty) {
             let shared = self.shared.as_ref().map(|shared| shared.reader(SectionId::DebugInfo));
             let whole = self.dwarf(SectionReader::new(info), shared);
-            if let Some(context) = whole.and_then(|whole| Context::from_arc_dwarf(whole).ok()) {
+            if let Some(context) = whole.and_then(|whole| Context::from_dwarf(whole).ok()) {
                 for (addr, found) in sorted.iter().zip(&mut found).filter(|(_, f)| f.is_empty()) {
                     *found = find(&context, *addr).unwrap_or_default();
                 }
@@ -114,12 +113,11 @@ impl<'a> DebugInformation<'a> {
         for round in 0..MAX_ROUNDS {
             let (own_view, shared_view) = (own.view(), shared.as_ref().map(Units::view));
             let shared_reader = shared_view.as_ref().map(SectionReader::of_units);
-            let Some(dwarf) = self.dwarf(SectionReader::of_units(&own_view), shared_reader) else {
-                break;
-            };
-            let Ok(context) = Context::from_arc_dwarf(dwarf.clone()) else { break };
+            let dwarf = || self.dwarf(SectionReader::of_units(&own_view), shared_reader);
+            let context = dwarf().and_then(|dwarf| Context::from_dwarf(dwarf).ok());
+            let Some(context) = context else { break };
             let mut wanted = References::default();
-            pending.retain(|(nth, home)| {
+            pending.retain(|(nth, _)| {
                 let (Some(addr), Some(found)) = (sorted.get(*nth), found.get_mut(*nth)) else {
                     return false;
                 };
@@ -129,16 +127,21 @@ impl<'a> DebugInformation<'a> {
                         // It does not say in which of the files.
                         wanted.own.insert(offset);
                         wanted.shared.insert(offset);
-                        if round == 0 {
-                            // And there may be many more, of which it tells one at a time.
-                            let _ = wanted.collect(&dwarf, *home);
-                        }
                         return true;
                     }
                     Err(_) => {}
                 }
                 false
             });
+            if round == 0
+                && !pending.is_empty()
+                && let Some(dwarf) = dwarf()
+            {
+                // There may be many more, of which it tells one at a time.
+                for home in pending.iter().map(|(_, home)| *home).collect::<BTreeSet<u64>>() {
+                    let _ = wanted.collect(&dwarf, home);
+                }
+            }
             let mut more = false;
             for offset in wanted.own {
                 more |= own.show(offset);
@@ -157,7 +160,7 @@ impl<'a> DebugInformation<'a> {
         &self,
         info: SectionReader<'v>,
         shared_info: Option<SectionReader<'v>>,
-    ) -> Option<Arc<Dwarf<'v>>>
+    ) -> Option<Dwarf<'v>>
     where
         'a: 'v,
     {
@@ -168,22 +171,22 @@ impl<'a> DebugInformation<'a> {
             dwarf.set_sup(shared);
         }
         dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
-        Some(Arc::new(dwarf))
+        Some(dwarf)
     }
 }
 
 /// What `.debug_aranges` tells: which unit has the code at an address.
 #[derive(Default)]
-struct Index {
+pub(super) struct Index {
     /// Where units begin.
     units: BTreeSet<u64>,
     /// The units of the addresses that were asked for, by the addresses' numbers.
-    homes: BTreeSet<(usize, u64)>,
+    pub(super) homes: BTreeSet<(usize, u64)>,
 }
 
 impl Index {
     /// The index, up to where it is broken.
-    fn read(section: SectionReader<'_>, sorted: &[FileAddr]) -> Index {
+    pub(super) fn read(section: SectionReader<'_>, sorted: &[FileAddr]) -> Index {
         let mut index = Index::default();
         let aranges = gimli::DebugAranges::from(section);
         let mut headers = aranges.headers();

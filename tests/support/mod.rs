@@ -4,11 +4,13 @@
 pub mod gdb;
 mod guru;
 mod process;
+pub mod pythons;
 pub mod schema;
 pub mod sections;
 mod service;
 mod skip;
 mod target;
+pub mod truth;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,11 +22,11 @@ use ::guru::inspect::{Options, inspect};
 pub use guru::{
     GURU, functions, guru, guru_with_peak, report, run, stdout_of, thread_named, threads,
 };
-pub use process::{EPOLL_WAIT, PAUSE, POLL, ThreadState, reads_stdin, thread_states};
+pub use process::{EPOLL_WAIT, PAUSE, POLL, SELECT, ThreadState, reads_stdin, thread_states};
 pub use service::{Service, venv};
 
 pub use skip::{skip, skip_impossible};
-pub use target::Target;
+pub use target::{Target, await_asleep};
 
 /// How long anything may take before a test fails: far longer than it takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -10,14 +10,16 @@ mod calls {
     pub const EPOLL_WAIT: i64 = libc::SYS_epoll_wait;
     pub const PAUSE: i64 = libc::SYS_pause;
     pub const POLL: i64 = libc::SYS_poll;
+    pub const SELECT: i64 = libc::SYS_pselect6;
 }
 #[cfg(not(target_arch = "x86_64"))]
 mod calls {
     pub const EPOLL_WAIT: i64 = libc::SYS_epoll_pwait;
     pub const PAUSE: i64 = libc::SYS_ppoll;
     pub const POLL: i64 = libc::SYS_ppoll;
+    pub const SELECT: i64 = libc::SYS_pselect6;
 }
-pub use calls::{EPOLL_WAIT, PAUSE, POLL};
+pub use calls::{EPOLL_WAIT, PAUSE, POLL, SELECT};
 
 /// A thread as `/proc` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,6 +33,14 @@ pub fn options(section: &str) -> BTreeMap<(&str, &str), String> {
     options
 }
 
+/// The green threads of a `gmr` report, each with all its lines.
+pub fn green_threads(section: &str) -> Vec<&str> {
+    let heading = format!("------{:^60}------\n", "Green Thread");
+    let mut parts = section.split(heading.as_str());
+    assert_eq!(parts.next().map(str::trim), Some(""), "{section}");
+    parts.map(str::trim).collect()
+}
+
 /// The frames of the threads of a `gmr` report: of each thread, by its ident, the lines
 /// `FILE:LINE in NAME` and below each its source.
 pub fn frames(threads: &str) -> BTreeMap<u64, Vec<(&str, &str)>> {

@@ -1,7 +1,7 @@
 //! The services of `fixtures/services`, started, ready, and gone at the end of the test.
 
 use super::target::kill_group;
-use super::{EPOLL_WAIT, POLL, await_some, root, skip, skip_impossible};
+use super::{EPOLL_WAIT, POLL, SELECT, await_some, root, skip, skip_impossible};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -21,11 +21,16 @@ pub struct Service {
 }
 
 impl Service {
-    /// Start `panko`, `mini` or `mini-threads` (see `fixtures/services/service`). Returns when it
-    /// answers SIGUSR2 and waits for work. Records a skip if its venv is not there, or if this
+    /// Start a service by its name in `fixtures/services/service`. Returns when it answers SIGUSR2
+    /// and waits for work. Records a skip if its venv is not there, or if this
     /// kernel would let nobody trace it.
     pub fn start(name: &str) -> Option<Self> {
-        venv(name.split('-').next().unwrap_or(name))?;
+        let venv_name = name.split('-').next().unwrap_or(name);
+        venv(venv_name)?;
+        if venv_name == "nova" && !root("target/services/nova/made").exists() {
+            skip("nova has no database: run tests/run");
+            return None;
+        }
         if tracing_is_restricted() {
             skip_impossible("Yama (ptrace_scope) lets only root trace a process that is no child");
             return None;
@@ -45,7 +50,7 @@ impl Service {
         await_some("the service is ready", || {
             let ended = service.child.try_wait().unwrap();
             assert!(ended.is_none(), "{name} ended with {ended:?}: {}", service.stderr());
-            (catches_sigusr2(service.pid()) && service.is_idle()).then_some(())
+            (catches_sigusr2(service.pid()) && is_idle(service.pid())).then_some(())
         });
         Some(service)
     }
@@ -68,27 +73,42 @@ impl Service {
 
     /// Its own Guru Meditation Report, taken now.
     pub fn own_report(&self) -> String {
+        self.own_report_of(self.pid())
+    }
+
+    /// The report that one of its processes makes of itself, taken now.
+    pub fn own_report_of(&self, pid: i32) -> String {
         const BANNER: &str = "====                        Guru Meditation";
         let before = self.stderr().len();
-        let pid = nix::unistd::Pid::from_raw(self.pid());
-        nix::sys::signal::kill(pid, nix::sys::signal::SIGUSR2).unwrap();
+        let process = nix::unistd::Pid::from_raw(pid);
+        nix::sys::signal::kill(process, nix::sys::signal::SIGUSR2).unwrap();
         await_some("the service's own report", || {
-            // The handler is done when, after it wrote, the service is idle again.
+            // The handler is done when, after it wrote, the process is idle again.
             let begun = self.stderr()[before..].contains(BANNER);
-            (begun && self.is_idle()).then(|| self.stderr()[before..].to_owned())
+            (begun && is_idle(pid)).then(|| self.stderr()[before..].to_owned())
         })
     }
 
-    /// Whether its main thread waits in one of the calls that an idle main loop sits in.
-    fn is_idle(&self) -> bool {
-        let calls = [EPOLL_WAIT, POLL, libc::SYS_clock_nanosleep];
-        let threads = super::thread_states(self.pid());
-        let call = threads.get(&self.pid()).and_then(|main| main.call);
-        call.is_some_and(|call| calls.contains(&call))
+    /// The first process that it forked to do its work, when that is ready, too.
+    pub fn worker(&self) -> i32 {
+        await_some("the service has a worker", || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).ok()?.flatten();
+            let children = tasks.filter_map(|t| fs::read_to_string(t.path().join("children")).ok());
+            let all: String = children.collect();
+            let worker = all.split_whitespace().next()?.parse().ok()?;
+            (catches_sigusr2(worker) && is_idle(worker)).then_some(worker)
+        })
     }
 }
 
-/// The Python in the venv of `panko` or `mini`. Records a skip if it is not built.
+/// Whether its main thread waits in one of the calls that an idle main loop sits in.
+fn is_idle(pid: i32) -> bool {
+    let calls = [EPOLL_WAIT, POLL, SELECT, libc::SYS_clock_nanosleep];
+    let call = super::thread_states(pid).get(&pid).and_then(|main| main.call);
+    call.is_some_and(|call| calls.contains(&call))
+}
+
+/// The Python in the venv of `panko`, `mini` or `nova`. Records a skip if it is not built.
 pub fn venv(name: &str) -> Option<PathBuf> {
     let venv = root("target/services/venv").join(name);
     if venv.join("built").exists() {

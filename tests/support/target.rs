@@ -1,6 +1,8 @@
 //! The programs of `fixtures/targets`, started, ready, and gone at the end of the test.
 
-use super::{DEADLINE, await_some, python, reads_stdin, root, skip, skip_impossible};
+use super::{
+    DEADLINE, await_some, python, reads_stdin, root, skip, skip_impossible, thread_states,
+};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::ffi::OsStr;
@@ -122,6 +124,14 @@ impl Drop for Target {
     fn drop(&mut self) {
         kill_group(&mut self.child);
     }
+}
+
+/// Wait until all threads of a target that will do no more sleep.
+pub fn await_asleep(target: &Target) {
+    await_some("all threads are asleep", || {
+        let asleep = thread_states(target.pid()).values().all(|thread| thread.state == 'S');
+        asleep.then_some(())
+    });
 }
 
 /// Kill a child that leads a process group, with the whole group.

@@ -11,6 +11,7 @@ use crate::report::{Block, Field, Hold, ProcessNode, Report, SectionReport};
 mod objects;
 mod options;
 mod threads;
+mod value;
 
 /// The format `text`.
 #[derive(Debug)]

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::note;
+use super::{note, objects};
 use crate::render::gmr::label;
 use crate::render::sanitize::line;
 use crate::render::stack::{self, Piece};
 use crate::render::{Frames, layout};
 use crate::report::{Execution, ExecutionKind, GilUse, Role, Wait};
 use crate::stack::Stack;
+use crate::value::Local;
 
 /// How many of those that are alike are named.
 const MAX_NAMED: usize = 8;
@@ -176,20 +177,22 @@ fn call(waits: &Wait) -> Option<String> {
 /// The frames, outermost first. A frame with its source has an empty line around it, as in
 /// every GMR; frames of one line stand together.
 fn push_stack(out: &mut String, stack: &Stack, frames: Frames) {
-    let mut items: Vec<(String, Option<String>)> =
-        stack::end(&stack.end).map(|end| (end, None)).into_iter().collect();
+    let mut items: Vec<(String, Option<String>, &[Local])> =
+        stack::end(&stack.end).map(|end| (end, None, &[][..])).into_iter().collect();
     items.extend(stack::pieces(stack).filter_map(|piece| match piece {
         Piece::Frame(frame) if !frames.shows(frame) => None,
-        Piece::Frame(frame) => Some((stack::location(frame), stack::source(frame))),
-        Piece::Gap(frames) => Some((stack::gap(frames), None)),
+        Piece::Frame(frame) => {
+            Some((stack::location(frame), stack::source(frame), &frame.locals[..]))
+        }
+        Piece::Gap(frames) => Some((stack::gap(frames), None, &[][..])),
     }));
     if items.is_empty() {
         let only_hidden = !stack.frames.is_empty();
         let none = if only_hidden { "(only frames that are not shown)" } else { "No Traceback!" };
-        items.push((none.into(), None));
+        items.push((none.into(), None, &[]));
     }
     let mut apart = true;
-    for (first, second) in items {
+    for (first, second, locals) in items {
         if apart || second.is_some() {
             out.push('\n');
         }
@@ -198,6 +201,7 @@ fn push_stack(out: &mut String, stack: &Stack, frames: Frames) {
         if let Some(second) = second {
             out.push_str(&format!("{second}\n"));
         }
+        objects::locals(out, locals);
     }
 }
 

@@ -19,6 +19,9 @@ const CHECKED_THREADS: usize = 64;
 /// How many frames of each.
 const CHECKED_FRAMES: usize = 16;
 
+/// How many of the names in `sys` are looked at; it is born with fewer than a hundred.
+const CHECKED_NAMES: usize = 500;
+
 /// Why a runtime can not be read by a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejected {
@@ -101,7 +104,9 @@ fn version_of(
     if !is_type_of(&objects, sys, "dict") {
         return Err(no_dict);
     }
-    let version = objects.lookup(sys, "hexversion").and_then(|number| objects.small_int(number));
+    let mut items = objects.dict_items(sys).into_iter().flatten().take(CHECKED_NAMES);
+    let number = items.find(|(name, _)| objects.is_str(*name, "hexversion"));
+    let version = number.and_then(|(_, number)| objects.small_int(number));
     let version = version.and_then(|version| u32::try_from(version).ok()).map(Version);
     let Some(version) = version else {
         return Err(Rejected::Contradicts("`sys.hexversion` is not found"));
@@ -127,15 +132,12 @@ fn is_type_of(objects: &Objects<'_>, object: Addr, type_name: &str) -> bool {
     is().unwrap_or(false)
 }
 
-/// How far into the collector's state its lists are looked for, in bytes.
-const MAX_HEADS: u64 = 60;
-
 /// Finds where the collector has the heads of its generations: builds of one version differ in it
-/// (Debian makes the structure before them less aligned). Where they are not found, the layout
-/// has none.
+/// by 4 bytes (Debian makes the structure before them less aligned). Where they are not found, the
+/// layout has none.
 ///
-/// Three lists in a row that lead back to themselves are them; where there are more in a row, the
-/// first are the generations, and what follows is the list of what is never collected.
+/// Three lists in a row that lead back to themselves are them. It is not looked further: what
+/// follows them are lists, too, of what is never collected.
 pub fn probe_heads(memory: &dyn Memory, layout: &mut Layout, runtime: Addr) {
     /// `sizeof(struct gc_generation)`: a head and two numbers.
     const GENERATION: u64 = 24;
@@ -146,24 +148,24 @@ pub fn probe_heads(memory: &dyn Memory, layout: &mut Layout, runtime: Addr) {
     };
     let Ok(base) = base else { return };
     let start = base.wrapping_add(gc.start);
-    let mut offsets = (0..=MAX_HEADS).step_by(4);
-    gc.generations = (!layout.free_threaded)
-        .then(|| {
-            offsets.find(|offset| {
-                let head = |number| start.wrapping_add(offset + number * GENERATION);
-                (0..3).all(|number| is_list(memory, head(number)).unwrap_or(false))
-            })
+    gc.generations = gc.generations.and_then(|claim| {
+        [claim, claim.saturating_sub(4), claim.saturating_add(4)].into_iter().find(|offset| {
+            let head = |number| start.wrapping_add(offset.wrapping_add(number * GENERATION));
+            (0..3).all(|number| is_list(memory, head(number)).unwrap_or(false))
         })
-        .flatten();
+    });
 }
 
-/// Whether a doubly linked list of the collector's (`PyGC_Head`) has its head here: its neighbours
-/// on both sides lead back to it.
+/// Whether a doubly linked list of the collector's (`PyGC_Head`) has its head here: one of its
+/// neighbours leads back to it. That of the youngest objects changes while it is read.
 fn is_list(memory: &dyn Memory, head: Addr) -> Result<bool, Fault> {
     // The low bits of the pointers are flags.
     let link = |addr: Addr| memory.ptr(addr).map(super::frames::untagged);
     let (next, previous) = (link(head)?, link(head.wrapping_add(8))?);
-    Ok(link(next.wrapping_add(8))? == head && link(previous)? == head)
+    if next.is_null() || previous.is_null() {
+        return Ok(false);
+    }
+    Ok(link(next.wrapping_add(8))? == head || link(previous)? == head)
 }
 
 fn check_interpreter(

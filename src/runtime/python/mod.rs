@@ -32,6 +32,7 @@ pub use version::Version;
 
 use super::{LanguageThread, Preview, Roster, Runtime, Visit, Visited, Visitor};
 use crate::addr::Addr;
+use crate::asked::Asked;
 use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
@@ -43,6 +44,7 @@ use frames::{Chain, Walker};
 use greenlet::Greenlets;
 use names::Registries;
 use objects::Objects;
+use value::Values;
 
 /// CPython.
 #[derive(Debug)]
@@ -144,6 +146,7 @@ impl Visitor for Interpreters {
         let mut visited = Visited { threads, green, notes, ..Visited::default() };
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
+            self.add_objects(visit.asked, walker.objects, &mut visited);
         }
         match &self.greenlets {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
@@ -157,6 +160,19 @@ impl Interpreters {
     fn lists<'a>(&'a self, memory: &'a dyn Memory) -> threads::Lists<'a> {
         let Found { layout, runtime, .. } = &self.found;
         threads::Lists { memory, layout, runtime: *runtime, tids: &self.tids }
+    }
+
+    /// The objects that were asked for.
+    fn add_objects(&self, asked: &Asked, objects: Objects<'_>, visited: &mut Visited) {
+        if asked.objects.is_empty() {
+            return;
+        }
+        let interpreters = self.lists(objects.memory).interpreters();
+        let values = Values::new(objects, value::OBJECTS);
+        for path in &asked.objects {
+            let found = values.object(&interpreters, path, &mut visited.notes);
+            visited.objects.push(found);
+        }
     }
 
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.

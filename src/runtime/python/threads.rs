@@ -64,6 +64,23 @@ impl Lists<'_> {
         Ok(roster)
     }
 
+    /// The interpreters, the one that the process began with first.
+    pub fn interpreters(&self) -> Vec<Addr> {
+        let mut found: Vec<Addr> = Vec::new();
+        let mut next = self.first_interpreter();
+        while let Ok(interpreter) = next
+            && !interpreter.is_null()
+            && found.len() < MAX_INTERPRETERS
+            && !found.contains(&interpreter)
+        {
+            found.push(interpreter);
+            next = self.next_interpreter(interpreter);
+        }
+        // A new one is put before the others.
+        found.reverse();
+        found
+    }
+
     /// Whether the lists are still those of a roster, read when all its threads but the `free` ones
     /// had been stopped for good.
     ///

@@ -45,7 +45,7 @@ impl BatchRead for LiveMemory {
     ) {
         let mut done = 0;
         let mut queue = ranges.iter().copied();
-        let mut batch: Vec<(Addr, usize)> = Vec::with_capacity(MAX_RANGES);
+        let mut batch: Vec<(Addr, usize)> = Vec::with_capacity(ranges.len().min(MAX_RANGES));
         loop {
             batch.extend(queue.by_ref().take(MAX_RANGES - batch.len()));
             let wanted: usize = batch.iter().map(|(_, len)| len).sum();

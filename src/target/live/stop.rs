@@ -44,6 +44,13 @@ const PACE: usize = 16;
 /// How long that break is.
 const BREAK: Duration = Duration::from_micros(100);
 
+/// So many of the blocked threads are asked to stop before they are waited for. Each that is woken
+/// to be stopped goes before whoever runs; all at once, they are in its way for milliseconds.
+const CROWD: usize = 16;
+
+/// How long they are waited for before the next are asked.
+const CROWD_DEADLINE: Duration = Duration::from_millis(1);
+
 /// How often the list of threads is read until no new one appears.
 const MAX_PASSES: usize = 100;
 
@@ -207,21 +214,32 @@ impl Stop {
             Wave::Cold => COLD_DEADLINE,
             Wave::Hot => HOT_DEADLINE,
         };
+        let crowd = if wave == Wave::Cold { CROWD } else { usize::MAX };
         let waiting = |held: &&mut Held| held.wave == wave && held.phase == Phase::Seized;
+        let mut waiting: Vec<&mut Held> = self.threads.iter_mut().filter(waiting).collect();
         let mut pace = Pace::new(self.crowded && wave == Wave::Cold);
-        for held in self.threads.iter_mut().filter(waiting) {
-            pace.step();
-            let now = Instant::now();
-            self.first_asked.get_or_insert(now);
-            held.asked = Some(now);
-            held.phase = match ptrace::interrupt(Pid::from_raw(held.tid)) {
-                Ok(()) => Phase::Asked,
-                Err(_) => Phase::Gone,
-            };
+        for crowd in waiting.chunks_mut(crowd) {
+            for held in crowd.iter_mut() {
+                pace.step();
+                let now = Instant::now();
+                self.first_asked.get_or_insert(now);
+                held.asked = Some(now);
+                held.phase = match ptrace::interrupt(Pid::from_raw(held.tid)) {
+                    Ok(()) => Phase::Asked,
+                    Err(_) => Phase::Gone,
+                };
+            }
+            let patience = Instant::now() + CROWD_DEADLINE.min(deadline);
+            for held in crowd {
+                held.await_stop(self.pid, patience);
+            }
         }
         let deadline = Instant::now() + deadline;
-        for held in self.threads.iter_mut().filter(|held| held.phase == Phase::Asked) {
+        for held in waiting {
             held.await_stop(self.pid, deadline);
+            if held.phase == Phase::Asked {
+                held.phase = Phase::Late;
+            }
         }
     }
 
@@ -266,9 +284,7 @@ impl Stop {
             let mut pace = Pace::new(self.crowded && wave == Wave::Cold);
             for held in self.threads.iter_mut().filter(|held| held.wave == wave) {
                 // One that was late may have stopped by now.
-                if matches!(held.phase, Phase::Asked | Phase::Late) {
-                    held.await_stop(self.pid, Instant::now());
-                }
+                held.await_stop(self.pid, Instant::now());
                 pace.step();
                 if let Some(paused) = held.set_free() {
                     self.timing.paused = self.timing.paused.max(Some(paused));
@@ -311,13 +327,14 @@ impl Held {
         stood.filter(|_| self.wave == Wave::Hot || self.ran)
     }
 
-    /// Waits until the thread stands still, and reads its registers at once.
+    /// Waits until the thread stands still, if it was asked to, and reads its registers at once.
     fn await_stop(&mut self, pid: i32, deadline: Instant) {
         let mut looks = 0u32;
-        loop {
+        while matches!(self.phase, Phase::Asked | Phase::Late) {
             match sys::poll(self.tid) {
                 Ok(Event::None) if Instant::now() < deadline => {}
-                Ok(Event::None) | Err(_) => {
+                Ok(Event::None) => return,
+                Err(_) => {
                     self.phase = Phase::Late;
                     return;
                 }

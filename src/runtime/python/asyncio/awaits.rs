@@ -3,6 +3,9 @@
 //! The future that it waits for is sure. What that future is for is told where asyncio's own
 //! functions, which wait in its innermost frames, or the class of the future tell it; no more.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use super::coroutine::{End, Followed};
 use super::future::{Futures, RawTask, State};
 use crate::addr::Addr;
@@ -10,7 +13,6 @@ use crate::report::Awaited;
 use crate::runtime::python::frames::{RawFrame, Walker, untagged};
 use crate::runtime::python::layout::{Frame, VariableNames};
 use crate::target::memory::MemoryExt as _;
-use crate::text::Text;
 
 /// The most tasks of a gathering that are named.
 const MAX_NAMED: usize = 20;
@@ -26,12 +28,14 @@ const WAITED_IN: [&str; 4] =
 pub struct Awaits<'a> {
     walker: &'a Walker<'a>,
     futures: &'a Futures<'a>,
+    /// Whether the first variable of a code object has the name that it was asked for.
+    named: RefCell<HashMap<Addr, bool>>,
 }
 
 impl<'a> Awaits<'a> {
     /// Asks these.
     pub fn new(walker: &'a Walker<'a>, futures: &'a Futures<'a>) -> Awaits<'a> {
-        Awaits { walker, futures }
+        Awaits { walker, futures, named: RefCell::default() }
     }
 
     /// What a task that does not run waits for.
@@ -61,8 +65,8 @@ impl<'a> Awaits<'a> {
     /// A future, as far as it tells itself what it is for.
     fn future(&self, future: Addr) -> String {
         let objects = &self.walker.objects;
-        if let Some(name) = self.futures.task_name(future) {
-            return name.raw().to_owned();
+        if let Some(name) = self.task(future) {
+            return name;
         }
         let children = objects.attribute(future, "_children");
         if let Some(children) =
@@ -133,12 +137,17 @@ impl<'a> Awaits<'a> {
     /// The first argument of a frame, if it has this name.
     fn argument(&self, frame: &RawFrame, name: &str) -> Option<Addr> {
         let objects = &self.walker.objects;
-        let names = match objects.layout.code.names {
-            VariableNames::Apart { locals, .. } => locals,
-            VariableNames::Together { names, .. } => names,
-        };
-        let names = objects.tuple_items(objects.pointer(frame.code, names)?, 1)?;
-        if !objects.is_str(*names.first()?, name) {
+        // Each function is asked for one name only.
+        let named = *self.named.borrow_mut().entry(frame.code).or_insert_with(|| {
+            let names = match objects.layout.code.names {
+                VariableNames::Apart { locals, .. } => locals,
+                VariableNames::Together { names, .. } => names,
+            };
+            let names = objects.pointer(frame.code, names);
+            let names = names.and_then(|names| objects.tuple_items(names, 1)).unwrap_or_default();
+            names.first().is_some_and(|first| objects.is_str(*first, name))
+        });
+        if !named {
             return None;
         }
         let variables = match &objects.layout.frame {
@@ -164,9 +173,16 @@ impl<'a> Awaits<'a> {
 
     /// A future: its name, if it is a task, else its type.
     fn one(&self, future: Addr) -> String {
-        let name = self.futures.task_name(future);
-        let name = name.or_else(|| self.futures.type_name(future));
-        name.as_ref().map_or("what could not be read", Text::raw).to_owned()
+        let name = self.task(future);
+        let name = name.or_else(|| Some(self.futures.type_name(future)?.raw().to_owned()));
+        name.unwrap_or_else(|| "what could not be read".to_owned())
+    }
+
+    /// A task by its name: `Task-2`, or what the program called it.
+    fn task(&self, task: Addr) -> Option<String> {
+        let name = self.futures.task(task)?.name;
+        let plain = name.raw().starts_with("Task-");
+        Some(if plain { name.raw().to_owned() } else { format!("task {}", name.raw()) })
     }
 
     /// How many, and which.

@@ -1,8 +1,8 @@
 //! Instances of classes: their attributes, wherever they are kept.
 
-use super::Values;
 use super::secret::Hint;
 use super::types::{Kind, Type};
+use super::{Values, quote};
 use crate::addr::Addr;
 use crate::runtime::python::layout::flags;
 use crate::text::Text;
@@ -49,7 +49,9 @@ impl Values<'_> {
                 name => Hint::Name(name),
             };
             let attribute = self.value(attribute, hint, around);
-            let key = Value { type_name: "str".into(), shown: Some(name), ..Value::default() };
+            let quoted = quote::string(name.raw().chars().map(u32::from));
+            let shown = Some(Text::from(quoted));
+            let key = Value { type_name: "str".into(), shown, ..Value::default() };
             value.items.push(Item { key: Some(key), value: attribute });
         }
         Some(())

@@ -3,13 +3,18 @@
 //! No code of the process runs: what an object would say of itself (`__repr__`) is not known, what
 //! it is made of is.
 
+mod attribute;
 mod instance;
 mod leaf;
 mod locals;
 mod number;
+mod oslo;
 mod parts;
+mod path;
 mod quote;
 mod secret;
+#[cfg(test)]
+mod tests;
 pub(super) mod types;
 
 use std::cell::Cell;
@@ -125,7 +130,8 @@ impl<'a> Values<'a> {
             value.mark = Some(Mark::Cycle);
             return Some(value);
         }
-        if hint.hides_parts() && value.size != Some(0) {
+        let is_secret = hint.hides_parts() || secret::is_secret_type(kind.name.raw());
+        if is_secret && value.size != Some(0) {
             value.shown = Some(MASK.into());
             value.size = None;
             value.mark = Some(Mark::Masked);
