@@ -6,6 +6,7 @@
 //! Registers and the used part of each stack are all that native stacks need.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use crate::asked::Asked;
 use crate::error::Error;
@@ -23,12 +24,13 @@ use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
 use crate::target::search::Search;
-use crate::target::{ProcessFacts, ThreadFacts, Tid};
+use crate::target::{Mapping, ProcessFacts, ThreadFacts, Tid};
 use crate::text::Text;
 
 mod hold;
 mod plan;
 mod recorded;
+mod search;
 mod stacks;
 
 use plan::Plan;
@@ -69,6 +71,16 @@ struct Found {
     roster: Roster,
     /// What was found of it by searching the memory.
     search: Search,
+    /// When that began.
+    searched: Instant,
+}
+
+impl Found {
+    /// The search, with its age at this moment.
+    fn aged(self, stop: Instant) -> Search {
+        let age = stop.saturating_duration_since(self.searched).as_micros();
+        Search { age_us: u64::try_from(age).unwrap_or(u64::MAX), ..self.search }
+    }
 }
 
 /// Takes the evidence of a living process. `id` is that of a process or of one of its threads.
@@ -93,13 +105,20 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
     let rehearsal = Recorder::new(&memory, options.budget.memory);
     let tids: Vec<(Tid, Tid)> = threads.iter().map(ThreadFacts::tids).collect();
     let modules = Modules::new(&files, &mappings);
-    let preview =
-        Preview { mappings: &mappings, modules: &modules, memory: &rehearsal, tids: &tids };
-    let runtimes = Runtimes::find(&preview, &rehearsal);
+    let preview = Preview {
+        mappings: &mappings,
+        modules: &modules,
+        memory: &rehearsal,
+        tids: &tids,
+        first: process.pid,
+    };
+    let mut runtimes = Runtimes::find(&preview, &rehearsal);
+    search(&mut runtimes.found, &mappings, &memory, options.budget.memory);
     let plan =
         Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
     drop(rehearsal);
 
+    let stop = Instant::now();
     let taken = match hold::hold(&plan, &memory, give_up)? {
         Ok(captured) => recorded::of_capture(&plan, captured, &memory, &mut notes),
         Err(Refused::Gone) => return Err(Error::Changed { pid: process.pid, what: "exited" }),
@@ -120,7 +139,7 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         mappings,
         memory: recording,
         hold: taken.held,
-        searches: runtimes.found.into_iter().map(|found| found.search).collect(),
+        searches: runtimes.found.into_iter().map(|found| found.aged(stop)).collect(),
         asked: options.asked,
         notes,
     };
@@ -165,21 +184,34 @@ impl Runtimes {
         let listed = detected.into_iter().map(|visitor| {
             // On a running process this may fail; the hold reads it again.
             let roster = visitor.roster(preview.memory).unwrap_or_default();
-            Found { visitor, roster, search: Search::default() }
+            Found { visitor, roster, search: Search::default(), searched: Instant::now() }
         });
         Runtimes { found: listed.collect(), pages }
     }
 }
 
-/// Lets the visitors read what is `wanted`, for the pages that it takes.
+/// Searches the memory for what no list of the runtimes leads to, and lets them look at what was
+/// found. That reads much that turns out to be nothing, and needs not be recorded.
+fn search(found: &mut [Found], mappings: &[Mapping], memory: &LiveMemory, budget: usize) {
+    for Found { visitor, roster, search, searched } in found {
+        let looked_at = Recorder::new(memory, budget);
+        *searched = Instant::now();
+        *search = search::search(memory, mappings, &visitor.search_for(&looked_at));
+        visitor.sift(search, roster, &Recorder::new(memory, budget));
+    }
+}
+
+/// Lets the visitors read what is `wanted`, for the pages that it takes; `pages_only` as in
+/// [`Visit`].
 fn visit(
     found: &[Found],
     asked: &Asked,
     memory: &dyn Memory,
     wanted: &dyn Fn(Option<Tid>) -> bool,
+    pages_only: bool,
 ) {
-    for Found { visitor, roster, search } in found {
-        visitor.visit(&Visit { roster, wanted, asked, search }, memory);
+    for Found { visitor, roster, search, .. } in found {
+        visitor.visit(&Visit { roster, wanted, asked, search, pages_only }, memory);
     }
 }
 

@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("module", &["evidence", "target"]),
     ("symbol", &["evidence", "mask", "module", "target"]),
     ("native", &["module", "symbol", "target"]),
-    ("runtime", &["mask", "module", "report", "target"]),
+    ("runtime", &["mask", "module", "report", "symbol", "target"]),
     ("merge", &["runtime"]),
     ("inspect", &["evidence", "mask", "module", "report", "runtime", "target", "target::live"]),
     ("package", &["config", "evidence", "module", "report", "target"]),

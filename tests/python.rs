@@ -9,7 +9,8 @@ use guru::asked::Asked;
 use guru::evidence::files::Files;
 use guru::module::Modules;
 use guru::note::Note;
-use guru::runtime::python::Python;
+use guru::runtime::python::layout::{self, Layout};
+use guru::runtime::python::{Python, Version};
 use guru::runtime::{LanguageThread, Preview, Roster, Runtime as _, Visit, Visitor};
 use guru::target::Tid;
 use guru::target::live::maps;
@@ -45,7 +46,7 @@ fn detect<T>(
     let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
     let modules = Modules::new(&files, &mappings);
     let memory = &LiveMemory::new(pid);
-    let process = Preview { mappings: &mappings, modules: &modules, memory, tids };
+    let process = Preview { mappings: &mappings, modules: &modules, memory, tids, first: 0 };
     let mut notes = Vec::new();
     let visitor = Python.detect(&process, &mut notes);
     then(visitor, &notes, &modules)
@@ -74,7 +75,7 @@ fn threads(
 ) -> Vec<LanguageThread> {
     let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
     let (asked, search) = (&Asked::default(), &Search::default());
-    visitor.visit(&Visit { roster, wanted, asked, search }, memory).threads
+    visitor.visit(&Visit { roster, wanted, asked, search, pages_only: false }, memory).threads
 }
 
 fn lines(thread: &LanguageThread) -> Vec<Line> {
@@ -214,12 +215,41 @@ fn a_python_inside_another_program_is_found() {
 fn a_python_that_is_ending_is_not_read() {
     let ending = "import os\nclass Last:\n  def __del__(self, os=os): \
                   os.write(1, b'ready %d\\n' % os.getpid()); os.read(0, 1)\nlast = Last()";
-    for python in pythons("3.11") {
+    for python in (8..=15).flat_map(|minor| pythons(&format!("3.{minor}"))) {
         let target = start(&python, &["-c", ending]);
         detect(target.pid(), &[], |visitor, notes, _| {
-            assert!(visitor.is_none());
+            assert!(visitor.is_none(), "{}", python.display());
             assert!(notes[0].message.raw().contains("it is ending"), "{notes:?}");
         });
+    }
+}
+
+#[test]
+fn the_table_and_the_debug_information_of_a_build_tell_the_same_layout() {
+    let mut compared = 0;
+    for minor in 8..=15 {
+        for python in pythons(&format!("3.{minor}")) {
+            let target = start(&python, &["-c", &format!("{READY}; sys.stdin.read()")]);
+            detect(target.pid(), &[], |visitor, notes, modules| {
+                assert_eq!(notes, []);
+                let module = modules.find(visitor.unwrap().interpreter()).unwrap();
+                let told = layout::dwarf::read(module);
+                if told.is_empty() {
+                    return skip_impossible(&format!("{} has no such", python.display()));
+                }
+                let version = Version::of_minor(minor);
+                let [table, better] = [None, Some(&told)]
+                    .map(|told| layout::candidates(version, None, told).swap_remove(0));
+                let name = table.name.clone();
+                assert_eq!(Layout { name, ..better }, table, "{}", python.display());
+                // What is no member of a structure only the table has.
+                assert!(told.len() > 80, "{}", told.len());
+                compared += 1;
+            });
+        }
+    }
+    if compared == 0 {
+        skip_impossible("no Python with debug information on this machine");
     }
 }
 

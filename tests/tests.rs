@@ -11,6 +11,7 @@ mod green;
 mod hostile;
 mod kindness;
 mod layers;
+mod locals;
 mod mini;
 mod native;
 mod nova;

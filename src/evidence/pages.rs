@@ -24,14 +24,23 @@ pub struct Recorder<'a> {
 
 #[derive(Default)]
 struct Kept {
-    /// Where in `bytes` each page lies; `None` for one that can not be read.
-    index: HashMap<u64, Option<usize>>,
+    index: HashMap<u64, Place>,
     bytes: Vec<u8>,
     /// How many of `bytes` are in use; the rest is room.
     used: usize,
-    touched: HashSet<u64>,
+    /// The pages that were read since they were last asked for, in the order of their first read.
+    touched: Vec<u64>,
     /// The page that was read last, and where it lies: most reads stay on it.
     last: Option<(u64, usize)>,
+}
+
+/// What is known of a page.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Where in the bytes it lies; `None` if it can not be read.
+    at: Option<usize>,
+    /// Whether it is among those that were read.
+    touched: bool,
 }
 
 impl<'a> Recorder<'a> {
@@ -55,14 +64,15 @@ impl<'a> Recorder<'a> {
         kept.index.reserve(pages);
     }
 
-    /// Fetches these pages in as few calls as possible.
+    /// Fetches these pages in as few calls as possible; the first of them, where there is no room
+    /// for all.
     pub fn prefetch(&self, pages: &[u64]) {
         let mut kept = self.kept.borrow_mut();
         let mut wanted: Vec<u64> =
             pages.iter().copied().filter(|page| !kept.index.contains_key(page)).collect();
+        wanted.truncate(self.budget.saturating_sub(kept.used) / PAGE_LEN);
         wanted.sort_unstable();
         wanted.dedup();
-        wanted.truncate(self.budget.saturating_sub(kept.used) / PAGE_LEN);
         let begin = kept.used;
         let end = begin + wanted.len() * PAGE_LEN;
         kept.used = end;
@@ -75,25 +85,30 @@ impl<'a> Recorder<'a> {
             absent.insert(at / PAGE_LEN);
         });
         for (nth, page) in wanted.into_iter().enumerate() {
-            let place = (!absent.contains(&nth)).then_some(begin + nth * PAGE_LEN);
-            kept.index.insert(page, place);
+            let at = (!absent.contains(&nth)).then_some(begin + nth * PAGE_LEN);
+            kept.index.insert(page, Place { at, touched: false });
         }
     }
 
-    /// The pages that were read through this recorder since the last call, sorted.
+    /// The pages that were read through this recorder since the last call, in the order in which
+    /// they were first read: what is wanted most comes first, where not all fit into a budget.
     pub fn take_touched(&self) -> Vec<u64> {
         let mut kept = self.kept.borrow_mut();
         kept.last = None;
-        let mut pages: Vec<u64> = kept.touched.drain().collect();
-        pages.sort_unstable();
-        pages
+        let touched = std::mem::take(&mut kept.touched);
+        for page in &touched {
+            if let Some(place) = kept.index.get_mut(page) {
+                place.touched = false;
+            }
+        }
+        touched
     }
 
     /// The recorded pages by their addresses.
     pub fn into_pages(self) -> BTreeMap<u64, Box<[u8]>> {
         let kept = self.kept.into_inner();
         let pages = kept.index.iter().filter_map(|(page, place)| {
-            let from = (*place)?;
+            let from = place.at?;
             Some((page * PAGE, kept.bytes.get(from..from + PAGE_LEN)?.into()))
         });
         pages.collect()
@@ -115,24 +130,23 @@ impl<'a> Recorder<'a> {
     /// Where in the recorded bytes a page lies; it is fetched if it is not there yet.
     fn place(&self, page: u64) -> Result<usize, FaultKind> {
         let mut kept = self.kept.borrow_mut();
-        kept.touched.insert(page);
-        let known = kept.index.get(&page).copied();
-        let place = match known {
-            Some(place) => place,
-            None if kept.used + PAGE_LEN > self.budget => return Err(FaultKind::OverBudget),
-            None if self.end.is_some_and(|end| Instant::now() > end) => {
+        if !kept.index.contains_key(&page) {
+            let late = || self.end.is_some_and(|end| Instant::now() > end);
+            if kept.used + PAGE_LEN > self.budget || late() {
                 return Err(FaultKind::OverBudget);
             }
-            None => {
-                drop(kept);
-                self.prefetch(&[page]);
-                kept = self.kept.borrow_mut();
-                kept.index.get(&page).copied().flatten()
-            }
-        };
-        let place = place.ok_or(FaultKind::Unmapped)?;
-        kept.last = Some((page, place));
-        Ok(place)
+            drop(kept);
+            self.prefetch(&[page]);
+            kept = self.kept.borrow_mut();
+        }
+        let Kept { index, touched, last, .. } = &mut *kept;
+        let place = index.get_mut(&page).ok_or(FaultKind::OverBudget)?;
+        if !std::mem::replace(&mut place.touched, true) {
+            touched.push(page);
+        }
+        let at = place.at.ok_or(FaultKind::Unmapped)?;
+        *last = Some((page, at));
+        Ok(at)
     }
 }
 

@@ -46,7 +46,8 @@ const HOT_SHARE: usize = 4;
 /// How many bytes of stack a thread is expected to use, to have the memory at hand.
 const EXPECTED_STACK: usize = 8 << 10;
 
-/// How long memory is read while all threads stand still. What takes longer is left out.
+/// How long memory is read while all threads stand still, beyond what the rehearsal has read: that
+/// has a budget in bytes. What takes longer is left out.
 const HOT_BUDGET: Duration = Duration::from_millis(50);
 
 /// How long a hold may last: this, and this once more for each 1000 threads. It takes a
@@ -128,23 +129,31 @@ fn capture<'a>(
     let mut cut =
         read_stacks(&stop, |wave| wave != Wave::Hot, plan.space(), memory, &mut slab, budget);
     cold.prefetch(&plan.cold_pages);
-    visit(plan.found, plan.asked, &cold, &|tid| {
-        tid.is_some_and(|tid| plan.wave_of(tid) != Some(Wave::Hot))
-    });
+    visit(
+        plan.found,
+        plan.asked,
+        &cold,
+        &|tid| tid.is_some_and(|tid| plan.wave_of(tid) != Some(Wave::Hot)),
+        true,
+    );
     let known = same_threads(plan.found, &cold);
     let stopped = stop.held().filter(|(_, wave, _)| *wave != Wave::Hot);
     let stopped: HashSet<Tid> = stopped.map(|(tid, ..)| tid).collect();
 
     stop.halt(Wave::Hot);
-    hot.stop_at(Instant::now() + HOT_BUDGET);
     let newcomers = stop.halt_newcomers(&|tid| plan.wave_of(tid));
     let left = plan.budget.stacks.saturating_sub(slab.len());
     cut.extend(read_stacks(&stop, |wave| wave == Wave::Hot, plan.space(), memory, &mut slab, left));
     hot.prefetch(&plan.hot_pages);
+    hot.stop_at(Instant::now() + HOT_BUDGET);
     if known && still_same_threads(plan.found, &stopped, &hot) {
-        visit(plan.found, plan.asked, &hot, &|tid| {
-            tid.is_none_or(|tid| plan.wave_of(tid) == Some(Wave::Hot))
-        });
+        visit(
+            plan.found,
+            plan.asked,
+            &hot,
+            &|tid| tid.is_none_or(|tid| plan.wave_of(tid) == Some(Wave::Hot)),
+            true,
+        );
     } else {
         // Threads came or went since the rehearsal, so what was recorded in the cold wave may
         // have been found by a list in motion.
@@ -188,6 +197,7 @@ fn still_same_threads(found: &[Found], stopped: &HashSet<Tid>, memory: &Recorder
 pub fn visit_anew(plan: &Plan<'_>, memory: &Recorder<'_>) {
     for Found { visitor, search, .. } in plan.found {
         let roster = &visitor.roster(memory).unwrap_or_default();
-        visitor.visit(&Visit { roster, wanted: &|_| true, asked: plan.asked, search }, memory);
+        let (wanted, asked) = (&|_: Option<Tid>| true, plan.asked);
+        visitor.visit(&Visit { roster, wanted, asked, search, pages_only: true }, memory);
     }
 }

@@ -55,9 +55,9 @@ impl<'a> Plan<'a> {
         for Found { visitor, roster, .. } in found {
             visitor.holds(roster, &|tid| hot.contains(&tid), rehearsal);
         }
-        visit(found, asked, rehearsal, &|tid| tid.is_none_or(|tid| hot.contains(&tid)));
+        visit(found, asked, rehearsal, &|tid| tid.is_none_or(|tid| hot.contains(&tid)), false);
         let hot_pages = rehearsal.take_touched();
-        visit(found, asked, rehearsal, &|tid| tid.is_some_and(|tid| !hot.contains(&tid)));
+        visit(found, asked, rehearsal, &|tid| tid.is_some_and(|tid| !hot.contains(&tid)), false);
         cold_pages.extend(rehearsal.take_touched());
         Plan {
             process,

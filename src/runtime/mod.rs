@@ -33,6 +33,9 @@ pub struct Preview<'a, 'm> {
     /// The threads: the id that the process sees itself, which differs in a pid namespace, and the
     /// one that the inspecting side sees.
     pub tids: &'a [(Tid, Tid)],
+    /// The thread that the process began with, as the inspecting side sees it: its stack is the
+    /// mapping `[stack]`.
+    pub first: Tid,
 }
 
 /// A language runtime.
@@ -83,6 +86,9 @@ pub trait Visitor: Send + Sync {
     /// the runtime's leads to it.
     fn search_for(&self, memory: &dyn Memory) -> SearchRequest;
 
+    /// Looks at what a search found, and keeps what is really there, with the thread that owns it.
+    fn sift(&self, search: &mut Search, roster: &Roster, memory: &dyn Memory);
+
     /// The threads and green threads that are wanted, and the objects that were asked for. What
     /// can not be read ends with the reason.
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited;
@@ -99,6 +105,9 @@ pub struct Visit<'a> {
     pub asked: &'a Asked,
     /// What was found by the search before the hold, if there was one.
     pub search: &'a Search,
+    /// Whether only the memory that it takes is to be read, and nothing be made of it: threads
+    /// stand still.
+    pub pages_only: bool,
 }
 
 /// What a visitor read.

@@ -47,10 +47,10 @@ pub fn functions(image: &Image<'_>, files: &Files, sorted: &[FileAddr]) -> Vec<V
 }
 
 /// The sections of one file.
-struct Sections<'a>(Vec<(SectionId, Section<'a>)>);
+pub(super) struct Sections<'a>(Vec<(SectionId, Section<'a>)>);
 
 impl<'a> Sections<'a> {
-    fn of(image: &Image<'a>) -> Sections<'a> {
+    pub(super) fn of(image: &Image<'a>) -> Sections<'a> {
         let present = SECTIONS.iter().filter_map(|id| Some((*id, image.section(id.name())?)));
         Sections(present.collect())
     }
@@ -59,12 +59,12 @@ impl<'a> Sections<'a> {
         self.0.iter().find(|(id, _)| *id == wanted).map(|(_, section)| *section)
     }
 
-    fn reader(&self, id: SectionId) -> SectionReader<'a> {
+    pub(super) fn reader(&self, id: SectionId) -> SectionReader<'a> {
         self.get(id).map_or_else(SectionReader::empty, SectionReader::new)
     }
 
     /// These sections, with another `.debug_info`.
-    fn with<'v>(&self, info: SectionReader<'v>) -> Option<Dwarf<'v>>
+    pub(super) fn with<'v>(&self, info: SectionReader<'v>) -> Option<Dwarf<'v>>
     where
         'a: 'v,
     {
@@ -156,7 +156,6 @@ impl<'a> DebugInformation<'a> {
         found
     }
 
-    #[expect(clippy::arc_with_non_send_sync, reason = "`addr2line` takes an `Arc`")]
     fn dwarf<'v>(
         &self,
         info: SectionReader<'v>,
@@ -178,16 +177,16 @@ impl<'a> DebugInformation<'a> {
 
 /// What `.debug_aranges` tells: which unit has the code at an address.
 #[derive(Default)]
-struct Index {
+pub(super) struct Index {
     /// Where units begin.
     units: BTreeSet<u64>,
     /// The units of the addresses that were asked for, by the addresses' numbers.
-    homes: BTreeSet<(usize, u64)>,
+    pub(super) homes: BTreeSet<(usize, u64)>,
 }
 
 impl Index {
     /// The index, up to where it is broken.
-    fn read(section: SectionReader<'_>, sorted: &[FileAddr]) -> Index {
+    pub(super) fn read(section: SectionReader<'_>, sorted: &[FileAddr]) -> Index {
         let mut index = Index::default();
         let aranges = gimli::DebugAranges::from(section);
         let mut headers = aranges.headers();

@@ -10,6 +10,7 @@ mod dwarf;
 pub mod reader;
 mod scope;
 pub mod source;
+pub mod structures;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::addr::Addr;
+use crate::target::Tid;
 use crate::text::Text;
 
 /// What is to be searched for in the whole memory.
@@ -16,11 +17,23 @@ pub struct SearchRequest {
     pub marks: Vec<Addr>,
 }
 
+/// Where something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// Its address: that of the word, and once the visitor has looked at it, that of the object.
+    pub addr: Addr,
+    /// The thread that alone changes it, as far as that is known: while it is stopped, what is
+    /// there stays.
+    pub owner: Option<Tid>,
+}
+
 /// What a search of the whole memory found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     /// Where the words were found, sorted. What was there may be gone by now.
-    pub places: Vec<Addr>,
+    pub places: Vec<Place>,
+    /// As what the visitor reads what lies there, once it has looked at all of it.
+    pub layout: Option<Text>,
     /// [`SearchRequest::marks`].
     pub marks: Vec<Addr>,
     /// How much memory was searched, in bytes; 0 where nothing was searched for.

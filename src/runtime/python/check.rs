@@ -19,6 +19,9 @@ const CHECKED_THREADS: usize = 64;
 /// How many frames of each.
 const CHECKED_FRAMES: usize = 16;
 
+/// How many of the names in `sys` are looked at; it is born with fewer than a hundred.
+const CHECKED_NAMES: usize = 500;
+
 /// Why a runtime can not be read by a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejected {
@@ -101,7 +104,9 @@ fn version_of(
     if !is_type_of(&objects, sys, "dict") {
         return Err(no_dict);
     }
-    let version = objects.lookup(sys, "hexversion").and_then(|number| objects.small_int(number));
+    let mut items = objects.dict_items(sys).into_iter().flatten().take(CHECKED_NAMES);
+    let number = items.find(|(name, _)| objects.is_str(*name, "hexversion"));
+    let version = number.and_then(|(_, number)| objects.small_int(number));
     let version = version.and_then(|version| u32::try_from(version).ok()).map(Version);
     let Some(version) = version else {
         return Err(Rejected::Contradicts("`sys.hexversion` is not found"));

@@ -48,8 +48,8 @@ impl Objects<'_> {
         // Each entry is a reference and a hash; that of an element is never -1, which marks what was
         // taken out.
         let mut words = self.words(table, entries.min(MAX_TABLE).checked_mul(2)?);
-        while let (Some(item), Some(hash)) = (words.next(), words.next()) {
-            let (item, hash) = (item?, hash?);
+        while let Some(item) = words.next() {
+            let (item, hash) = (item?, words.next()??);
             if items.len() == limit {
                 break;
             }
@@ -87,5 +87,62 @@ impl Objects<'_> {
             Some(words) => words.into_iter().map(Some).collect(),
             None => vec![None],
         })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::fake::{Fake, V3_11};
+    use super::*;
+
+    fn objects(fake: &Fake) -> Objects<'_> {
+        Objects { memory: fake, layout: &V3_11 }
+    }
+
+    #[test]
+    fn elements_of_a_set_come_without_what_was_taken_out() {
+        let mut fake = Fake::new();
+        let (first, second) = (fake.int(1), fake.int(2));
+        let set = fake.set(&[first, Addr(0), second, Addr(0)]);
+        assert_eq!(objects(&fake).set_items(set, 10), Some(vec![first, second]));
+        assert_eq!(objects(&fake).set_items(set, 1), Some(vec![first]));
+        // What was taken out leaves an object of its own, with a hash that no element has.
+        let table = fake.ptr(set.wrapping_add(V3_11.set.table)).unwrap();
+        fake.poke(table.wrapping_add(8), u64::MAX);
+        assert_eq!(objects(&fake).set_items(set, 10), Some(vec![second]));
+    }
+
+    #[test]
+    fn items_of_a_sequence_come_in_order_up_to_the_limit() {
+        let mut fake = Fake::new();
+        let (first, second) = (fake.int(1), fake.int(2));
+        let items = [first, second].map(|item| item.0.to_le_bytes()).concat();
+        let mut draft = fake.object(48, "tuple");
+        draft.put_u64(V3_11.object.size, 2).put(V3_11.tuple, &items);
+        let tuple = fake.finish(draft);
+        let items = fake.place(items);
+        let mut draft = fake.object(40, "list");
+        draft.put_u64(V3_11.object.size, 2).put_u64(V3_11.list, items.0);
+        let list = fake.finish(draft);
+        let empty = fake.object(40, "list");
+        let empty = fake.finish(empty);
+        let objects = objects(&fake);
+        assert_eq!(objects.tuple_items(tuple, 10), Some(vec![first, second]));
+        assert_eq!(objects.list_items(list, 10), Some(vec![first, second]));
+        assert_eq!(objects.list_items(list, 1), Some(vec![first]));
+        assert_eq!(objects.list_items(empty, 10), Some(Vec::new()));
+        assert_eq!(objects.list_items(tuple, 10), None);
+        assert_eq!(objects.tuple_items(Addr(8), 10), None);
+    }
+
+    #[test]
+    fn a_container_that_leads_out_of_memory_has_no_items() {
+        let mut fake = Fake::new();
+        let set = fake.set(&[]);
+        fake.poke(set.wrapping_add(V3_11.set.mask), u64::MAX >> 1);
+        assert_eq!(objects(&fake).set_items(set, 10), None);
+        fake.poke(set.wrapping_add(V3_11.set.mask), u64::MAX);
+        assert_eq!(objects(&fake).set_items(set, 10), None);
     }
 }

@@ -301,4 +301,89 @@ mod tests {
         let count = objects(&fake, &V3_11).dict_items(dict).unwrap().count() as u64;
         assert!((99_000..=MAX_ENTRIES).contains(&count), "{count}");
     }
+
+    /// What lies where before an object with attributes, and behind its header.
+    struct Attributed {
+        flags: u64,
+        before: [u64; 4],
+        after: [u64; 4],
+        dict_offset: i64,
+    }
+
+    const PLAIN: Attributed =
+        Attributed { flags: 0, before: [0; 4], after: [0; 4], dict_offset: 0 };
+
+    /// The values of the attributes of an object whose class has the keys `a` and `b`.
+    fn values(fake: &mut Fake, instance: Instance, known: &Attributed) -> Option<Vec<u64>> {
+        let (a, b) = (fake.string("a"), fake.string("b"));
+        let keys = fake.keys(&[(a, Addr(0)), (b, Addr(0))]);
+        let mut class = fake.object(1024, "type");
+        let layout = &V3_11.object;
+        class.put_u64(layout.type_flags, known.flags).put_u64(layout.basic_size, 24);
+        class.put_u64(layout.dict_offset, known.dict_offset.cast_unsigned());
+        class.put_u64(KEYS, keys.0);
+        let class = fake.finish(class);
+        let words = [&known.before[..], &[1, class.0], &known.after].concat();
+        let object = fake.place(words.into_iter().flat_map(u64::to_le_bytes).collect::<Vec<u8>>());
+        let mut layout = Layout { instance, ..V3_11.clone() };
+        layout.dict.values_start = 0;
+        let objects = Objects { memory: fake, layout: &layout };
+        let items = objects.attributes(object.wrapping_add(32))?;
+        Some(items.map(|(_, value)| value.0).collect())
+    }
+
+    /// Where the tests have `ht_cached_keys`.
+    const KEYS: u64 = 880;
+
+    #[test]
+    fn attributes_are_found_where_each_version_has_them() {
+        let mut fake = Fake::new();
+        let dict = fake.dict(&[("c", Addr(77))]).0;
+        let apart = fake.place([8u64, 9].map(u64::to_le_bytes).concat()).0;
+        // To 3.10, and where a class has no place that the interpreter chose.
+        let at_end = Attributed { after: [0, dict, 0, 0], dict_offset: 24, ..PLAIN };
+        assert_eq!(values(&mut fake, Instance::Plain, &at_end), Some(vec![77]));
+        // Counted from the end of the object, which has 24 bytes.
+        let behind = Attributed { after: [3, dict, 0, 0], dict_offset: -8, ..PLAIN };
+        assert_eq!(values(&mut fake, Instance::Plain, &behind), None);
+        let behind = Attributed { after: [dict, 0, 0, 0], dict_offset: -8, ..PLAIN };
+        assert_eq!(values(&mut fake, Instance::Plain, &behind), Some(vec![77]));
+        let managed = Attributed { flags: flags::MANAGED_DICT, ..PLAIN };
+        // 3.11
+        let two = Instance::TwoPointers { values: -32, dict: -24, keys: KEYS };
+        assert_eq!(values(&mut fake, two, &at_end), Some(vec![77]));
+        let known = Attributed { before: [apart, 0, 0, 0], ..managed };
+        assert_eq!(values(&mut fake, two, &known), Some(vec![8, 9]));
+        let known = Attributed { before: [0, dict, 0, 0], ..managed };
+        assert_eq!(values(&mut fake, two, &known), Some(vec![77]));
+        assert_eq!(values(&mut fake, two, &managed), None);
+        // 3.12
+        let tagged = Instance::Tagged { pointer: -24, keys: KEYS };
+        let known = Attributed { before: [0, apart - 1, 0, 0], ..managed };
+        assert_eq!(values(&mut fake, tagged, &known), Some(vec![8, 9]));
+        let known = Attributed { before: [0, dict, 0, 0], ..managed };
+        assert_eq!(values(&mut fake, tagged, &known), Some(vec![77]));
+        // 3.13 has the values behind the header, 3.14 behind all of the object.
+        let inline = |after_basic_size, valid| Instance::Inline {
+            dict: -24,
+            keys: KEYS,
+            after_basic_size,
+            valid,
+        };
+        let both = flags::MANAGED_DICT | flags::INLINE_VALUES;
+        let known = Attributed { flags: both, after: [8, 9, 10, 0], ..PLAIN };
+        assert_eq!(values(&mut fake, inline(false, 0), &known), Some(vec![8, 9]));
+        assert_eq!(values(&mut fake, inline(true, 0), &known), Some(vec![9, 10]));
+        assert_eq!(values(&mut fake, inline(true, 1), &known), None);
+        let known = Attributed { before: [0, dict, 0, 0], ..known };
+        assert_eq!(values(&mut fake, inline(true, 0), &known), Some(vec![77]));
+    }
+
+    #[test]
+    fn indices_take_as_many_bytes_as_their_number_needs() {
+        for (count, bytes) in [(8, 8), (0x100, 0x200), (0x1_0000, 0x4_0000), (1 << 32, 8 << 32)] {
+            assert_eq!(bytes_of_indices(count), Some(bytes));
+        }
+        assert_eq!(bytes_of_indices(u64::MAX), None);
+    }
 }

@@ -13,7 +13,7 @@ use crate::target::memory::{Fault, FaultKind, Memory};
 pub const VERSION: Version = Version(0x030b_07f0);
 
 /// The layout that it has.
-pub static V3_11: LazyLock<Layout> = LazyLock::new(|| candidates(VERSION, None).remove(0));
+pub static V3_11: LazyLock<Layout> = LazyLock::new(|| candidates(VERSION, None, None).remove(0));
 
 /// That of its frames.
 pub fn frame_layout() -> InternalFrame {
@@ -36,6 +36,11 @@ pub struct Fake {
 pub struct Draft(Vec<u8>);
 
 impl Draft {
+    /// So many zeros.
+    pub fn new(size: usize) -> Draft {
+        Draft(vec![0; size])
+    }
+
     /// Puts bytes at an offset.
     pub fn put(&mut self, offset: u64, bytes: &[u8]) -> &mut Draft {
         let offset = offset as usize;
@@ -109,6 +114,9 @@ impl Fake {
             "bytes" => flags::BYTES,
             "int" => flags::INT,
             "dict" => flags::DICT,
+            "list" => flags::LIST,
+            "tuple" => flags::TUPLE,
+            "type" => flags::TYPE,
             _ => 0,
         };
         draft.put_u64(V3_11.object.kind, metatype.0);

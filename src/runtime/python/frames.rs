@@ -27,6 +27,7 @@ pub struct Walker<'a> {
     pub objects: Objects<'a>,
     codes: Codes<'a>,
     frames_left: Cell<usize>,
+    pages_only: bool,
     /// Reads local variables, if they are wanted.
     values: Option<Values<'a>>,
 }
@@ -88,6 +89,7 @@ impl<'a> Walker<'a> {
             objects,
             codes: Codes::new(objects),
             frames_left: Cell::new(MAX_FRAMES_TOTAL),
+            pages_only: false,
             values: None,
         }
     }
@@ -106,6 +108,11 @@ impl<'a> Walker<'a> {
             value::LOCALS.total
         );
         used_up.then(|| Note::missing("locals", text))
+    }
+
+    /// The same, but it only reads what it takes: its chains have no frames.
+    pub fn pages_only(self) -> Walker<'a> {
+        Walker { pages_only: true, ..self }
     }
 
     fn memory(&self) -> &'a dyn Memory {
@@ -174,6 +181,8 @@ impl<'a> Walker<'a> {
                     last.entry = true;
                     last.activation = Some(frame);
                 }
+            } else if self.pages_only {
+                self.codes.get(raw.code).ok_or_else(|| format!("no frame at {frame}"))?;
             } else {
                 chain.frames.push(self.decode(&raw).ok_or_else(|| format!("no frame at {frame}"))?);
             }
@@ -204,22 +213,19 @@ impl<'a> Walker<'a> {
     }
 
     fn raw_internal(&self, layout: &InternalFrame, addr: Addr) -> Result<Option<RawFrame>, Fault> {
-        let memory = self.memory();
-        let entry = match layout.is_entry {
-            Some(offset) => memory.u8(addr.wrapping_add(offset))?,
-            None => 0,
-        };
-        let owner = memory.u8(addr.wrapping_add(layout.owner))?;
+        let head = Head::read(self.memory(), layout, addr)?;
+        let entry = layout.is_entry.map_or(0, |offset| head.byte(offset));
+        let owner = head.byte(layout.owner);
         if owner > layout.last_owner || entry > 1 {
             return Ok(None);
         }
-        let copy = layout.copy_index.map(|offset| memory.i32(addr.wrapping_add(offset)));
-        let instruction = memory.ptr(addr.wrapping_add(layout.instruction))?;
+        let copy = layout.copy_index.map(|offset| head.word(offset) as i32);
+        let instruction = Addr(head.word(layout.instruction));
         Ok(Some(RawFrame {
             addr,
-            code: untagged(memory.ptr(addr.wrapping_add(layout.code))?),
-            previous: memory.ptr(addr.wrapping_add(layout.previous))?,
-            at: Instruction::Address(instruction, copy.transpose()?),
+            code: untagged(Addr(head.word(layout.code))),
+            previous: Addr(head.word(layout.previous)),
+            at: Instruction::Address(instruction, copy),
             entry: entry == 1,
             owner: if layout.first_native_owner.is_some_and(|first| owner >= first) {
                 Owner::Native
@@ -265,6 +271,31 @@ impl<'a> Walker<'a> {
     /// Whether this is a code object.
     pub fn is_code(&self, object: Addr) -> bool {
         self.codes.is_code(object)
+    }
+}
+
+/// What comes before a frame's local variables, read at once: frames are most of what is read.
+struct Head([u8; Head::LEN]);
+
+impl Head {
+    /// The longest that is read; that of 3.14 has 80 bytes.
+    const LEN: usize = 128;
+
+    fn read(memory: &dyn Memory, layout: &InternalFrame, addr: Addr) -> Result<Head, Fault> {
+        let mut head = Head([0; Head::LEN]);
+        let len = usize::try_from(layout.variables).unwrap_or(Head::LEN).min(Head::LEN);
+        memory.read(addr, head.0.get_mut(..len).unwrap_or_default())?;
+        Ok(head)
+    }
+
+    /// A number; 0 where the layout says that it lies further on.
+    fn word(&self, offset: u64) -> u64 {
+        let bytes = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..));
+        bytes.and_then(|bytes| bytes.first_chunk()).copied().map_or(0, u64::from_le_bytes)
+    }
+
+    fn byte(&self, offset: u64) -> u8 {
+        usize::try_from(offset).ok().and_then(|offset| self.0.get(offset)).copied().unwrap_or(0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! CPython: its threads and their frames, read from memory alone.
 //!
 //! The layout of its structures is data ([`layout`]) and is held against the
-//! process ([`check`]) before anything is believed. Greenlets are not read.
+//! process ([`check`]) before anything is believed.
 
 pub mod asyncio;
 pub mod check;
@@ -14,6 +14,7 @@ pub mod dict;
 mod fake;
 pub mod frames;
 pub mod gil;
+pub mod greenlet;
 pub mod layout;
 pub mod lines;
 pub mod names;
@@ -36,10 +37,11 @@ use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
-use crate::target::search::SearchRequest;
+use crate::target::search::{Search, SearchRequest};
 use asyncio::TaskLayout;
 use detect::Found;
 use frames::{Chain, Walker};
+use greenlet::Greenlets;
 use names::Registries;
 use objects::Objects;
 use value::Values;
@@ -54,7 +56,9 @@ impl Runtime for Python {
         let tids = process.tids.iter().copied().collect();
         let names = Registries::find(process.memory, &found.layout, found.runtime);
         let tasks = TaskLayout::find(&found, process.modules);
-        Some(Box::new(Interpreters { found, names, tids, tasks }))
+        let objects = Objects { memory: process.memory, layout: &found.layout };
+        let greenlets = Greenlets::detect(process, &objects, found.runtime);
+        Some(Box::new(Interpreters { found, names, tids, tasks, greenlets }))
     }
 }
 
@@ -67,6 +71,8 @@ struct Interpreters {
     tids: HashMap<Tid, Tid>,
     /// How tasks of asyncio are laid out, if that is known.
     tasks: Option<TaskLayout>,
+    /// Its greenlets, if it has the package.
+    greenlets: Option<Greenlets>,
 }
 
 impl Visitor for Interpreters {
@@ -97,14 +103,24 @@ impl Visitor for Interpreters {
         self.lists(memory).hold(roster, free).unwrap_or(false)
     }
 
-    fn search_for(&self, _: &dyn Memory) -> SearchRequest {
-        SearchRequest::default()
+    fn search_for(&self, memory: &dyn Memory) -> SearchRequest {
+        let objects = Objects { memory, layout: &self.found.layout };
+        self.greenlets.as_ref().map(|found| found.search_for(&objects)).unwrap_or_default()
+    }
+
+    fn sift(&self, search: &mut Search, roster: &Roster, memory: &dyn Memory) {
+        let objects = Objects { memory, layout: &self.found.layout };
+        if let Some(greenlets) = &self.greenlets {
+            greenlets.sift(search, roster, objects);
+        }
     }
 
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
         let mut walker = Walker::new(memory, &self.found.layout);
         if visit.asked.locals {
             walker = walker.with_locals();
+        } else if visit.pages_only {
+            walker = walker.pages_only();
         }
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
         for &(tid, thread) in
@@ -131,6 +147,10 @@ impl Visitor for Interpreters {
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
             self.add_objects(visit.asked, walker.objects, &mut visited);
+        }
+        match &self.greenlets {
+            Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
+            None => visited.green = visited.green.or_else(|| Some(Vec::new())),
         }
         visited
     }

@@ -12,7 +12,7 @@ use crate::target::search::Search;
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
     let found = Found { runtime, code: Addr(1), version: VERSION, layout: V3_11.clone() };
     let tids = tids.iter().copied().collect();
-    Interpreters { found, names: Registries::default(), tids, tasks: None }
+    Interpreters { found, names: Registries::default(), tids, tasks: None, greenlets: None }
 }
 
 /// Two interpreters; thread 11 works in both, deepest in the second; 12 has no frames.
@@ -41,7 +41,7 @@ fn threads(
 ) -> Vec<LanguageThread> {
     let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
     let (asked, search) = (&Asked::default(), &Search::default());
-    visitor.visit(&Visit { roster, wanted, asked, search }, memory).threads
+    visitor.visit(&Visit { roster, wanted, asked, search, pages_only: false }, memory).threads
 }
 
 fn names(thread: &LanguageThread) -> Vec<&str> {

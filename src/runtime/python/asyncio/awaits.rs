@@ -3,6 +3,9 @@
 //! The future that it waits for is sure. What that future is for is told where asyncio's own
 //! functions, which wait in its innermost frames, or the class of the future tell it; no more.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use super::coroutine::{End, Followed};
 use super::future::{Futures, RawTask, State};
 use crate::addr::Addr;
@@ -26,12 +29,14 @@ const WAITED_IN: [&str; 4] =
 pub struct Awaits<'a> {
     walker: &'a Walker<'a>,
     futures: &'a Futures<'a>,
+    /// Whether the first variable of a code object has the name that it was asked for.
+    named: RefCell<HashMap<Addr, bool>>,
 }
 
 impl<'a> Awaits<'a> {
     /// Asks these.
     pub fn new(walker: &'a Walker<'a>, futures: &'a Futures<'a>) -> Awaits<'a> {
-        Awaits { walker, futures }
+        Awaits { walker, futures, named: RefCell::default() }
     }
 
     /// What a task that does not run waits for.
@@ -133,12 +138,17 @@ impl<'a> Awaits<'a> {
     /// The first argument of a frame, if it has this name.
     fn argument(&self, frame: &RawFrame, name: &str) -> Option<Addr> {
         let objects = &self.walker.objects;
-        let names = match objects.layout.code.names {
-            VariableNames::Apart { locals, .. } => locals,
-            VariableNames::Together { names, .. } => names,
-        };
-        let names = objects.tuple_items(objects.pointer(frame.code, names)?, 1)?;
-        if !objects.is_str(*names.first()?, name) {
+        // Each function is asked for one name only.
+        let named = *self.named.borrow_mut().entry(frame.code).or_insert_with(|| {
+            let names = match objects.layout.code.names {
+                VariableNames::Apart { locals, .. } => locals,
+                VariableNames::Together { names, .. } => names,
+            };
+            let names = objects.pointer(frame.code, names);
+            let names = names.and_then(|names| objects.tuple_items(names, 1)).unwrap_or_default();
+            names.first().is_some_and(|first| objects.is_str(*first, name))
+        });
+        if !named {
             return None;
         }
         let variables = match &objects.layout.frame {

@@ -4,8 +4,8 @@
 //! One that is suspended in an `await` or `yield from` has what it waits for on the top of its
 //! frame's stack of values. Between two of them lie small objects of the interpreter's own.
 
-use std::cell::Cell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 
 use crate::addr::Addr;
 use crate::runtime::LanguageFrame;
@@ -23,10 +23,19 @@ const MAX_LINKS_TOTAL: usize = 2_000_000;
 /// `YIELD_FROM` to 3.10 (`Include/opcode.h`).
 const YIELD_FROM: u8 = 72;
 
+/// The types of what has a frame.
+const GENERATORS: [&str; 3] = ["coroutine", "generator", "async_generator"];
+
+/// The types of what lies between them, and begins with a pointer to the next.
+const WRAPPERS: [&str; 4] =
+    ["coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "anext_awaitable"];
+
 /// Follows chains.
 pub struct Coroutines<'a> {
     walker: &'a Walker<'a>,
     left: Cell<usize>,
+    /// What objects of a type are, by the type.
+    known: RefCell<HashMap<Addr, Link>>,
 }
 
 /// A chain that was followed.
@@ -68,6 +77,7 @@ enum Step {
 }
 
 /// What a link of a chain is, by the name of its type.
+#[derive(Clone, Copy)]
 enum Link {
     /// It has a frame.
     Generator,
@@ -80,7 +90,7 @@ enum Link {
 impl<'a> Coroutines<'a> {
     /// Follows chains with what this walker knows of code.
     pub fn new(walker: &'a Walker<'a>) -> Coroutines<'a> {
-        Coroutines { walker, left: Cell::new(MAX_LINKS_TOTAL) }
+        Coroutines { walker, left: Cell::new(MAX_LINKS_TOTAL), known: RefCell::default() }
     }
 
     /// The chain from this coroutine inwards.
@@ -144,17 +154,18 @@ impl<'a> Coroutines<'a> {
     }
 
     fn link(&self, object: Addr) -> Link {
-        let is = |name: &&str| self.walker.objects.is_exactly(object, name);
-        if ["coroutine", "generator", "async_generator"].iter().any(&is) {
-            return Link::Generator;
-        }
-        let wrappers = [
-            "coroutine_wrapper",
-            "async_generator_asend",
-            "async_generator_athrow",
-            "anext_awaitable",
-        ];
-        if wrappers.iter().any(&is) { Link::Wrapper } else { Link::Other }
+        let kind = self.walker.objects.pointer(object, self.walker.objects.layout.object.kind);
+        let Some(kind) = kind else { return Link::Other };
+        *self.known.borrow_mut().entry(kind).or_insert_with(|| {
+            let is = |name: &&str| self.walker.objects.is_exactly(object, name);
+            if GENERATORS.iter().any(is) {
+                Link::Generator
+            } else if WRAPPERS.iter().any(is) {
+                Link::Wrapper
+            } else {
+                Link::Other
+            }
+        })
     }
 
     fn step(&self, generator: Addr) -> Option<Step> {
@@ -174,9 +185,6 @@ impl<'a> Coroutines<'a> {
             return Some(Step::Ended);
         }
         let raw = self.walker.raw(frame).ok()??;
-        if !self.walker.is_code(raw.code) {
-            return None;
-        }
         if progress == Progress::Runs {
             return Some(Step::Runs(raw));
         }
@@ -280,5 +288,112 @@ impl Progress {
             (11..=14, 1..=4) | (15.., 5) => Progress::Ended,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::fake::{AWAIT, CLEARED, CREATED, EXECUTING, SUSPENDED, YIELD};
+    use super::*;
+    use crate::runtime::python::fake::{Fake, V3_11};
+
+    fn follow(fake: &Fake, coroutine: Addr) -> (Vec<String>, End, Option<String>) {
+        let walker = Walker::new(fake, &V3_11);
+        let chain = Coroutines::new(&walker).follow(coroutine);
+        let names = chain.frames.iter().map(|frame| frame.function.raw().to_owned()).collect();
+        (names, chain.end, chain.broken.map(|why| why.raw().to_owned()))
+    }
+
+    #[test]
+    fn a_chain_goes_through_all_that_awaits_innermost_first() {
+        let mut fake = Fake::new();
+        let future = fake.wrapper("_asyncio.FutureIter", Addr(0));
+        let mut link = future;
+        for (kind, name) in [("generator", "d"), ("async_generator", "c"), ("coroutine", "b")] {
+            link = fake.generator(kind, name, SUSPENDED, AWAIT, link);
+            let wrapper = match kind {
+                "generator" => "coroutine_wrapper",
+                "async_generator" => "async_generator_asend",
+                _ => "anext_awaitable",
+            };
+            link = fake.wrapper(wrapper, link);
+        }
+        let coroutine = fake.awaiting("a", link);
+        let names = ["d", "c", "b", "a"].map(str::to_owned).to_vec();
+        assert_eq!(follow(&fake, coroutine), (names, End::Object(future), None));
+    }
+
+    #[test]
+    fn what_is_suspended_by_a_yield_or_not_started_awaits_nothing() {
+        let mut fake = Fake::new();
+        // What lies on its stack is something else: what it loops over.
+        let other = fake.awaiting("other", Addr(0));
+        let yields = fake.generator("generator", "f", SUSPENDED, YIELD, other);
+        let created = fake.generator("coroutine", "f", CREATED, 0, other);
+        for generator in [yields, created] {
+            let names = vec!["f".to_owned()];
+            assert_eq!(follow(&fake, generator), (names, End::Nothing, None));
+        }
+    }
+
+    #[test]
+    fn a_coroutine_that_runs_is_the_last_and_one_that_ended_is_none() {
+        let mut fake = Fake::new();
+        let other = fake.awaiting("other", Addr(0));
+        let runs = fake.generator("coroutine", "f", EXECUTING, 0, other);
+        let outer = fake.awaiting("outer", runs);
+        let names = ["f", "outer"].map(str::to_owned).to_vec();
+        assert_eq!(follow(&fake, outer), (names, End::Running, None));
+        let ended = fake.generator("coroutine", "f", CLEARED, 0, other);
+        assert_eq!(follow(&fake, ended), (Vec::new(), End::Nothing, None));
+    }
+
+    #[test]
+    fn a_chain_that_goes_in_a_circle_ends_and_says_so() {
+        let mut fake = Fake::new();
+        let wrapper = fake.wrapper("coroutine_wrapper", Addr(0));
+        let inner = fake.awaiting("inner", wrapper);
+        let outer = fake.awaiting("outer", inner);
+        fake.poke(wrapper.wrapping_add(V3_11.object.header), outer.0);
+        let (names, _, broken) = follow(&fake, outer);
+        assert_eq!(names, ["inner", "outer"]);
+        assert!(broken.unwrap().contains("in a circle"));
+    }
+
+    #[test]
+    fn a_chain_longer_than_the_limit_ends_and_says_so() {
+        let mut fake = Fake::new();
+        let mut link = Addr(0);
+        for _ in 0..=MAX_LINKS {
+            link = fake.awaiting("f", link);
+        }
+        let (names, _, broken) = follow(&fake, link);
+        assert_eq!(names.len(), MAX_LINKS);
+        assert!(broken.unwrap().contains("limit of 1000"));
+    }
+
+    #[test]
+    fn garbage_ends_a_chain_and_keeps_what_was_read() {
+        let mut fake = Fake::new();
+        let unknown_state = fake.generator("coroutine", "f", 77, AWAIT, Addr(0));
+        let nowhere = fake.wrapper("coroutine_wrapper", Addr(0));
+        let no_code = fake.awaiting("f", Addr(0));
+        let GeneratorFrame::Inside { frame, .. } = V3_11.generator.frame else { unreachable!() };
+        let Frame::Internal(layout) = &V3_11.frame else { unreachable!() };
+        fake.poke(no_code.wrapping_add(frame + layout.code), nowhere.0);
+        for (bad, why) in [
+            (unknown_state, "no coroutine at 0x"),
+            (nowhere, "no awaitable in the one at 0x"),
+            (no_code, "no frame at 0x"),
+        ] {
+            let outer = fake.awaiting("outer", bad);
+            let (names, _, broken) = follow(&fake, outer);
+            assert_eq!(names, ["outer"]);
+            assert!(broken.unwrap().starts_with(why));
+        }
+        // What is no object at all is not followed.
+        let outer = fake.awaiting("outer", Addr(8));
+        assert_eq!(follow(&fake, outer).1, End::Object(Addr(8)));
     }
 }

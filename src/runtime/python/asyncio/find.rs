@@ -41,12 +41,21 @@ pub struct Finder<'a> {
     roster: &'a Roster,
     found: Found,
     seen: HashSet<Addr>,
+    /// The type of weak references, once one was met.
+    reference: Option<Addr>,
 }
 
 impl<'a> Finder<'a> {
     /// A finder that found nothing yet.
     pub fn new(objects: Objects<'a>, lists: Option<Lists>, roster: &'a Roster) -> Finder<'a> {
-        Finder { objects, lists, roster, found: Found::default(), seen: HashSet::new() }
+        Finder {
+            objects,
+            lists,
+            roster,
+            found: Found::default(),
+            seen: HashSet::new(),
+            reference: None,
+        }
     }
 
     /// Looks in all interpreters. `None` if none of them uses asyncio.
@@ -86,24 +95,17 @@ impl<'a> Finder<'a> {
 
     fn of_module(&mut self, module: Addr) {
         let objects = self.objects;
-        // `_all_tasks` to 3.11, the others since.
-        for name in ["_all_tasks", "_scheduled_tasks"] {
-            let set =
-                objects.attribute(module, name).and_then(|set| objects.attribute(set, "data"));
-            for reference in self.elements(set) {
-                let offset = objects.layout.pointers.weak_reference;
-                // The one to 3.11, the other since.
-                let mut names = ["weakref", "weakref.ReferenceType"].iter();
-                if names.any(|name| objects.is_exactly(reference, name))
-                    && let Some(task) = objects.pointer(reference, offset)
-                {
-                    self.add(task, None);
-                }
-            }
+        // The first to 3.11, the second since.
+        let mut names = ["_all_tasks", "_scheduled_tasks"].iter();
+        match names.find_map(|name| objects.attribute(module, name)) {
+            Some(weak) => self.of_weak_set(weak),
+            None => self.cut("its set of tasks was not found".to_owned()),
         }
-        let eager = objects.attribute(module, "_eager_tasks");
-        for task in self.elements(eager) {
-            self.add(task, None);
+        // Those that run before their loop comes to them (3.12+).
+        if let Some(eager) = objects.attribute(module, "_eager_tasks") {
+            for task in self.elements(eager) {
+                self.add(task, None);
+            }
         }
         let current = objects.attribute(module, "_current_tasks");
         let current = current.and_then(|current| objects.dict_items(current));
@@ -112,8 +114,40 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn elements(&mut self, set: Option<Addr>) -> Vec<Addr> {
-        set.and_then(|set| self.objects.set_items(set, MAX_TASKS + 1)).unwrap_or_default()
+    /// The tasks of a `weakref.WeakSet`, which keeps weak references in a set.
+    fn of_weak_set(&mut self, weak: Addr) {
+        let offset = self.objects.layout.pointers.weak_reference;
+        let Some(set) = self.objects.attribute(weak, "data") else {
+            return self.cut("its set of tasks could not be read".to_owned());
+        };
+        for reference in self.elements(set) {
+            if self.is_reference(reference)
+                && let Some(task) = self.objects.pointer(reference, offset)
+            {
+                self.add(task, None);
+            }
+        }
+    }
+
+    /// Whether this is a weak reference.
+    fn is_reference(&mut self, object: Addr) -> bool {
+        let kind = self.objects.pointer(object, self.objects.layout.object.kind);
+        // The one to 3.11, the other since.
+        let mut names = ["weakref", "weakref.ReferenceType"].iter();
+        let known = kind.is_some() && kind == self.reference;
+        if known || names.any(|name| self.objects.is_exactly(object, name)) {
+            self.reference = kind;
+            return true;
+        }
+        false
+    }
+
+    fn elements(&mut self, set: Addr) -> Vec<Addr> {
+        let elements = self.objects.set_items(set, MAX_TASKS + 1);
+        elements.unwrap_or_else(|| {
+            self.cut(format!("its set of tasks at {set} could not be read"));
+            Vec::new()
+        })
     }
 
     fn of_thread(&mut self, lists: Lists, tid: Tid, thread: Addr) {

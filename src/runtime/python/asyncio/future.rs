@@ -37,6 +37,16 @@ pub enum State {
 }
 
 impl State {
+    /// What `fut_state` says.
+    fn from_number(state: u32) -> Option<State> {
+        match state {
+            0 => Some(State::Pending),
+            1 => Some(State::Cancelled),
+            2 => Some(State::Done),
+            _ => None,
+        }
+    }
+
     /// In the words of the report.
     pub fn name(self) -> &'static str {
         match self {
@@ -62,6 +72,15 @@ pub struct RawTask {
     pub coroutine: Option<Addr>,
     /// The future that it waits for.
     pub waiter: Option<Addr>,
+}
+
+/// The fields of a task as they are, null or `None` where there is nothing.
+struct Fields {
+    state: State,
+    coroutine: Addr,
+    waiter: Addr,
+    name: Addr,
+    event_loop: Addr,
 }
 
 /// Reads futures.
@@ -127,12 +146,7 @@ impl<'a> Futures<'a> {
     pub fn state(&self, future: Addr) -> Option<State> {
         if self.kind(future)?.in_c {
             let state = future.checked_add(self.layout?.state)?;
-            return match self.objects.memory.u32(state).ok()? {
-                0 => Some(State::Pending),
-                1 => Some(State::Cancelled),
-                2 => Some(State::Done),
-                _ => None,
-            };
+            return State::from_number(self.objects.memory.u32(state).ok()?);
         }
         // It is an attribute of the class until it changes.
         self.objects.attributes(future)?;
@@ -150,18 +164,11 @@ impl<'a> Futures<'a> {
     /// A task with its fields, if this is one and its fields are what they must be.
     pub fn task(&self, address: Addr) -> Option<RawTask> {
         let kind = self.kind(address).filter(|kind| kind.task)?;
-        let field = |in_c: fn(&TaskLayout) -> u64, name| {
-            if kind.in_c {
-                self.objects.pointer(address, in_c(self.layout.as_ref()?))
-            } else {
-                self.objects.attribute(address, name)
-            }
-        };
-        let given = |object: &Addr| !self.is_none(*object);
-        let coroutine = field(|layout| layout.coroutine, "_coro").filter(given);
-        let waiter = field(|layout| layout.waiter, "_fut_waiter").filter(given);
-        let state = self.state(address)?;
-        if coroutine.is_none() && state == State::Pending {
+        let fields = if kind.in_c { self.of_c(address)? } else { self.of_python(address)? };
+        let given = |object: &Addr| !object.is_null() && !self.is_none(*object);
+        let coroutine = Some(fields.coroutine).filter(given);
+        let waiter = Some(fields.waiter).filter(given);
+        if coroutine.is_none() && fields.state == State::Pending || fields.event_loop.is_null() {
             return None;
         }
         // What they are does not matter, but they must be objects.
@@ -170,11 +177,42 @@ impl<'a> Futures<'a> {
         }
         Some(RawTask {
             address,
-            name: self.name(field(|layout| layout.name, "_name")?)?,
-            state,
-            event_loop: field(|layout| layout.event_loop, "_loop")?,
+            name: self.name(fields.name)?,
+            state: fields.state,
+            event_loop: fields.event_loop,
             coroutine,
             waiter,
+        })
+    }
+
+    /// The fields of a task of C, read at once.
+    fn of_c(&self, task: Addr) -> Option<Fields> {
+        let layout = self.layout?;
+        // The name is the last of them.
+        let len = usize::try_from(layout.name.checked_add(8)?).ok()?;
+        let bytes = self.objects.memory.bytes(task, len).ok()?;
+        let word = |offset| {
+            let from = bytes.get(usize::try_from(offset).ok()?..)?;
+            Some(Addr(u64::from_le_bytes(*from.first_chunk()?)))
+        };
+        Some(Fields {
+            state: State::from_number(word(layout.state)?.0 as u32)?,
+            coroutine: word(layout.coroutine)?,
+            waiter: word(layout.waiter)?,
+            name: word(layout.name)?,
+            event_loop: word(layout.event_loop)?,
+        })
+    }
+
+    /// The fields of a task of Python.
+    fn of_python(&self, task: Addr) -> Option<Fields> {
+        let attribute = |name| self.objects.attribute(task, name).unwrap_or_default();
+        Some(Fields {
+            state: self.state(task)?,
+            coroutine: attribute("_coro"),
+            waiter: attribute("_fut_waiter"),
+            name: attribute("_name"),
+            event_loop: attribute("_loop"),
         })
     }
 

@@ -107,7 +107,7 @@ impl TaskLayout {
     }
 
     /// What debug information says of 3.8 to 3.13.
-    fn table(minor: u8, header: u64) -> Option<TaskLayout> {
+    pub(super) fn table(minor: u8, header: u64) -> Option<TaskLayout> {
         let (state, waiter) = match minor {
             8 => (72, 104),
             9 => (80, 144),

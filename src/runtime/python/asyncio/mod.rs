@@ -5,9 +5,15 @@
 
 mod awaits;
 pub mod coroutine;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod fake;
 mod find;
 mod future;
 mod layout;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 pub use layout::TaskLayout;
 

@@ -10,6 +10,7 @@
 
 mod candidates;
 pub mod debug_offsets;
+pub mod dwarf;
 mod offsets;
 mod table;
 

@@ -14,14 +14,12 @@ impl Offsets {
         self.0.insert(name.to_owned(), value);
     }
 
-    /// Forgets a number.
-    pub fn remove(&mut self, name: &str) {
-        self.0.remove(name);
-    }
-
-    /// Takes over all numbers of a better source.
+    /// Takes over the numbers of a better source: of those that are known here. What else it has
+    /// is another version's.
     pub fn overlay(&mut self, better: &Offsets) {
-        self.0.extend(better.0.iter().map(|(name, value)| (name.clone(), *value)));
+        for (name, value) in &mut self.0 {
+            *value = better.signed(name).unwrap_or(*value);
+        }
     }
 
     /// How many there are.

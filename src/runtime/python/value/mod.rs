@@ -128,7 +128,8 @@ impl<'a> Values<'a> {
             value.mark = Some(Mark::Cycle);
             return Some(value);
         }
-        if hint.hides_parts() && value.size != Some(0) {
+        let is_secret = hint.hides_parts() || secret::is_secret_type(kind.name.raw());
+        if is_secret && value.size != Some(0) {
             value.shown = Some(MASK.into());
             value.size = None;
             value.mark = Some(Mark::Masked);

@@ -45,27 +45,21 @@ pub enum Origin {
 
 impl Origin {
     /// What a reader must know of it.
-    pub fn words(self) -> &'static str {
-        match self {
-            Origin::Answered => "as the process was answered when it last asked for this option",
+    pub fn words(self) -> String {
+        let what = match self {
+            Origin::Answered => {
+                return "as the process was answered when it last asked for this option".to_owned();
+            }
             Origin::Override => "set by the program (set_override)",
-            Origin::CommandLine => {
-                "from the command line; the process has not asked for this option, and its \
-                 environment was not looked at"
-            }
-            Origin::File => {
-                "from a configuration file, not converted; the process has not asked for this \
-                 option, and its environment was not looked at"
-            }
-            Origin::SetDefault => {
-                "a default set by the program (set_default); the process has not asked for this \
-                 option, and its environment was not looked at"
-            }
-            Origin::Default => {
-                "the option's default; the process has not asked for this option, and its \
-                 environment was not looked at"
-            }
-        }
+            Origin::CommandLine => "from the command line",
+            Origin::File => "from a configuration file",
+            Origin::SetDefault => "a default set by the program (set_default)",
+            Origin::Default => "the option's default",
+        };
+        format!(
+            "{what}, as it stands there: the process has not asked for this option yet, which \
+             would convert it; its environment was not looked at"
+        )
     }
 }
 
@@ -160,15 +154,43 @@ impl Values<'_> {
         let files = self.objects.attribute(namespace, "_parsed")?;
         let kind = self.types.of(files).filter(|kind| kind.kind == Kind::List)?;
         let count = self.size(files, &kind)?.min(MAX_FILES as u64);
-        let dashed = name.replace('_', "-");
-        let values = self.pointers(files, &kind, count)?.into_iter().find_map(|sections| {
-            let section = self.item(sections, group.unwrap_or("DEFAULT"))?;
-            self.item(section, name).or_else(|| self.item(section, &dashed))
-        })?;
+        let files = self.pointers(files, &kind, count)?;
+        let names = self.names_in_files(option, group, name);
+        let in_file = |sections: Addr| {
+            let named =
+                |(section, name): &(String, String)| self.item(self.item(sections, section)?, name);
+            names.iter().find_map(named)
+        };
+        let values = files.into_iter().find_map(in_file)?;
         let is_multi = self.attribute(option, "multi");
         let is_multi = is_multi.is_ok_and(|multi| self.objects.small_int(multi) == Some(1));
         let value = if is_multi { values } else { self.last(values)? };
         Some((value, Origin::File))
+    }
+
+    /// Sections and names by which files may call an option: its own, then the deprecated ones.
+    fn names_in_files(
+        &self,
+        option: Addr,
+        group: Option<&str>,
+        name: &str,
+    ) -> Vec<(String, String)> {
+        let section = group.unwrap_or("DEFAULT");
+        let mut names = vec![(section.to_owned(), name.to_owned())];
+        if name.contains('_') {
+            names.push((section.to_owned(), name.replace('_', "-")));
+        }
+        let deprecated = || {
+            let list = self.objects.attribute(option, "deprecated_opts")?;
+            let kind = self.types.of(list).filter(|kind| kind.kind == Kind::List)?;
+            self.pointers(list, &kind, self.size(list, &kind)?)
+        };
+        for old in deprecated().unwrap_or_default() {
+            let text = |name| self.raw_text(self.objects.attribute(old, name)?);
+            let Some(name) = text("name") else { continue };
+            names.push((text("group").unwrap_or_else(|| section.to_owned()), name));
+        }
+        names
     }
 
     /// The last item of a list of texts.

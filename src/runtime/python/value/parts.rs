@@ -149,9 +149,15 @@ impl Values<'_> {
         Some(())
     }
 
-    /// What names a value: a `str` or `bytes`.
+    /// What names a value: a `str` or `bytes`, or the last word of a tuple of them.
     fn name(&self, key: Addr) -> Option<String> {
-        match self.types.of(key)?.kind {
+        let kind = self.types.of(key)?;
+        match kind.kind {
+            Kind::Tuple => {
+                let size = self.size(key, &kind)?;
+                let last = self.pointers(key, &kind, size)?.pop()?;
+                (self.types.of(last)?.kind == Kind::Str).then(|| self.raw_text(last))?
+            }
             Kind::Str => self.raw_text(key),
             Kind::Bytes => {
                 let (bytes, _) = self.raw_bytes(key, Kind::Bytes)?;

@@ -3,11 +3,10 @@
 use super::Values;
 use super::attribute::NoAttribute;
 use super::oslo::Resolved;
-use super::secret::Hint;
+use super::secret::{Hint, is_secret, is_secret_type};
 use super::types::Kind;
 use crate::addr::Addr;
 use crate::asked::{Step, steps};
-use crate::mask::is_secret_name;
 use crate::note::Note;
 use crate::target::memory::MemoryExt as _;
 use crate::text::Text;
@@ -73,7 +72,7 @@ impl Values<'_> {
                             let next = next.filter(|_| resolved.in_group);
                             of_option(place, name, next, &resolved, path, notes)
                         }
-                        None => self.step(place, step)?,
+                        None => return Err(place.failed(&format!("has no option `{name}`"))),
                     }
                 }
                 _ => self.step(place, step)?,
@@ -118,7 +117,9 @@ impl Values<'_> {
             Step::Name(name) | Step::Key(name) => name.clone(),
             Step::Index(_) => from.name.clone(),
         };
-        let secret = from.secret || is_secret_name(&from.name);
+        let of_type =
+            self.types.of(from.object).is_some_and(|kind| is_secret_type(kind.name.raw()));
+        let secret = from.secret || of_type || is_secret(&from.name);
         Ok(Place { object, path: format!("{}{}", from.path, step.typed()), name, secret })
     }
 

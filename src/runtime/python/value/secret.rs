@@ -37,10 +37,27 @@ impl Hint<'_> {
     pub fn hides_parts(&self) -> bool {
         match self {
             Hint::None | Hint::Shown(_) => false,
-            Hint::Name(name) => mask::is_secret_name(name),
+            Hint::Name(name) => is_secret(name),
             Hint::Secret => true,
         }
     }
+}
+
+/// Where oslo.config keeps values of options under names that do not tell which of them are secret:
+/// `ConfigOpts.__cache` and `__drivers_cache`.
+const CACHES: [&str; 2] = ["_ConfigOpts__cache", "_ConfigOpts__drivers_cache"];
+
+/// The class of what oslo.config parsed: the same.
+const PARSED: &str = "oslo_config.cfg._Namespace";
+
+/// Whether what has this name is a secret as a whole.
+pub fn is_secret(name: &str) -> bool {
+    mask::is_secret_name(name) || CACHES.contains(&name)
+}
+
+/// Whether what is of this type is a secret as a whole.
+pub fn is_secret_type(name: &str) -> bool {
+    name == PARSED
 }
 
 /// How the items of a sequence of texts are shown, if it looks like a command.

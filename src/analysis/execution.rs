@@ -1,0 +1,139 @@
+//! Threads, green threads and objects as the report shows them.
+
+use crate::addr::Addr;
+use crate::merge;
+use crate::module::Modules;
+use crate::note::Note;
+use crate::report::{Execution, ExecutionKind, NamedObject};
+use crate::runtime::{GreenThread, LanguageThread, Visitor};
+use crate::stack::{Language, Omitted, Stack, StackEnd};
+use crate::symbol::source::Sources;
+use crate::target::{Consistency, Thread};
+use crate::text::Text;
+use crate::value::Value;
+
+/// A thread: `native` is its stack, or its own part of it, which lies on what is `beneath`.
+pub fn thread(
+    thread: &Thread,
+    native: Stack,
+    beneath: Option<Stack>,
+    language: Option<&(LanguageThread, &dyn Visitor)>,
+    modules: &Modules<'_>,
+    sources: &Sources<'_>,
+) -> Execution {
+    let facts = &thread.facts;
+    let mut notes = Vec::new();
+    if thread.seen == Consistency::Torn {
+        let text = "it moved while it was looked at: its stack may be a mixture";
+        notes.push(Note::missing(format!("thread {}", facts.tid), text));
+    }
+    let mut ident = thread.registers.as_ref().and_then(|registers| registers.thread_pointer);
+    let (mut stack, mut native_stack) = (native, None);
+    let mut runtime_name = None;
+    if let Some((language, visitor)) = language {
+        runtime_name.clone_from(&language.name);
+        ident = Some(Addr(language.ident));
+        let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
+        let merged = merge::merge(
+            stack,
+            language,
+            &merge::Runtime {
+                language: Language::Python,
+                name: "Python",
+                runs_frames: &|function| visitor.runs_frames(function),
+                interpreter,
+            },
+        );
+        stack = merged.stack;
+        native_stack = merged.native_stack;
+        notes.extend(merged.notes);
+    }
+    if let Some(beneath) = beneath {
+        let text = format!(
+            "it runs a greenlet: {} native frames further out belong to those beneath it",
+            beneath.frames.len()
+        );
+        notes.push(Note::remark(format!("thread {}", facts.tid), text));
+        stack = on(beneath, stack);
+    }
+    for stack in std::iter::once(&mut stack).chain(native_stack.as_mut()) {
+        add_sources(stack, sources);
+    }
+    Execution {
+        kind: ExecutionKind::Thread,
+        runtime_name,
+        tid: Some(facts.tid),
+        ident: ident.filter(|ident| !ident.is_null()).map(|ident| ident.0),
+        name: Some(facts.name.clone()),
+        state: Some(state_name(facts.state).to_owned()),
+        waits: facts.wait.clone(),
+        stack,
+        native_stack,
+        notes,
+        ..Execution::default()
+    }
+}
+
+/// A stack on top of what does not belong to it.
+fn on(mut beneath: Stack, stack: Stack) -> Stack {
+    let count = beneath.frames.len();
+    beneath.frames.iter_mut().for_each(|frame| frame.internal = true);
+    beneath.frames.extend(stack.frames);
+    let omitted = stack.omitted.map(|gap| Omitted { after: gap.after + count, ..gap });
+    Stack { omitted: beneath.omitted.or(omitted), ..beneath }
+}
+
+/// A green thread for the report.
+pub fn green_thread(green: GreenThread, sources: &Sources<'_>) -> Execution {
+    let frames = green.frames.iter().rev().filter(|frame| !frame.hidden);
+    let frames = frames.map(|frame| merge::frame(frame, Language::Python)).collect();
+    let end = green.broken.map_or(StackEnd::Root, StackEnd::Broken);
+    let mut stack = Stack { frames, omitted: None, end };
+    add_sources(&mut stack, sources);
+    Execution {
+        kind: green.kind,
+        address: Some(green.address),
+        tid: green.owner,
+        name: green.name,
+        type_name: Some(green.type_name),
+        role: green.role,
+        state: Some(green.state.to_owned()),
+        awaits: green.awaits,
+        stack,
+        ..Execution::default()
+    }
+}
+
+/// An object that was asked for.
+pub fn named(path: &str, object: Result<Value, Text>) -> NamedObject {
+    let (value, missing) = match object {
+        Ok(value) => (Some(value), None),
+        Err(why) => (None, Some(why)),
+    };
+    NamedObject { path: path.to_owned(), value, missing }
+}
+
+fn add_sources(stack: &mut Stack, sources: &Sources<'_>) {
+    for frame in &mut stack.frames {
+        if let (Some(file), Some(line)) = (&frame.file, frame.line) {
+            frame.source = sources.line(file, line);
+        }
+    }
+}
+
+/// The kernel's letter for a state, as a word (`task_state_array` of the kernel's
+/// `fs/proc/array.c`).
+pub fn state_name(letter: char) -> &'static str {
+    match letter {
+        'R' => "running",
+        'S' => "sleeping",
+        'D' => "disk sleep",
+        'T' => "stopped",
+        't' => "tracing stop",
+        'Z' => "zombie",
+        'X' | 'x' => "dead",
+        'I' => "idle",
+        'P' => "parked",
+        _ => "unknown",
+    }
+}

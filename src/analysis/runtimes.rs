@@ -1,0 +1,105 @@
+//! What the language runtimes know: found again in the evidence, and visited over it.
+
+use std::collections::HashMap;
+
+use crate::addr::Addr;
+use crate::arch::Registers;
+use crate::evidence::Evidence;
+use crate::module::Modules;
+use crate::note::Note;
+use crate::report::GilUse;
+use crate::runtime::{self, GreenThread, LanguageThread, Preview, Visit, Visitor};
+use crate::target::search::Search;
+use crate::target::{Thread, Tid};
+use crate::text::Text;
+use crate::value::Value;
+
+/// Finds the runtimes in the evidence.
+pub fn detect(
+    evidence: &Evidence,
+    modules: &Modules<'_>,
+    notes: &mut Vec<Note>,
+) -> Vec<Box<dyn Visitor>> {
+    let threads = &evidence.snapshot.threads;
+    let tids: Vec<(Tid, Tid)> = threads.iter().map(|thread| thread.facts.tids()).collect();
+    let preview = Preview {
+        mappings: &evidence.snapshot.mappings,
+        modules,
+        memory: &evidence.snapshot.memory,
+        tids: &tids,
+        first: evidence.snapshot.target.process.pid,
+    };
+    runtime::RUNTIMES.iter().filter_map(|runtime| runtime.detect(&preview, notes)).collect()
+}
+
+/// What the runtimes know.
+#[derive(Default)]
+pub struct Interpreted<'v> {
+    /// What each thread runs, with the visitor that knows.
+    pub threads: HashMap<Tid, (LanguageThread, &'v dyn Visitor)>,
+    /// The green threads, if any kind of them was looked for.
+    pub green: Option<Vec<GreenThread>>,
+    /// The objects that were asked for.
+    pub objects: Vec<Result<Value, Text>>,
+    /// Where threads wait for a lock that lets one at a time run a language.
+    locks: Vec<(Addr, u64)>,
+    /// Who holds such a lock, and whether it collects garbage.
+    pub holders: HashMap<Tid, bool>,
+}
+
+impl Interpreted<'_> {
+    /// What a thread has to do with the global lock, if anything.
+    pub fn gil(&self, thread: &Thread) -> Option<GilUse> {
+        if self.holders.contains_key(&thread.facts.tid) {
+            return Some(GilUse::Holds);
+        }
+        let in_lock = |at: Addr| {
+            self.locks.iter().any(|(start, len)| (start.0..start.0 + len).contains(&at.0))
+        };
+        // Where it waited before the stop; and still does, as far as its registers tell.
+        let futex = thread.facts.wait.as_ref().and_then(|wait| wait.futex)?;
+        let argument = thread.registers.as_ref().and_then(Registers::first_argument);
+        (in_lock(futex) && argument.is_none_or(in_lock)).then_some(GilUse::Waits)
+    }
+}
+
+/// Lets the visitors read what was recorded.
+pub fn visit<'v>(
+    evidence: &Evidence,
+    visitors: &'v [Box<dyn Visitor>],
+    notes: &mut Vec<Note>,
+) -> Interpreted<'v> {
+    let snapshot = &evidence.snapshot;
+    let (memory, asked) = (&snapshot.memory, &snapshot.asked);
+    let mut known = Interpreted::default();
+    let none = Search::default();
+    for (nth, visitor) in visitors.iter().enumerate() {
+        let search = snapshot.searches.get(nth).unwrap_or(&none);
+        let name = visitor.summary().name;
+        match visitor.roster(memory) {
+            Ok(roster) => {
+                if let Some(why) = &roster.cut {
+                    notes.push(Note::missing(name.as_str(), why.clone()));
+                }
+                let wanted = &|_| true;
+                let visit = Visit { roster: &roster, wanted, asked, search, pages_only: false };
+                let visited = visitor.visit(&visit, memory);
+                for thread in visited.threads {
+                    known.threads.insert(thread.tid, (thread, &**visitor));
+                }
+                if let Some(green) = visited.green {
+                    known.green.get_or_insert_default().extend(green);
+                }
+                known.objects = visited.objects;
+                known.locks.extend(visited.locks);
+                known.holders.extend(visited.holders);
+                notes.extend(visited.notes);
+            }
+            Err(fault) => {
+                let text = format!("its threads could not be listed: {fault}; native stacks only");
+                notes.push(Note::missing(name.as_str(), text));
+            }
+        }
+    }
+    known
+}
