@@ -89,7 +89,7 @@ fn shown_gil(threads: &[Execution]) -> GilTruth {
 
 /// Compares what is seen of the GIL, this many times.
 fn compare_gil(python: &Interpreter, mode: &str, samples: usize) {
-    if python.name.starts_with("3.13t") {
+    if python.is_free_threaded() {
         return; // it has no GIL
     }
     let target = python.start("python_gil.py", &[mode]);

@@ -47,6 +47,11 @@ impl Interpreter {
         output.unwrap().status.success()
     }
 
+    /// Whether it was built without the GIL.
+    pub fn is_free_threaded(&self) -> bool {
+        self.name.split('-').next().is_some_and(|version| version.ends_with('t'))
+    }
+
     /// Whether it has a version that guru reads.
     pub fn is_read(&self) -> bool {
         self.version >= (3, 8)
@@ -113,7 +118,8 @@ pub fn skip_the_missing() {
             skip_impossible(&format!("no CPython 3.{minor} on this machine"));
         }
     }
-    for python in pythons().iter().filter(|python| python.is_read()) {
+    // Wheels without the GIL are few.
+    for python in pythons().iter().filter(|python| python.is_read() && !python.is_free_threaded()) {
         let name = format!("{}+current", python.name);
         if green_pythons().iter().all(|green| green.name != name) {
             skip(&format!("no greenlets for {}: run tests/run", python.name));
