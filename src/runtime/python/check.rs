@@ -136,8 +136,9 @@ fn is_type_of(objects: &Objects<'_>, object: Addr, type_name: &str) -> bool {
 /// by 4 bytes (Debian makes the structure before them less aligned). Where they are not found, the
 /// layout has none.
 ///
-/// Three lists in a row that lead back to themselves are them. It is not looked further: what
-/// follows them are lists, too, of what is never collected.
+/// Three lists in a row are them, of which the last, that of the oldest objects, leads back to
+/// itself: the others may change while they are read. It is not looked further: what follows them
+/// are lists, too, of what is never collected.
 pub fn probe_heads(memory: &dyn Memory, layout: &mut Layout, runtime: Addr) {
     /// `sizeof(struct gc_generation)`: a head and two numbers.
     const GENERATION: u64 = 24;
@@ -151,13 +152,14 @@ pub fn probe_heads(memory: &dyn Memory, layout: &mut Layout, runtime: Addr) {
     gc.generations = gc.generations.and_then(|claim| {
         [claim, claim.saturating_sub(4), claim.saturating_add(4)].into_iter().find(|offset| {
             let head = |number| start.wrapping_add(offset.wrapping_add(number * GENERATION));
-            (0..3).all(|number| is_list(memory, head(number)).unwrap_or(false))
+            let begins = |number| memory.ptr(head(number)).is_ok_and(|next| !next.is_null());
+            (0..2).all(begins) && is_list(memory, head(2)).unwrap_or(false)
         })
     });
 }
 
 /// Whether a doubly linked list of the collector's (`PyGC_Head`) has its head here: one of its
-/// neighbours leads back to it. That of the youngest objects changes while it is read.
+/// neighbours leads back to it.
 fn is_list(memory: &dyn Memory, head: Addr) -> Result<bool, Fault> {
     // The low bits of the pointers are flags.
     let link = |addr: Addr| memory.ptr(addr).map(super::frames::untagged);
