@@ -116,11 +116,10 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
     search(&mut runtimes.found, &mappings, &memory, options.budget.memory);
     let plan =
         Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
-    drop(rehearsal);
 
     let stop = Instant::now();
     let taken = match hold::hold(&plan, &memory, give_up)? {
-        Ok(captured) => recorded::of_capture(&plan, captured, &memory, &mut notes),
+        Ok(captured) => recorded::of_capture(&plan, captured, &rehearsal, &memory, &mut notes),
         Err(Refused::Gone) => return Err(Error::Changed { pid: process.pid, what: "exited" }),
         Err(Refused::NotPermitted) => match refusal::tracer(process.pid) {
             Some(tracer) => recorded::of_traced(&plan, tracer, &memory, &mut notes),

@@ -1,6 +1,6 @@
 //! Recorded memory: whole pages that were touched, and the used part of each stack.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Instant;
@@ -20,8 +20,15 @@ pub struct Recorder<'a> {
     source: &'a (dyn BatchRead + Sync),
     budget: usize,
     end: Option<Instant>,
+    /// How many lookups of pages are left until the clock is looked at again.
+    until_clock: Cell<u32>,
+    /// Whether the end is past.
+    ended: Cell<bool>,
     kept: RefCell<Kept>,
 }
+
+/// How many pages are fetched, or looked up, between two looks at the clock.
+const BETWEEN_CLOCKS: usize = 512;
 
 #[derive(Default)]
 struct Kept {
@@ -88,10 +95,18 @@ struct Place {
 impl<'a> Recorder<'a> {
     /// A recorder that keeps at most `budget` bytes.
     pub fn new(source: &'a (dyn BatchRead + Sync), budget: usize) -> Recorder<'a> {
-        Recorder { source, budget, end: None, kept: RefCell::default() }
+        Recorder {
+            source,
+            budget,
+            end: None,
+            until_clock: Cell::new(0),
+            ended: Cell::new(false),
+            kept: RefCell::default(),
+        }
     }
 
-    /// From this moment on, what is not there yet is no longer read.
+    /// From this moment on nothing is read any more, not even what is there: whoever reads, while
+    /// threads stand still, comes to an end.
     pub fn stop_at(&mut self, end: Instant) {
         self.end = Some(end);
     }
@@ -106,9 +121,31 @@ impl<'a> Recorder<'a> {
         kept.index.reserve(pages);
     }
 
-    /// Fetches these pages in as few calls as possible; the first of them, where there is no room
-    /// for all.
+    /// Fetches these pages in few calls; the first of them, where there is no room or time for all.
     pub fn prefetch(&self, pages: &[u64]) {
+        for pages in pages.chunks(BETWEEN_CLOCKS) {
+            self.until_clock.set(0);
+            if self.is_late() {
+                return;
+            }
+            self.fetch(pages);
+        }
+    }
+
+    /// Whether the end is past, as far as the clock was looked at.
+    fn is_late(&self) -> bool {
+        let Some(end) = self.end else { return false };
+        match self.until_clock.get().checked_sub(1) {
+            Some(left) => self.until_clock.set(left),
+            None => {
+                self.until_clock.set(BETWEEN_CLOCKS as u32);
+                self.ended.set(self.ended.get() || Instant::now() > end);
+            }
+        }
+        self.ended.get()
+    }
+
+    fn fetch(&self, pages: &[u64]) {
         let mut kept = self.kept.borrow_mut();
         let mut wanted: Vec<u64> =
             pages.iter().copied().filter(|page| !kept.index.contains_key(page)).collect();
@@ -146,6 +183,29 @@ impl<'a> Recorder<'a> {
         touched
     }
 
+    /// Takes those of these pages from another recorder that are not here; tells how many.
+    pub fn fill_from(&self, other: &Recorder<'_>, pages: &[u64]) -> usize {
+        let mut kept = self.kept.borrow_mut();
+        let other = other.kept.borrow();
+        let mut taken = 0;
+        for page in pages {
+            if kept.index.contains_key(page) {
+                continue;
+            }
+            let at = other.index.get(page).and_then(|place| place.at);
+            let Some(bytes) = at.and_then(|at| other.bytes.get(at..at + PAGE_LEN)) else {
+                continue;
+            };
+            let at = kept.used;
+            kept.bytes.truncate(at);
+            kept.bytes.extend_from_slice(bytes);
+            kept.used += PAGE_LEN;
+            kept.index.insert(*page, Place { at: Some(at), touched: false });
+            taken += 1;
+        }
+        taken
+    }
+
     /// The recorded pages by their addresses.
     pub fn into_pages(self) -> BTreeMap<u64, Box<[u8]>> {
         let kept = self.kept.into_inner();
@@ -172,13 +232,15 @@ impl<'a> Recorder<'a> {
     /// Where in the recorded bytes a page lies; it is fetched if it is not there yet.
     fn place(&self, page: u64) -> Result<usize, FaultKind> {
         let mut kept = self.kept.borrow_mut();
+        if self.is_late() {
+            return Err(FaultKind::OverBudget);
+        }
         if !kept.index.contains_key(&page) {
-            let late = || self.end.is_some_and(|end| Instant::now() > end);
-            if kept.used + PAGE_LEN > self.budget || late() {
+            if kept.used + PAGE_LEN > self.budget {
                 return Err(FaultKind::OverBudget);
             }
             drop(kept);
-            self.prefetch(&[page]);
+            self.fetch(&[page]);
             kept = self.kept.borrow_mut();
         }
         let Kept { index, touched, last, .. } = &mut *kept;

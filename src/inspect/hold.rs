@@ -46,9 +46,9 @@ const HOT_SHARE: usize = 4;
 /// How many bytes of stack a thread is expected to use, to have the memory at hand.
 const EXPECTED_STACK: usize = 8 << 10;
 
-/// How long memory is read while all threads stand still, beyond what the rehearsal has read: that
-/// has a budget in bytes. What takes longer is left out.
-const HOT_BUDGET: Duration = Duration::from_millis(50);
+/// How long memory is read while all threads stand still. What takes longer is not read again: it
+/// stays as it was before the stop.
+const HOT_BUDGET: Duration = Duration::from_millis(25);
 
 /// How long a hold may last: this, and this once more for each 1000 threads. It takes a
 /// fiftieth of it; but reading memory that another program serves (userfaultfd, FUSE) may never
@@ -144,8 +144,8 @@ fn capture<'a>(
     let newcomers = stop.halt_newcomers(&|tid| plan.wave_of(tid));
     let left = plan.budget.stacks.saturating_sub(slab.len());
     cut.extend(read_stacks(&stop, |wave| wave == Wave::Hot, plan.space(), memory, &mut slab, left));
-    hot.prefetch(&plan.hot_pages);
     hot.stop_at(Instant::now() + HOT_BUDGET);
+    hot.prefetch(&plan.hot_pages);
     if known && still_same_threads(plan.found, &stopped, &hot) {
         visit(
             plan.found,

@@ -33,6 +33,7 @@ pub struct Taken {
 pub fn of_capture(
     plan: &Plan<'_>,
     captured: Captured<'_>,
+    rehearsal: &Recorder<'_>,
     memory: &LiveMemory,
     notes: &mut Vec<Note>,
 ) -> Taken {
@@ -44,6 +45,14 @@ pub fn of_capture(
     let registers = released.registers.into_iter();
     let mut threads: HashMap<Tid, Recorded> =
         registers.map(|(tid, registers)| (tid, recorded(registers, tid))).collect();
+    let as_before = hot.fill_from(rehearsal, &plan.hot_pages);
+    if as_before > 0 {
+        let text = format!(
+            "{as_before} pages could not be read again in the short time that running threads were \
+             held: what lies in them is shown as it was just before"
+        );
+        notes.push(Note::missing("memory", text));
+    }
     let mut recording = Recording::default();
     recording.add_pages(cold.into_pages());
     recording.add_pages(hot.into_pages());
