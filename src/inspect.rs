@@ -194,9 +194,8 @@ impl Runtimes {
 /// found. That reads much that turns out to be nothing, and needs not be recorded.
 fn search(found: &mut [Found], mappings: &[Mapping], memory: &LiveMemory, budget: usize) {
     for Found { visitor, roster, search, searched } in found {
-        let looked_at = Recorder::new(memory, budget);
         *searched = Instant::now();
-        *search = search::search(memory, mappings, &visitor.search_for(&looked_at));
+        *search = search::search(memory, mappings, &visitor.search_for(memory));
         visitor.sift(search, roster, &Recorder::new(memory, budget));
     }
 }

@@ -49,10 +49,8 @@ pub fn thread(
         notes.extend(merged.notes);
     }
     if let Some(beneath) = beneath {
-        let text = format!(
-            "it runs a greenlet: {} native frames further out belong to those beneath it",
-            beneath.frames.len()
-        );
+        let count = beneath.frames.len();
+        let text = format!("it runs a greenlet: {count} native frames further out are not its own");
         notes.push(Note::remark(format!("thread {}", facts.tid), text));
         stack = on(beneath, stack);
     }
@@ -74,13 +72,15 @@ pub fn thread(
     }
 }
 
-/// A stack on top of what does not belong to it.
-fn on(mut beneath: Stack, stack: Stack) -> Stack {
+/// A stack on top of what does not belong to it: what greenlets that wait left there. That need not
+/// be whole: they take with them what another is to have the place of.
+fn on(beneath: Stack, stack: Stack) -> Stack {
     let count = beneath.frames.len();
-    beneath.frames.iter_mut().for_each(|frame| frame.internal = true);
-    beneath.frames.extend(stack.frames);
+    let mut frames = beneath.frames;
+    frames.iter_mut().for_each(|frame| frame.internal = true);
+    frames.extend(stack.frames);
     let omitted = stack.omitted.map(|gap| Omitted { after: gap.after + count, ..gap });
-    Stack { omitted: beneath.omitted.or(omitted), ..beneath }
+    Stack { frames, omitted: beneath.omitted.or(omitted), end: stack.end }
 }
 
 /// A green thread for the report.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub struct Recorder<'a> {
 
 #[derive(Default)]
 struct Kept {
-    index: HashMap<u64, Place>,
+    index: HashMap<u64, Place, PageHash>,
     bytes: Vec<u8>,
     /// How many of `bytes` are in use; the rest is room.
     used: usize,
@@ -32,6 +33,47 @@ struct Kept {
     touched: Vec<u64>,
     /// The page that was read last, and where it lies: most reads stay on it.
     last: Option<(u64, usize)>,
+}
+
+/// A quick hash of page numbers, for they are looked up while threads stand still: one
+/// multiplication, with a key that the target can not know.
+#[derive(Clone, Copy)]
+struct PageHash(u64);
+
+impl Default for PageHash {
+    fn default() -> PageHash {
+        PageHash(RandomState::new().hash_one(0u64) | 1)
+    }
+}
+
+impl BuildHasher for PageHash {
+    type Hasher = PageHasher;
+
+    fn build_hasher(&self) -> PageHasher {
+        PageHasher { key: self.0, hash: 0 }
+    }
+}
+
+struct PageHasher {
+    key: u64,
+    hash: u64,
+}
+
+impl Hasher for PageHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let product = u128::from(self.hash ^ number) * u128::from(self.key);
+        self.hash = (product >> 64) as u64 ^ product as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.hash
+    }
 }
 
 /// What is known of a page.

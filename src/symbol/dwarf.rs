@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 
 use addr2line::Context;
-use gimli::{AttributeValue, DebugInfoOffset, SectionId};
+use gimli::SectionId;
 
 use crate::addr::FileAddr;
 use crate::evidence::files::Files;
 use crate::module::{Image, Section};
+use crate::symbol::needed::{Index, References};
 use crate::symbol::reader::{SectionReader, with_bounded_stack};
 use crate::symbol::units::Units;
 use crate::symbol::{Function, MAX_INLINED, debug_file, demangle, scope};
@@ -34,9 +35,6 @@ const SECTIONS: [SectionId; 10] = [
 
 /// How often units that others refer to are added, before the whole file is read.
 const MAX_ROUNDS: usize = 6;
-
-/// The most units that one unit refers to.
-const MAX_REFERENCES: usize = 100_000;
 
 /// The functions at these addresses (ascending) of a file, innermost first. None where it has no
 /// debug information, and where they are nested absurdly deep.
@@ -172,75 +170,6 @@ impl<'a> DebugInformation<'a> {
         }
         dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
         Some(dwarf)
-    }
-}
-
-/// What `.debug_aranges` tells: which unit has the code at an address.
-#[derive(Default)]
-pub(super) struct Index {
-    /// Where units begin.
-    units: BTreeSet<u64>,
-    /// The units of the addresses that were asked for, by the addresses' numbers.
-    pub(super) homes: BTreeSet<(usize, u64)>,
-}
-
-impl Index {
-    /// The index, up to where it is broken.
-    pub(super) fn read(section: SectionReader<'_>, sorted: &[FileAddr]) -> Index {
-        let mut index = Index::default();
-        let aranges = gimli::DebugAranges::from(section);
-        let mut headers = aranges.headers();
-        while let Ok(Some(header)) = headers.next() {
-            let unit = header.debug_info_offset().0 as u64;
-            index.units.insert(unit);
-            let mut entries = header.entries();
-            while let Ok(Some(entry)) = entries.next() {
-                let range = entry.range();
-                let first = sorted.partition_point(|addr| addr.0 < range.begin);
-                let covered = sorted.iter().enumerate().skip(first);
-                let covered = covered.take_while(|(_, addr)| addr.0 < range.end);
-                index.homes.extend(covered.map(|(nth, _)| (nth, unit)));
-            }
-        }
-        index
-    }
-}
-
-/// Where in other units, and in the shared file, the names of a unit's functions are.
-#[derive(Default)]
-struct References {
-    own: BTreeSet<u64>,
-    shared: BTreeSet<u64>,
-}
-
-impl References {
-    /// Adds those of the unit that begins here.
-    fn collect(&mut self, dwarf: &Dwarf<'_>, unit: u64) -> gimli::Result<()> {
-        let offset = DebugInfoOffset(usize::try_from(unit).unwrap_or(usize::MAX));
-        let unit = dwarf.unit(dwarf.debug_info.header_from_offset(offset)?)?;
-        let mut entries = unit.entries_raw(None)?;
-        while !entries.is_empty() && self.own.len() + self.shared.len() < MAX_REFERENCES {
-            let Some(kind) = entries.read_abbreviation()? else { continue };
-            if !matches!(kind.tag(), gimli::DW_TAG_subprogram | gimli::DW_TAG_inlined_subroutine) {
-                entries.skip_attributes(kind.attributes())?;
-                continue;
-            }
-            for attribute in kind.attributes() {
-                let attribute = entries.read_attribute(*attribute)?;
-                match (attribute.name(), attribute.value()) {
-                    (
-                        gimli::DW_AT_abstract_origin | gimli::DW_AT_specification,
-                        AttributeValue::DebugInfoRef(offset),
-                    ) => drop(self.own.insert(offset.0 as u64)),
-                    (
-                        gimli::DW_AT_abstract_origin | gimli::DW_AT_specification,
-                        AttributeValue::DebugInfoRefSup(offset),
-                    ) => drop(self.shared.insert(offset.0 as u64)),
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod debug_file;
 pub mod demangle;
 mod dwarf;
+mod needed;
 pub mod reader;
 mod scope;
 pub mod source;

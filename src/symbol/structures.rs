@@ -8,7 +8,8 @@ use gimli::{AttributeValue, DebugInfoOffset, DwTag, SectionId, UnitOffset};
 
 use crate::addr::FileAddr;
 use crate::module::Image;
-use crate::symbol::dwarf::{Index, Sections};
+use crate::symbol::dwarf::Sections;
+use crate::symbol::needed::Index;
 use crate::symbol::reader::SectionReader;
 
 type Dwarf<'a> = gimli::Dwarf<SectionReader<'a>>;

@@ -132,15 +132,13 @@ fn is_type_of(objects: &Objects<'_>, object: Addr, type_name: &str) -> bool {
     is().unwrap_or(false)
 }
 
-/// How far into the collector's state its lists are looked for, in bytes.
-const MAX_HEADS: u64 = 60;
-
 /// Finds where the collector has the heads of its generations: builds of one version differ in it
-/// (Debian makes the structure before them less aligned). Where they are not found, the layout
-/// has none.
+/// by 4 bytes (Debian makes the structure before them less aligned). Where they are not found, the
+/// layout has none.
 ///
-/// Three lists in a row that lead back to themselves are them; where there are more in a row, the
-/// first are the generations, and what follows is the list of what is never collected.
+/// Three lists in a row are them, of which the last, that of the oldest objects, leads back to
+/// itself: the others may change while they are read. It is not looked further: what follows them
+/// are lists, too, of what is never collected.
 pub fn probe_heads(memory: &dyn Memory, layout: &mut Layout, runtime: Addr) {
     /// `sizeof(struct gc_generation)`: a head and two numbers.
     const GENERATION: u64 = 24;
@@ -151,24 +149,25 @@ pub fn probe_heads(memory: &dyn Memory, layout: &mut Layout, runtime: Addr) {
     };
     let Ok(base) = base else { return };
     let start = base.wrapping_add(gc.start);
-    let mut offsets = (0..=MAX_HEADS).step_by(4);
-    gc.generations = (!layout.free_threaded)
-        .then(|| {
-            offsets.find(|offset| {
-                let head = |number| start.wrapping_add(offset + number * GENERATION);
-                (0..3).all(|number| is_list(memory, head(number)).unwrap_or(false))
-            })
+    gc.generations = gc.generations.and_then(|claim| {
+        [claim, claim.saturating_sub(4), claim.saturating_add(4)].into_iter().find(|offset| {
+            let head = |number| start.wrapping_add(offset.wrapping_add(number * GENERATION));
+            let begins = |number| memory.ptr(head(number)).is_ok_and(|next| !next.is_null());
+            (0..2).all(begins) && is_list(memory, head(2)).unwrap_or(false)
         })
-        .flatten();
+    });
 }
 
-/// Whether a doubly linked list of the collector's (`PyGC_Head`) has its head here: its neighbours
-/// on both sides lead back to it.
+/// Whether a doubly linked list of the collector's (`PyGC_Head`) has its head here: one of its
+/// neighbours leads back to it.
 fn is_list(memory: &dyn Memory, head: Addr) -> Result<bool, Fault> {
     // The low bits of the pointers are flags.
     let link = |addr: Addr| memory.ptr(addr).map(super::frames::untagged);
     let (next, previous) = (link(head)?, link(head.wrapping_add(8))?);
-    Ok(link(next.wrapping_add(8))? == head && link(previous)? == head)
+    if next.is_null() || previous.is_null() {
+        return Ok(false);
+    }
+    Ok(link(next.wrapping_add(8))? == head || link(previous)? == head)
 }
 
 fn check_interpreter(

@@ -99,6 +99,10 @@ fn examine(process: &Preview<'_, '_>, module: &Module<'_>, mark: Addr) -> Result
                 let code = module.symbol(EVALUATOR).unwrap_or(mark);
                 return Ok(Found { runtime, code, version, layout });
             }
+            // No other layout would make it ready.
+            Err(why @ (Rejected::NotStarted | Rejected::Starting | Rejected::Ending)) => {
+                return Err(refusal(&stated, rejected.as_ref().unwrap_or(&why)));
+            }
             // The first was the likeliest.
             Err(why) => {
                 rejected.get_or_insert(why);

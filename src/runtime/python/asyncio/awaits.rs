@@ -13,7 +13,6 @@ use crate::report::Awaited;
 use crate::runtime::python::frames::{RawFrame, Walker, untagged};
 use crate::runtime::python::layout::{Frame, VariableNames};
 use crate::target::memory::MemoryExt as _;
-use crate::text::Text;
 
 /// The most tasks of a gathering that are named.
 const MAX_NAMED: usize = 20;
@@ -66,8 +65,8 @@ impl<'a> Awaits<'a> {
     /// A future, as far as it tells itself what it is for.
     fn future(&self, future: Addr) -> String {
         let objects = &self.walker.objects;
-        if let Some(name) = self.futures.task_name(future) {
-            return name.raw().to_owned();
+        if let Some(name) = self.task(future) {
+            return name;
         }
         let children = objects.attribute(future, "_children");
         if let Some(children) =
@@ -174,9 +173,16 @@ impl<'a> Awaits<'a> {
 
     /// A future: its name, if it is a task, else its type.
     fn one(&self, future: Addr) -> String {
-        let name = self.futures.task_name(future);
-        let name = name.or_else(|| self.futures.type_name(future));
-        name.as_ref().map_or("what could not be read", Text::raw).to_owned()
+        let name = self.task(future);
+        let name = name.or_else(|| Some(self.futures.type_name(future)?.raw().to_owned()));
+        name.unwrap_or_else(|| "what could not be read".to_owned())
+    }
+
+    /// A task by its name: `Task-2`, or what the program called it.
+    fn task(&self, task: Addr) -> Option<String> {
+        let name = self.futures.task(task)?.name;
+        let plain = name.raw().starts_with("Task-");
+        Some(if plain { name.raw().to_owned() } else { format!("task {}", name.raw()) })
     }
 
     /// How many, and which.

@@ -229,10 +229,4 @@ impl<'a> Futures<'a> {
     pub fn is_none(&self, object: Addr) -> bool {
         self.type_name(object).is_some_and(|name| name.raw() == "NoneType")
     }
-
-    /// A task's name, for a task.
-    pub fn task_name(&self, task: Addr) -> Option<Text> {
-        self.kind(task).filter(|kind| kind.task)?;
-        Some(self.task(task)?.name)
-    }
 }

@@ -89,7 +89,7 @@ fn tasks_have_a_name_a_state_a_thread_a_stack_and_something_that_they_wait_for()
     assert_eq!(
         shown,
         [
-            ("Task-2", "pending", vec!["second"], vec!["größe"]),
+            ("Task-2", "pending", vec!["second"], vec!["task größe"]),
             ("größe", "pending", vec!["inner", "outer"], vec!["_asyncio.Future"]),
         ]
     );

@@ -276,7 +276,7 @@ impl Found {
             search.bytes / 1_000_000,
             search.age_us.div_ceil(1000)
         );
-        notes.push(match newest.incomplete {
+        notes.push(match &newest.incomplete {
             None => {
                 let text = format!("{searched}; {} younger ones were added", self.added);
                 Note::remark("greenlets", text)

@@ -12,7 +12,7 @@ use crate::addr::Addr;
 use crate::runtime::python::layout::{Gc, Layout};
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::threads::MAX_INTERPRETERS;
-use crate::target::memory::{Memory, MemoryExt as _};
+use crate::target::memory::{Fault, Memory, MemoryExt as _};
 
 /// How many generations there are.
 const GENERATIONS: usize = 3;
@@ -33,6 +33,9 @@ const MAX_OBJECTS: usize = 50_000;
 /// How far from the end of a list its mark lies: what is that old is not about to go.
 const MARK_DEPTH: usize = 200;
 
+/// How often a list that moves is walked for its mark.
+const TRIES: usize = 10;
+
 /// An object of a list and the one before it: by both it is known again. The memory of one that is
 /// gone may be used for a new one, but hardly for two in the same order.
 type Pair = [Addr; 2];
@@ -50,12 +53,14 @@ struct Mark {
 const MARK_WORDS: usize = 2 + 2 * GENERATIONS;
 
 impl Mark {
-    fn of(lists: &Lists<'_>, interpreter: Addr) -> Option<Mark> {
+    fn of(lists: &Lists<'_>, interpreter: Addr) -> Mark {
+        let collections = lists.collections();
         let mut pairs = [[Addr(0); 2]; GENERATIONS];
         for (generation, pair) in (0..).zip(&mut pairs) {
-            *pair = lists.pair(generation)?;
+            // Without a mark the list is walked to its begin, as far as the limit allows.
+            *pair = (0..TRIES).find_map(|_| lists.pair(generation)).unwrap_or_default();
         }
-        Some(Mark { interpreter, collections: lists.collections(), pairs })
+        Mark { interpreter, collections, pairs }
     }
 
     fn from_words(words: &[Addr; MARK_WORDS]) -> Mark {
@@ -83,7 +88,7 @@ pub struct Newest {
     /// Objects that have the type of a greenlet, old ones among them.
     pub objects: Vec<Addr>,
     /// Why there may be others, if there may.
-    pub incomplete: Option<&'static str>,
+    pub incomplete: Option<String>,
 }
 
 /// The lists of one interpreter.
@@ -147,41 +152,39 @@ impl<'a> Lists<'a> {
     }
 
     /// Walks a list from its end to its mark or its begin, and adds the objects of these types.
-    /// Whether it came there; `None` if it can not be read.
+    /// Whether it came there.
     fn walk(
         &self,
         generation: u64,
         mark: &Pair,
         types: &BTreeSet<Addr>,
         found: &mut Vec<Addr>,
-    ) -> Option<bool> {
+    ) -> Result<bool, Fault> {
         let end = self.head(generation);
-        let kind = usize::try_from(HEAD + self.layout.object.kind).ok()?;
-        let mut bytes = vec![0; kind + 8];
-        let mut at = self.previous(end)?;
+        let previous = |head: Addr| Ok(Addr(self.memory.u64(head.wrapping_add(8))? & !FLAGS));
+        let mut at = previous(end)?;
         for _ in 0..MAX_OBJECTS {
             if at == end {
-                return Some(true);
+                return Ok(true);
             }
-            self.memory.read(at, &mut bytes).ok()?;
-            let word = |at: usize| bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes);
-            if types.contains(&Addr(word(kind)?)) {
-                found.push(at.checked_add(HEAD)?);
+            let object = at.wrapping_add(HEAD);
+            if types.contains(&self.memory.ptr(object.wrapping_add(self.layout.object.kind))?) {
+                found.push(object);
             }
-            let before = Addr(word(8)? & !FLAGS);
+            let before = previous(at)?;
             if *mark == [at, before] {
-                return Some(true);
+                return Ok(true);
             }
             at = before;
         }
-        Some(false)
+        Ok(false)
     }
 }
 
 /// What is to be remembered before the search.
 pub fn marks(objects: &Objects<'_>, runtime: Addr) -> Vec<Addr> {
     let mark =
-        |interpreter: Addr| Mark::of(&Lists::of(objects, runtime, interpreter)?, interpreter);
+        |interpreter: Addr| Some(Mark::of(&Lists::of(objects, runtime, interpreter)?, interpreter));
     let marks = interpreters(objects, runtime).into_iter().filter_map(mark);
     marks.flat_map(Mark::into_words).collect()
 }
@@ -199,7 +202,7 @@ pub fn since(
         let mark = marks.iter().find(|mark| mark.interpreter == interpreter);
         let walked = match (mark, Lists::of(objects, runtime, interpreter)) {
             (Some(mark), Some(lists)) => walk(&lists, mark, types, &mut newest.objects),
-            _ => Err("the collector's lists can not be read"),
+            _ => Err("where the collector has its lists is not known".to_owned()),
         };
         newest.incomplete = newest.incomplete.or(walked.err());
     }
@@ -211,19 +214,19 @@ fn walk(
     mark: &Mark,
     types: &BTreeSet<Addr>,
     found: &mut Vec<Addr>,
-) -> Result<(), &'static str> {
+) -> Result<(), String> {
     if lists.collecting() {
-        return Err("garbage was being collected");
+        return Err("garbage was being collected".to_owned());
     }
     for (generation, pair) in (0..).zip(&mark.pairs) {
         match lists.walk(generation, pair, types, found) {
-            Some(true) => {}
-            Some(false) => return Err("too many objects were made meanwhile"),
-            None => return Err("the collector's lists can not be read"),
+            Ok(true) => {}
+            Ok(false) => return Err("too many objects were made meanwhile".to_owned()),
+            Err(fault) => return Err(format!("the collector's lists: {fault}")),
         }
     }
     if lists.collections() != mark.collections {
-        return Err("all garbage was collected meanwhile");
+        return Err("all garbage was collected meanwhile".to_owned());
     }
     Ok(())
 }

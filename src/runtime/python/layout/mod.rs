@@ -522,8 +522,8 @@ pub struct Gc {
     pub in_runtime: bool,
     /// From the begin of what it is in.
     pub start: u64,
-    /// The heads of the generations, from its own begin: found in the process itself
-    /// ([`super::check::probe_heads`]), for distributions patch the structure.
+    /// The heads of the generations, from its own begin: a claim until
+    /// [`super::check::probe_heads`] has looked, for distributions patch the structure.
     pub generations: Option<u64>,
     /// `collecting`, an `int`: from its own begin.
     pub collecting: u64,

@@ -322,8 +322,7 @@ fn gc(o: &Offsets) -> Option<Gc> {
     Some(Gc {
         in_runtime: in_runtime.is_some(),
         start: in_runtime.or_else(|| o.get("interp.gc"))?,
-        // No source can be believed in this: `check::probe_heads` looks.
-        generations: None,
+        generations: o.get("gc.generations"),
         collecting: o.get("gc.collecting")?,
     })
 }

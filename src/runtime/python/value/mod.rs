@@ -13,6 +13,8 @@ mod parts;
 mod path;
 mod quote;
 mod secret;
+#[cfg(test)]
+mod tests;
 pub(super) mod types;
 
 use std::cell::Cell;
