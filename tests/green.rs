@@ -93,7 +93,7 @@ fn heap(mode: &str, rate: u32) -> Option<Target> {
 fn no_greenlet_is_missed_while_a_thousand_a_second_are_made() {
     for mode in ["running", "blocked"] {
         let Some(mut target) = heap(mode, 1000) else { return };
-        for _ in 0..if full() { 20 } else { 3 } {
+        for _ in 0..if full() { 6 } else { 3 } {
             let pid = target.pid().to_string();
             let output =
                 guru(&["report", "--format", "json", "--object", "__main__.created", &pid]);
