@@ -28,7 +28,7 @@ pub struct Recorder<'a> {
 }
 
 /// How many pages are fetched, or looked up, between two looks at the clock.
-const BETWEEN_CLOCKS: usize = 512;
+const BETWEEN_CLOCKS: usize = 4096;
 
 #[derive(Default)]
 struct Kept {
@@ -109,6 +109,8 @@ impl<'a> Recorder<'a> {
     /// threads stand still, comes to an end.
     pub fn stop_at(&mut self, end: Instant) {
         self.end = Some(end);
+        self.until_clock.set(0);
+        self.ended.set(false);
     }
 
     /// Makes room for this many pages now, so that no page fault of ours takes time while

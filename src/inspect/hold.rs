@@ -46,9 +46,12 @@ const HOT_SHARE: usize = 4;
 /// How many bytes of stack a thread is expected to use, to have the memory at hand.
 const EXPECTED_STACK: usize = 8 << 10;
 
-/// How long memory is read while all threads stand still. What takes longer is not read again: it
-/// stays as it was before the stop.
-const HOT_BUDGET: Duration = Duration::from_millis(25);
+/// How long the pages that the rehearsal needed are read again while all threads stand still. Those
+/// that are not stay as they were just before.
+const HOT_FETCH: Duration = Duration::from_millis(24);
+
+/// How long the visitors may look then for what has changed. What takes longer is left out.
+const HOT_VISIT: Duration = Duration::from_millis(8);
 
 /// How long a hold may last: this, and this once more for each 1000 threads. It takes a
 /// fiftieth of it; but reading memory that another program serves (userfaultfd, FUSE) may never
@@ -144,8 +147,9 @@ fn capture<'a>(
     let newcomers = stop.halt_newcomers(&|tid| plan.wave_of(tid));
     let left = plan.budget.stacks.saturating_sub(slab.len());
     cut.extend(read_stacks(&stop, |wave| wave == Wave::Hot, plan.space(), memory, &mut slab, left));
-    hot.stop_at(Instant::now() + HOT_BUDGET);
+    hot.stop_at(Instant::now() + HOT_FETCH);
     hot.prefetch(&plan.hot_pages);
+    hot.stop_at(Instant::now() + HOT_VISIT);
     if known && still_same_threads(plan.found, &stopped, &hot) {
         visit(
             plan.found,

@@ -63,7 +63,7 @@ pub fn search(
     }
     .map(Into::into);
     found.truncate(MAX_PLACES);
-    search.places = found.into_iter().map(|addr| Place { addr, owner: None }).collect();
+    search.places = found.into_iter().map(|addr| Place { addr, owner: None, state: 0 }).collect();
     search
 }
 

@@ -25,6 +25,9 @@ pub struct Place {
     /// The thread that alone changes it, as far as that is known: while it is stopped, what is
     /// there stays.
     pub owner: Option<Tid>,
+    /// What the visitor made of its state when it looked: where it is the same later, what it
+    /// leads to is the same memory.
+    pub state: u64,
 }
 
 /// What a search of the whole memory found.

@@ -98,6 +98,7 @@ impl Greenlets {
         let place = |greenlet: &Greenlet| Place {
             addr: greenlet.object,
             owner: owners.get(&greenlet.object).copied(),
+            state: greenlet.fingerprint(),
         };
         search.places = greenlets.iter().map(place).collect();
         search.layout = Some(layout.name.into());
@@ -112,10 +113,15 @@ impl Greenlets {
             Err(why) => return visited.notes.push(Note::missing("greenlets", why)),
         };
         if visit.pages_only {
-            for greenlet in &found.greenlets {
-                if greenlet.state() == State::Suspended {
-                    self.chain(greenlet, walker);
-                }
+            // The memory of the others is known from the rehearsal, and is here already.
+            let places = &visit.search.places;
+            let changed = found.greenlets.iter().filter(|greenlet| {
+                let at = places.binary_search_by_key(&greenlet.object, |place| place.addr);
+                let before = at.ok().and_then(|at| places.get(at));
+                before.is_none_or(|before| before.state != greenlet.fingerprint())
+            });
+            for greenlet in changed.filter(|greenlet| greenlet.state() == State::Suspended) {
+                self.chain(greenlet, walker);
             }
             return;
         }

@@ -48,6 +48,11 @@ impl Greenlet {
         self.stop == Addr(u64::MAX)
     }
 
+    /// A number that changes when it runs, unless it comes to stand where it stood.
+    pub fn fingerprint(&self) -> u64 {
+        self.top_frame.0.rotate_left(32) ^ self.start.0
+    }
+
     /// What it does.
     pub fn state(&self) -> State {
         if self.stop.is_null() {

@@ -77,7 +77,7 @@ impl Process {
     /// A greenlet that the search finds and the youngest list of the collector has.
     fn add(&mut self, made: Made) -> Addr {
         let object = self.hide(made);
-        self.search.places.push(Place { addr: object.wrapping_add(8), owner: None });
+        self.search.places.push(Place { addr: object.wrapping_add(8), owner: None, state: 0 });
         object
     }
 
@@ -209,7 +209,7 @@ fn what_is_left_of_a_greenlet_is_none() {
     // Its memory was given back: the two parts no longer belong together.
     let body = process.fake.ptr(gone.wrapping_add(32)).unwrap();
     process.fake.poke(body.wrapping_add(8), 0);
-    process.search.places.push(Place { addr: Addr(0x8), owner: None });
+    process.search.places.push(Place { addr: Addr(0x8), owner: None, state: 0 });
     process.sift();
     assert_eq!(process.search.places.len(), 5);
     assert_eq!(process.visit().green.unwrap().len(), 5);
