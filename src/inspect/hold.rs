@@ -50,6 +50,10 @@ const EXPECTED_STACK: usize = 8 << 10;
 /// that are not stay as they were just before.
 const HOT_FETCH: Duration = Duration::from_millis(24);
 
+/// How long everything may be read again at that instant, where threads came or went: there is no
+/// other that it could be had from.
+const HOT_ANEW: Duration = Duration::from_millis(100);
+
 /// How long the visitors may look then for what has changed. What takes longer is left out.
 const HOT_VISIT: Duration = Duration::from_millis(8);
 
@@ -161,6 +165,7 @@ fn capture<'a>(
     } else {
         // Threads came or went since the rehearsal, so what was recorded in the cold wave may
         // have been found by a list in motion.
+        hot.stop_at(Instant::now() + HOT_ANEW);
         hot.prefetch(&plan.cold_pages);
         visit_anew(plan, &hot);
     }

@@ -71,7 +71,7 @@ pub fn check(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Vers
     let mut interpreter = interpreter;
     for _ in 0..CHECKED_INTERPRETERS {
         check_interpreter(memory, layout, runtime, interpreter)?;
-        code = code.or(code_of_threads(memory, layout, interpreter)?);
+        code = code.or(code_of_threads(memory, layout, interpreter));
         if version.is_none() {
             version = version_of(memory, layout, interpreter)?;
         }
@@ -227,22 +227,20 @@ impl CodeSeen {
 
 /// Looks for a code object in the first frames of the first threads. One is enough: the others
 /// may be changing while they are read.
-fn code_of_threads(
-    memory: &dyn Memory,
-    layout: &Layout,
-    interpreter: Addr,
-) -> Result<CodeSeen, Fault> {
+fn code_of_threads(memory: &dyn Memory, layout: &Layout, interpreter: Addr) -> CodeSeen {
     let walker = Walker::new(memory, layout);
     let mut seen = CodeSeen::Nowhere;
-    let mut thread = memory.ptr(interpreter.wrapping_add(layout.interpreter.threads))?;
+    let mut thread = memory.ptr(interpreter.wrapping_add(layout.interpreter.threads));
     for _ in 0..CHECKED_THREADS {
-        if thread.is_null() || seen == CodeSeen::Yes {
+        // Threads come and go while this is read: where the list can not be followed, it ends.
+        let Ok(at) = thread else { break };
+        if at.is_null() || seen == CodeSeen::Yes {
             break;
         }
-        seen = seen.or(code_of_frames(&walker, thread));
-        thread = memory.ptr(thread.wrapping_add(layout.thread.next))?;
+        seen = seen.or(code_of_frames(&walker, at));
+        thread = memory.ptr(at.wrapping_add(layout.thread.next));
     }
-    Ok(seen)
+    seen
 }
 
 fn code_of_frames(walker: &Walker<'_>, thread: Addr) -> CodeSeen {

@@ -100,7 +100,12 @@ impl<'t> Waits<'t> {
         let Some(name) = self.arch.syscall_name(number) else {
             return Wait { call: Some(format!("system call {number}")), ..self.bare(tid) };
         };
-        let mut wait = Wait { call: Some(name.to_owned()), ..self.bare(tid) };
+        let bare = self.bare(tid);
+        let name = match name {
+            "restart_syscall" => restarted(bare.wchan.as_deref()).unwrap_or(name),
+            _ => name,
+        };
+        let mut wait = Wait { call: Some(name.to_owned()), ..bare };
         match name {
             "futex" => self.futex(tid, arguments, &mut wait),
             "poll" | "ppoll" => wait.argument = self.polled(arguments[0], arguments[1]),
@@ -308,4 +313,13 @@ fn ahead(clock: u64, until: i64) -> Option<String> {
 /// `1.500 s`
 fn seconds(milliseconds: i64) -> String {
     format!("{}.{:03} s", milliseconds / 1000, milliseconds.rem_euclid(1000))
+}
+/// The call that goes on as `restart_syscall`, by where its thread sleeps. A wait with a timeout
+/// does so after any stop, ours too; its arguments are still in their registers.
+fn restarted(wchan: Option<&str>) -> Option<&'static str> {
+    match wchan? {
+        wchan if wchan.starts_with("futex_") => Some("futex"),
+        "poll_schedule_timeout" | "do_sys_poll" => Some("poll"),
+        _ => None,
+    }
 }

@@ -91,6 +91,12 @@ impl Greenlets {
             places.filter_map(|place| place.addr.0.checked_sub(kind).map(Addr)).collect();
         let Some((layout, mut greenlets)) = settle::settle(objects, &types, self.root, &places)
         else {
+            // The types' own words are found, too: those are no objects.
+            let is_object =
+                |place: &Addr| objects.layout.free_threaded || object::is_tracked(&objects, *place);
+            let strange = places.into_iter().filter(is_object).take(MAX_GREENLETS);
+            let place = |addr| Place { addr, owner: None, state: 0 };
+            search.places = strange.map(place).collect();
             return;
         };
         greenlets.truncate(MAX_GREENLETS);
@@ -182,6 +188,9 @@ impl Greenlets {
         let Search { places, layout, bytes, .. } = visit.search;
         if *bytes == 0 {
             return Err("they were not searched for");
+        }
+        if places.is_empty() && layout.is_none() {
+            return Ok(Found::default());
         }
         let layout = layout.as_ref().and_then(|name| layout::by_name(name.raw()));
         let layout = layout.ok_or("found, but their layout is not known to this guru")?;

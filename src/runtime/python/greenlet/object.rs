@@ -109,20 +109,8 @@ impl Reader<'_> {
             greenlet.parent = word(body, self.layout.parent)?;
             greenlet.main = main.map_or(Ok(Addr(0)), |main| word(body, main))?;
         }
-        let believed = self.layout.body != Body::Object || self.is_tracked(object);
+        let believed = self.layout.body != Body::Object || is_tracked(&self.objects, object);
         Ok(believed.then_some(greenlet))
-    }
-
-    /// Whether the collector of garbage knows the object, as it does all greenlets that live: its
-    /// neighbour in the list says so, too.
-    fn is_tracked(&self, object: Addr) -> bool {
-        let tracked = || {
-            let head = Addr(object.0.checked_sub(GC_HEAD)?);
-            let next = self.objects.pointer(head, 0)?;
-            let back = self.objects.pointer(next, 8)?;
-            Some(back.0 & !3 == head.0)
-        };
-        tracked().unwrap_or(false)
     }
 
     /// Whether its pointers lead to what they should.
@@ -139,4 +127,16 @@ impl Reader<'_> {
             && (greenlet.parent.is_null() || is_greenlet(greenlet.parent))
             && (greenlet.main.is_null() || is_main(greenlet.main))
     }
+}
+
+/// Whether the collector of garbage knows the object, as it does all greenlets that live: its
+/// neighbour in the list says so, too.
+pub fn is_tracked(objects: &Objects<'_>, object: Addr) -> bool {
+    let tracked = || {
+        let head = Addr(object.0.checked_sub(GC_HEAD)?);
+        let next = objects.pointer(head, 0)?;
+        let back = objects.pointer(next, 8)?;
+        Some(back.0 & !3 == head.0)
+    };
+    tracked().unwrap_or(false)
 }
