@@ -313,7 +313,7 @@ fn base_name(frame: &Frame) -> Option<&str> {
 /// Whether a file of this name is the C library, the loader, the kernel's own code, or the small
 /// `python` program whose only work is to call libpython.
 fn is_machinery(name: &str) -> bool {
-    const FAMILIES: [&str; 8] = [
+    const FAMILIES: [&str; 9] = [
         "libc.so",
         "libc-2.",
         "libpthread.so",
@@ -322,6 +322,8 @@ fn is_machinery(name: &str) -> bool {
         "ld-2.",
         "ld-musl",
         "libc.musl",
+        // What a greenlet begins in.
+        "_greenlet.",
     ];
     let program = name
         .strip_prefix("python")
