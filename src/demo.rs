@@ -75,10 +75,16 @@ pub fn serve(options: &cli::DemoService) -> Result<Status, Error> {
         })?;
     }
     held.wait();
+    // A thread has its name only when it has begun.
+    let begun = Arc::new(Barrier::new(3));
     for name in ["worker-1", "worker-2"] {
-        let lock = Arc::clone(&lock);
-        start(name, move || drop(lock.lock()))?;
+        let (lock, begun) = (Arc::clone(&lock), Arc::clone(&begun));
+        start(name, move || {
+            begun.wait();
+            drop(lock.lock());
+        })?;
     }
+    begun.wait();
     announce().map_err(|error| failed("say that it is ready", &error))?;
     // It lives until whoever started it is gone.
     let _ = io::stdin().read_to_end(&mut Vec::new());

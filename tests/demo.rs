@@ -50,10 +50,11 @@ fn text(bytes: &[u8]) -> String {
 
 /// Whether the `python3` that the demo would start is one that guru reads.
 fn has_python(mut command: Command) -> bool {
-    let output = command.args(["-c", "import sys; print(sys.version_info[:2])"]).output();
-    let known = output.is_ok_and(|output| text(&output.stdout).trim() == "(3, 11)");
+    let ask = "import sys; print((3, 8) <= sys.version_info[:2] <= (3, 15))";
+    let output = command.args(["-c", ask]).output();
+    let known = output.is_ok_and(|output| text(&output.stdout).trim() == "True");
     if !known {
-        skip_impossible("python3 is not a Python 3.11, or there is none");
+        skip_impossible("python3 is no Python from 3.8 to 3.15, or there is none");
     }
     known
 }
@@ -70,7 +71,7 @@ fn assert_native(report: &str) {
     assert!(!report.contains(PASSWORD), "{report}");
 }
 
-/// What it shows of its script, where Python 3.11 runs it.
+/// What it shows of its script, where a Python that guru reads runs it.
 fn assert_python(report: &str) {
     assert_eq!(report.matches(" Guru Meditation ").count(), 2, "{report}");
     for expected in [" in take_jobs\n    `jobs.get()`", " in want_lock\n    `with lock:`"] {
