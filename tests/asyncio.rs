@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use guru::addr::Addr;
-use guru::report::{Execution, ExecutionKind};
+use guru::report::{Execution, ExecutionKind, Report};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -29,20 +29,24 @@ fn compare(python: &Interpreter) {
     let report = report(target.pid());
     kill(Pid::from_raw(target.pid()), Signal::SIGUSR2).unwrap();
     let truth: Vec<GreenTruth> = serde_json::from_str(&target.line()).unwrap();
-    assert!(truth.len() > 60, "{truth:?}");
+    assert_as_told(&report, &truth);
+}
 
-    let tasks = green_threads(&report, ExecutionKind::Task);
+/// Fails unless the tasks of `python_tasks.py` are these.
+pub fn assert_as_told(report: &Report, truth: &[GreenTruth]) {
+    assert!(truth.len() > 60, "{truth:?}");
+    let tasks = green_threads(report, ExecutionKind::Task);
     let pending: Vec<&Execution> =
         tasks.iter().copied().filter(|task| task.state.as_deref() == Some("pending")).collect();
     assert_same_set(&pending, truth.iter().filter(|task| task.state == "pending"));
-    for expected in &truth {
+    for expected in truth {
         // Of those that have ended the process itself keeps no list.
         match at(&tasks, expected.address) {
             Some(task) => assert_is(task, expected),
             None => assert_ne!(expected.state, "pending", "{expected:?}"),
         }
     }
-    assert_whole(&report);
+    assert_whole(report);
 }
 
 fn assert_is(task: &Execution, truth: &GreenTruth) {

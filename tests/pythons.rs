@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guru::report::{Execution, GilUse};
+use guru::report::{Execution, GilUse, Report};
 
 use crate::support::pythons::{Interpreter, each, pythons, skip_the_missing};
 use crate::support::truth::{ThreadTruth, assert_same, assert_whole, places};
@@ -36,17 +36,21 @@ fn blocked_threads_of_every_version_are_as_the_interpreter_tells_them() {
         let target = python.start("python_threads.py", &[]);
         let truth: Vec<ThreadTruth> = serde_json::from_str(&target.line()).unwrap();
         await_asleep(&target);
-        assert!(truth.len() >= 20, "{truth:?}");
-        let report = report(target.pid());
-        let threads = by_tid(threads(&report));
-        for expected in truth {
-            let thread = threads[&expected.tid];
-            assert_same(&thread.stack, &expected.frames, &expected.name);
-            let name = thread.runtime_name.as_ref().map(|name| name.raw());
-            assert_eq!(name, Some(expected.name.as_str()));
-        }
-        assert_whole(&report);
+        assert_as_told(&report(target.pid()), &truth);
     });
+}
+
+/// Fails unless the threads of `python_threads.py` are these.
+pub fn assert_as_told(report: &Report, truth: &[ThreadTruth]) {
+    assert!(truth.len() >= 20, "{truth:?}");
+    let threads = by_tid(threads(report));
+    for expected in truth {
+        let thread = threads[&expected.tid];
+        assert_same(&thread.stack, &expected.frames, &expected.name);
+        let name = thread.runtime_name.as_ref().map(|name| name.raw());
+        assert_eq!(name, Some(expected.name.as_str()));
+    }
+    assert_whole(report);
 }
 
 #[test]
@@ -168,7 +172,7 @@ fn an_interpreter_too_old_to_be_read_gives_native_stacks_and_a_note() {
         let target = Target::start(command);
         let output = guru(&["report", "--format", "json", &target.pid().to_string()]);
         assert_eq!(output.status.code(), Some(1));
-        let report: guru::report::Report = serde_json::from_str(&stdout_of(&output)).unwrap();
+        let report: Report = serde_json::from_str(&stdout_of(&output)).unwrap();
         assert!(
             report.all_notes().any(|note| note.message.raw().contains("native stacks only")),
             "{:?}",

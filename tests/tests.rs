@@ -19,6 +19,7 @@ mod package;
 mod panko;
 mod python;
 mod pythons;
+mod recordings;
 mod replay;
 mod services;
 mod support;
