@@ -80,7 +80,11 @@ impl Root {
 
     /// A path as the process sees it.
     pub fn inside<'a>(&self, path: &'a [u8]) -> &'a [u8] {
-        path.strip_prefix(self.0.as_slice()).filter(|rest| rest.starts_with(b"/")).unwrap_or(path)
+        match path.strip_prefix(self.0.as_slice()) {
+            Some(b"") if !self.0.is_empty() => b"/",
+            Some(rest) if rest.starts_with(b"/") => rest,
+            _ => path,
+        }
     }
 }
 
@@ -193,7 +197,9 @@ mod tests {
         let chroot = Root(b"/srv/box".to_vec());
         assert_eq!(chroot.inside(b"/srv/box/bin/sh"), b"/bin/sh");
         assert_eq!(chroot.inside(b"/srv/boxer/sh"), b"/srv/boxer/sh");
+        assert_eq!(chroot.inside(b"/srv/box"), b"/");
         assert_eq!(chroot.inside(b"[stack]"), b"[stack]");
+        assert_eq!(Root(Vec::new()).inside(b""), b"");
         assert_eq!(Root(Vec::new()).inside(b"/bin/sh"), b"/bin/sh");
     }
 }
