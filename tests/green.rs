@@ -42,6 +42,12 @@ fn assert_is(shown: &Execution, truth: &GreenTruth) {
     if !(truth.state == "running" && shown.stack.frames.is_empty()) {
         assert_same(&shown.stack, &truth.stack, &what);
     }
+    let awaits: Vec<&str> = shown.awaits.iter().map(|awaited| awaited.what.raw()).collect();
+    if let Some(waits) = &truth.waits {
+        assert_eq!(awaits, [waits.as_str()], "{what}");
+    } else if truth.state != "suspended" || truth.role.as_deref() == Some("hub") {
+        assert!(awaits.is_empty(), "{what}: {awaits:?}");
+    }
     if matches!(truth.state.as_str(), "running" | "suspended") {
         // Made by the library for itself, where the target does not know of it.
         if let Some(role) = &truth.role {

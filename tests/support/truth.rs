@@ -48,6 +48,8 @@ pub struct GreenTruth {
     pub tid: Option<i32>,
     /// Its frames, innermost first.
     pub stack: Vec<Place>,
+    /// What a greenlet waits for, as guru shows it, where that can be known.
+    pub waits: Option<String>,
     /// What a task awaits.
     pub awaits: Option<AwaitedTruth>,
 }

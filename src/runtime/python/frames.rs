@@ -4,8 +4,9 @@
 //! it makes sense, and what stopped it is told.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
-use super::code::Codes;
+use super::code::{Code, Codes};
 use super::layout::{Frame, FrameObject, InnermostFrame, InternalFrame, Layout};
 use super::objects::Objects;
 use super::value::{self, Values};
@@ -266,6 +267,11 @@ impl<'a> Walker<'a> {
             hidden,
             locals: values.map_or_else(Vec::new, |values| values.locals(raw.addr, raw.code)),
         })
+    }
+
+    /// The code object at this address, if it is one.
+    pub fn code(&self, object: Addr) -> Option<Rc<Code>> {
+        self.codes.get(object)
     }
 
     /// Whether this is a code object.

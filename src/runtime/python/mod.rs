@@ -24,6 +24,7 @@ pub mod objects;
 mod tests;
 pub mod threads;
 pub mod value;
+mod variable;
 pub mod version;
 
 use std::collections::{BTreeMap, HashMap};

@@ -3,15 +3,12 @@
 //! The future that it waits for is sure. What that future is for is told where asyncio's own
 //! functions, which wait in its innermost frames, or the class of the future tell it; no more.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
 use super::coroutine::{End, Followed};
 use super::future::{Futures, RawTask, State};
 use crate::addr::Addr;
 use crate::report::Awaited;
-use crate::runtime::python::frames::{RawFrame, Walker, untagged};
-use crate::runtime::python::layout::{Frame, VariableNames};
+use crate::runtime::python::frames::Walker;
+use crate::runtime::python::variable::Variables;
 use crate::target::memory::MemoryExt as _;
 
 /// The most tasks of a gathering that are named.
@@ -28,14 +25,13 @@ const WAITED_IN: [&str; 4] =
 pub struct Awaits<'a> {
     walker: &'a Walker<'a>,
     futures: &'a Futures<'a>,
-    /// Whether the first variable of a code object has the name that it was asked for.
-    named: RefCell<HashMap<Addr, bool>>,
+    variables: Variables<'a>,
 }
 
 impl<'a> Awaits<'a> {
     /// Asks these.
     pub fn new(walker: &'a Walker<'a>, futures: &'a Futures<'a>) -> Awaits<'a> {
-        Awaits { walker, futures, named: RefCell::default() }
+        Awaits { walker, futures, variables: Variables::new(walker.objects) }
     }
 
     /// What a task that does not run waits for.
@@ -112,16 +108,16 @@ impl<'a> Awaits<'a> {
         if file.ends_with("asyncio/tasks.py") {
             return match frame.function.raw() {
                 "sleep" => {
-                    let delay = self.number(self.argument(&raw, "delay")?)?;
+                    let delay = self.number(self.variables.get(&raw, "delay")?)?;
                     Some(format!("asyncio.sleep({delay})"))
                 }
                 "wait_for" => {
-                    let inner = self.argument(&raw, "fut")?;
+                    let inner = self.variables.get(&raw, "fut")?;
                     self.futures.kind(inner)?;
                     Some(format!("asyncio.wait_for of {}", self.one(inner)))
                 }
                 "_wait" => {
-                    let set = objects.set_items(self.argument(&raw, "fs")?, MAX_CHILDREN)?;
+                    let set = objects.set_items(self.variables.get(&raw, "fs")?, MAX_CHILDREN)?;
                     Some(format!("asyncio.wait of {}", self.several(&set)))
                 }
                 _ => None,
@@ -130,35 +126,8 @@ impl<'a> Awaits<'a> {
         if !WAITED_IN.iter().any(|module| file.ends_with(module)) {
             return None;
         }
-        let object = self.argument(&raw, "self")?;
+        let object = self.variables.get(&raw, "self")?;
         Some(format!("{} at {object}", self.futures.type_name(object)?.raw()))
-    }
-
-    /// The first argument of a frame, if it has this name.
-    fn argument(&self, frame: &RawFrame, name: &str) -> Option<Addr> {
-        let objects = &self.walker.objects;
-        // Each function is asked for one name only.
-        let named = *self.named.borrow_mut().entry(frame.code).or_insert_with(|| {
-            let names = match objects.layout.code.names {
-                VariableNames::Apart { locals, .. } => locals,
-                VariableNames::Together { names, .. } => names,
-            };
-            let names = objects.pointer(frame.code, names);
-            let names = names.and_then(|names| objects.tuple_items(names, 1)).unwrap_or_default();
-            names.first().is_some_and(|first| objects.is_str(*first, name))
-        });
-        if !named {
-            return None;
-        }
-        let variables = match &objects.layout.frame {
-            Frame::Object(layout) => layout.variables,
-            Frame::Internal(layout) => layout.variables,
-        };
-        let value = untagged(objects.pointer(frame.addr, variables)?);
-        if objects.is_exactly(value, "cell") {
-            return objects.pointer(value, objects.layout.pointers.cell);
-        }
-        Some(value)
     }
 
     /// An `int` or `float`, as Python writes it.

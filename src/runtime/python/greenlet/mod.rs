@@ -6,6 +6,7 @@
 //! each. While the threads are held, each is read again with its owner, and what was made since is
 //! added ([`newest`]).
 
+mod awaits;
 pub mod layout;
 mod newest;
 mod object;
@@ -30,6 +31,7 @@ use crate::target::Tid;
 use crate::target::memory::{Fault, MemoryExt as _};
 use crate::target::search::{Place, Search, SearchRequest};
 use crate::text::Text;
+use awaits::Awaits;
 use newest::Newest;
 use object::{Greenlet, Reader, State};
 use owner::Stacks;
@@ -118,6 +120,7 @@ impl Greenlets {
             Ok(found) => found,
             Err(why) => return visited.notes.push(Note::missing("greenlets", why)),
         };
+        let awaits = Awaits::new(walker);
         if visit.pages_only {
             // The memory of the others is known from the rehearsal, and is here already.
             let places = &visit.search.places;
@@ -127,7 +130,10 @@ impl Greenlets {
                 before.is_none_or(|before| before.state != greenlet.fingerprint())
             });
             for greenlet in changed.filter(|greenlet| greenlet.state() == State::Suspended) {
-                self.chain(greenlet, walker);
+                if let Ok(frame) = innermost(greenlet, walker) {
+                    walker.chain_from(frame);
+                    awaits.of(frame);
+                }
             }
             return;
         }
@@ -139,8 +145,18 @@ impl Greenlets {
                 types::name(&walker.objects, greenlet.kind).unwrap_or_else(|| TYPE.into())
             });
             let owner = owners.get(&greenlet.object).copied();
+            let mut awaited = None;
             let chain = match greenlet.state() {
-                State::Suspended => self.chain(greenlet, walker),
+                State::Suspended => match innermost(greenlet, walker) {
+                    Ok(frame) => {
+                        awaited = awaits.of(frame);
+                        walker.chain_from(frame)
+                    }
+                    Err(fault) => {
+                        let broken = Some(format!("its first frame: {fault}").into());
+                        Chain { broken, ..Chain::default() }
+                    }
+                },
                 State::Running => {
                     let mut threads = visited.threads.iter_mut();
                     let thread = threads.find(|thread| Some(thread.tid) == owner);
@@ -156,7 +172,7 @@ impl Greenlets {
                 role: Some(role::of(greenlet, type_name, &chain.frames)),
                 state: state_name(greenlet.state()),
                 owner,
-                awaits: Vec::new(),
+                awaits: awaited.into_iter().collect(),
                 frames: chain.frames,
                 broken: chain.broken,
             });
@@ -164,23 +180,6 @@ impl Greenlets {
         green.sort_by_key(|green| (role::rank(green.role), green.address));
         visited.green.get_or_insert_default().splice(0..0, green);
         visited.notes.extend(found.notes(visit.search));
-    }
-
-    /// The frames of a greenlet that was left.
-    fn chain(&self, greenlet: &Greenlet, walker: &Walker<'_>) -> Chain {
-        let frame = match walker.objects.layout.frame_of_object {
-            Some(offset) => {
-                match walker.objects.memory.ptr(greenlet.top_frame.wrapping_add(offset)) {
-                    Ok(frame) => frame,
-                    Err(fault) => {
-                        let broken = Some(format!("its first frame: {fault}").into());
-                        return Chain { broken, ..Chain::default() };
-                    }
-                }
-            }
-            None => greenlet.top_frame,
-        };
-        walker.chain_from(frame)
     }
 
     /// The greenlets that are wanted: those that the search found, and those made since.
@@ -240,6 +239,14 @@ impl Greenlets {
             _ => None,
         };
         owner::owners(greenlets, &stacks, only)
+    }
+}
+
+/// The frame in which a greenlet was left.
+fn innermost(greenlet: &Greenlet, walker: &Walker<'_>) -> Result<Addr, Fault> {
+    match walker.objects.layout.frame_of_object {
+        Some(offset) => walker.objects.memory.ptr(greenlet.top_frame.wrapping_add(offset)),
+        None => Ok(greenlet.top_frame),
     }
 }
 
