@@ -16,7 +16,7 @@ use crate::evidence::{Evidence, Snapshot};
 use crate::mask::mask_argv;
 use crate::module::Modules;
 use crate::note::Note;
-use crate::runtime::{self, Preview, Roster, Visit, Visitor};
+use crate::runtime::{self, Preview, Roster, Runtime, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
 use crate::target::live::stop::Refused;
@@ -172,13 +172,15 @@ struct Runtimes {
     pages: Vec<u64>,
 }
 
+/// How often a runtime is looked for that is there and can not be read: its threads may come and go
+/// in the meantime.
+const ATTEMPTS: usize = 5;
+
 impl Runtimes {
     fn find(preview: &Preview<'_, '_>, rehearsal: &Recorder<'_>) -> Runtimes {
-        // What there is to say of them is said when they are found again, in the evidence.
-        let mut notes = Vec::new();
         let detected = runtime::RUNTIMES.iter();
         let detected: Vec<Box<dyn Visitor>> =
-            detected.filter_map(|runtime| runtime.detect(preview, &mut notes)).collect();
+            detected.filter_map(|runtime| detect(*runtime, preview, rehearsal)).collect();
         let pages = rehearsal.take_touched();
         let listed = detected.into_iter().map(|visitor| {
             // On a running process this may fail; the hold reads it again.
@@ -187,6 +189,24 @@ impl Runtimes {
         });
         Runtimes { found: listed.collect(), pages }
     }
+}
+
+/// Looks for a runtime; if it contradicts itself, again, with its memory read anew.
+fn detect(
+    runtime: &dyn Runtime,
+    preview: &Preview<'_, '_>,
+    rehearsal: &Recorder<'_>,
+) -> Option<Box<dyn Visitor>> {
+    for _ in 0..ATTEMPTS {
+        // What there is to say of it is said when it is found again, in the evidence.
+        let mut notes = Vec::new();
+        let found = runtime.detect(preview, &mut notes);
+        if found.is_some() || notes.is_empty() {
+            return found;
+        }
+        rehearsal.forget();
+    }
+    None
 }
 
 /// Searches the memory for what no list of the runtimes leads to, and lets them look at what was

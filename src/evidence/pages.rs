@@ -185,6 +185,11 @@ impl<'a> Recorder<'a> {
         touched
     }
 
+    /// Forgets what was read: it is read anew when it is asked for again.
+    pub fn forget(&self) {
+        *self.kept.borrow_mut() = Kept::default();
+    }
+
     /// Takes those of these pages from another recorder that are not here; tells how many.
     pub fn fill_from(&self, other: &Recorder<'_>, pages: &[u64]) -> usize {
         let mut kept = self.kept.borrow_mut();
