@@ -103,6 +103,7 @@ fn heap(mode: &str, rate: u32) -> Option<Target> {
 fn no_greenlet_is_missed_while_a_thousand_a_second_are_made() {
     for mode in ["running", "blocked"] {
         let Some(mut target) = heap(mode, 1000) else { return };
+        let mut whole = 0;
         for _ in 0..if full() { 6 } else { 3 } {
             let pid = target.pid().to_string();
             let output =
@@ -116,8 +117,13 @@ fn no_greenlet_is_missed_while_a_thousand_a_second_are_made() {
             let shown = green_threads(&report, ExecutionKind::Greenlet);
             let shown: BTreeSet<_> = shown.iter().filter_map(|each| each.address).collect();
             let missed = all[..created].iter().filter(|address| !shown.contains(address)).count();
-            assert_eq!(missed, 0, "of {created}, {mode}");
+            // On a busy machine time can run out; then the report says so.
+            if !report.is_partial() {
+                assert_eq!(missed, 0, "of {created}, {mode}");
+                whole += 1;
+            }
         }
+        assert!(whole > 0, "{mode}: time ran out in every report");
     }
 }
 
