@@ -44,7 +44,10 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let mut notes = snapshot.notes.clone();
     let visitors = runtimes::detect(evidence, &modules, &mut notes);
     let visited = runtimes::visit(evidence, &visitors, &mut notes);
-    let raw = native::unwind(evidence, &modules);
+    let raw = match snapshot.asked.python_only {
+        true => snapshot.threads.iter().map(|_| None).collect(),
+        false => native::unwind(evidence, &modules),
+    };
     let known = symbol::resolve(&native::lookups(&raw), &modules, &evidence.files);
     let sources = Sources::new(&evidence.files, snapshot.target.directory.clone());
     let threads = snapshot.threads.iter().zip(raw).map(|(thread, raw)| {
@@ -52,10 +55,11 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         let base = language.and_then(|(language, _)| language.base);
         let (own, beneath) = raw.map(|raw| raw.split_at(base)).unzip();
         let shown = |raw: &Shortened| native::shown(raw, thread, &modules, &known);
-        let native = own.as_ref().map_or_else(|| native::unread(thread), shown);
+        let python_only = snapshot.asked.python_only;
+        let native = own.as_ref().map_or_else(|| native::unread(thread, python_only), shown);
         let beneath = beneath.flatten().as_ref().map(shown);
         let mut execution =
-            execution::thread(thread, native, beneath, language, &modules, &sources);
+            execution::thread(thread, native, beneath, language, python_only, &modules, &sources);
         execution.gil = visited.gil(thread);
         execution.collecting = visited.holders.get(&thread.facts.tid) == Some(&true);
         execution
@@ -70,7 +74,9 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let objects =
         objects.map(|path| execution::named(path, found.next().unwrap_or_else(nowhere))).collect();
     notes.extend(cut(evidence));
-    notes.extend(incomplete(&snapshot.threads, &threads));
+    if !snapshot.asked.python_only {
+        notes.extend(incomplete(&snapshot.threads, &threads));
+    }
     let runtimes = visitors
         .iter()
         .map(|visitor| {

@@ -1,16 +1,19 @@
-//! What the user asked for beyond stacks: it decides what is recorded.
+//! What the user asked for: it decides what is recorded.
 
 use serde::{Deserialize, Serialize};
 
 use crate::note::Note;
 
-/// What the user asked for beyond stacks.
+/// What the user asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// The local variables of every frame.
     pub locals: bool,
     /// Objects, by path from a module: `oslo_config.cfg.CONF.host`.
     pub objects: Vec<String>,
+    /// No native stacks: neither are they recorded, nor unwound.
+    #[serde(default)]
+    pub python_only: bool,
 }
 
 impl Asked {
@@ -18,6 +21,7 @@ impl Asked {
     /// particular is all. What it does not hold is a note.
     pub fn select(&mut self, wanted: &Asked) -> Vec<Note> {
         let mut notes = Vec::new();
+        self.python_only |= wanted.python_only;
         if wanted.locals && !self.locals {
             let text = "the recording holds no local variables: record with --locals";
             notes.push(Note::missing("locals", text));

@@ -101,7 +101,7 @@ pub struct Output {
     /// Show every native frame, those of the interpreter itself, too
     #[arg(long, conflicts_with = "python")]
     pub native: bool,
-    /// Show no native frames
+    /// Look at no native stacks: they are neither recorded nor shown, and it is quicker
     #[arg(long)]
     pub python: bool,
 }

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Barrier, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use guru::asked::Asked;
 use guru::error::{Error, Status};
 use guru::inspect::{Options, inspect};
 use guru::new_file::NewFile;
@@ -35,12 +36,14 @@ const SCRIPT: &str = include_str!("demo.py");
 pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     let sink = Sink::open(&options.output)?;
     deadline(PATIENCE);
+    let asked = Asked { python_only: options.output.python, ..Asked::default() };
+    let inspected = Options { asked, ..Options::default() };
     let place = Place::make()?;
     let own = std::env::current_exe().map_err(|error| failed("find its own program", &error))?;
     let mut service = Command::new(own);
     service.arg("demo-service").arg("--config-file").arg(&place.configuration);
     let service = Service::start(service)?;
-    let evidence = inspect(service.pid(), Options::default(), give_up)?;
+    let evidence = inspect(service.pid(), inspected.clone(), give_up)?;
     let mut partial = print(&evidence, sink)?.is_partial();
     drop(service);
 
@@ -50,7 +53,7 @@ pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     if options.output.output.is_none() && options.output.format != "json" {
         match Service::start(script) {
             Ok(service) => {
-                let evidence = inspect(service.pid(), Options::default(), give_up)?;
+                let evidence = inspect(service.pid(), inspected.clone(), give_up)?;
                 partial |= print(&evidence, Sink::open(&options.output)?)?.is_partial();
             }
             Err(_) => complain("no python3 was found to show the second half of the demo"),

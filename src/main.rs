@@ -47,7 +47,11 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     let sink = output::Sink::open(&options.output)?;
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
-    let asked = Asked { locals: options.locals, objects: options.objects };
+    let asked = Asked {
+        locals: options.locals,
+        objects: options.objects,
+        python_only: options.output.python,
+    };
     let evidence = match (&options.from, options.pid) {
         (Some(path), _) => {
             let mut evidence = store::load(path)?;

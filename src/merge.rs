@@ -37,14 +37,35 @@ pub struct Merged {
     pub notes: Vec<Note>,
 }
 
+/// The stack of a thread in the language, where native stacks are not looked at; where it has none,
+/// what there is to say of the native one.
+pub fn alone(native: Stack, thread: &LanguageThread, runtime: &Runtime<'_>) -> Merged {
+    let groups = groups(&thread.frames);
+    let stack = if groups.is_empty() { native } else { in_language(thread, &groups, runtime) };
+    Merged { stack, native_stack: None, notes: ends_early(thread, runtime).into_iter().collect() }
+}
+
+/// That the stack in the language has no outer end, if so.
+fn ends_early(thread: &LanguageThread, runtime: &Runtime<'_>) -> Option<Note> {
+    let why = thread.broken.as_ref()?;
+    let why = format!("its {} stack ends early: {}", runtime.name, why.raw());
+    Some(Note::missing(format!("thread {}", thread.tid), why))
+}
+
+fn in_language(
+    thread: &LanguageThread,
+    groups: &[&[LanguageFrame]],
+    runtime: &Runtime<'_>,
+) -> Stack {
+    let frames = groups.iter().rev().flat_map(|group| shown(group, runtime)).collect();
+    let end = thread.broken.clone().map_or(StackEnd::Root, StackEnd::Broken);
+    Stack { frames, omitted: None, end }
+}
+
 /// Merges the native stack of a thread with its stack in the language.
 pub fn merge(native: Stack, thread: &LanguageThread, runtime: &Runtime<'_>) -> Merged {
     let about = format!("thread {}", thread.tid);
-    let mut notes = Vec::new();
-    if let Some(why) = &thread.broken {
-        let why = format!("its {} stack ends early: {}", runtime.name, why.raw());
-        notes.push(Note::missing(about.as_str(), why));
-    }
+    let mut notes: Vec<Note> = ends_early(thread, runtime).into_iter().collect();
     let groups = groups(&thread.frames);
     if groups.is_empty() {
         return Merged { stack: native, native_stack: None, notes };
@@ -67,9 +88,7 @@ pub fn merge(native: Stack, thread: &LanguageThread, runtime: &Runtime<'_>) -> M
         Err(why) => {
             let message = format!("its native and {} stacks stand apart: {why}", runtime.name);
             notes.push(Note::remark(about.as_str(), message));
-            let frames = groups.iter().rev().flat_map(|group| shown(group, runtime)).collect();
-            let end = thread.broken.clone().map_or(StackEnd::Root, StackEnd::Broken);
-            let stack = Stack { frames, omitted: None, end };
+            let stack = in_language(thread, &groups, runtime);
             Merged { stack, native_stack: Some(native), notes }
         }
     }

@@ -9,9 +9,11 @@ use guru::asked::Asked;
 use guru::evidence::files::Files;
 use guru::module::Modules;
 use guru::note::Note;
+use guru::report::{Execution, Report};
 use guru::runtime::python::layout::{self, Layout};
 use guru::runtime::python::{Python, Version};
 use guru::runtime::{LanguageThread, Preview, Roster, Runtime as _, Visit, Visitor};
+use guru::stack::{Frame, Language};
 use guru::target::Tid;
 use guru::target::live::maps;
 use guru::target::live::memory::LiveMemory;
@@ -20,7 +22,7 @@ use guru::target::memory::Memory;
 use guru::target::search::Search;
 
 use crate::support::truth::{Place, ThreadTruth};
-use crate::support::{Target, skip, skip_impossible};
+use crate::support::{Target, guru, skip, skip_impossible, stdout_of, threads as threads_of};
 
 /// File, line, function.
 type Line = (String, Option<u32>, String);
@@ -260,4 +262,29 @@ fn a_program_without_python_has_none_and_no_note() {
         assert!(visitor.is_none());
         assert_eq!(notes, []);
     });
+}
+
+#[test]
+fn without_native_stacks_the_frames_of_python_are_the_same() {
+    let Some(target) = Target::spawn::<&str>("threads.py", &[]) else { return };
+    let pid = target.pid().to_string();
+    let of = |arguments: &[&str]| -> Report {
+        let output = guru(&[&["report", "--format", "json", pid.as_str()], arguments].concat());
+        assert_eq!(output.status.code(), Some(0));
+        serde_json::from_str(&stdout_of(&output)).unwrap()
+    };
+    let (whole, python) = (of(&[]), of(&["--python"]));
+    let frames = |report: &Report| -> Vec<(Option<i32>, Vec<Frame>)> {
+        let of = |thread: &Execution| {
+            let frames = thread.stack.frames.iter();
+            (
+                thread.tid,
+                frames.filter(|frame| frame.language == Language::Python).cloned().collect(),
+            )
+        };
+        threads_of(report).iter().map(of).collect()
+    };
+    assert_eq!(frames(&whole), frames(&python));
+    let all: Vec<_> = threads_of(&python).iter().flat_map(|thread| &thread.stack.frames).collect();
+    assert!(all.len() > 900 && all.iter().all(|frame| frame.language == Language::Python));
 }

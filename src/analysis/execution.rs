@@ -18,6 +18,7 @@ pub fn thread(
     native: Stack,
     beneath: Option<Stack>,
     language: Option<&(LanguageThread, &dyn Visitor)>,
+    python_only: bool,
     modules: &Modules<'_>,
     sources: &Sources<'_>,
 ) -> Execution {
@@ -34,16 +35,16 @@ pub fn thread(
         runtime_name.clone_from(&language.name);
         ident = Some(Addr(language.ident));
         let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
-        let merged = merge::merge(
-            stack,
-            language,
-            &merge::Runtime {
-                language: Language::Python,
-                name: "Python",
-                runs_frames: &|function| visitor.runs_frames(function),
-                interpreter,
-            },
-        );
+        let runtime = merge::Runtime {
+            language: Language::Python,
+            name: "Python",
+            runs_frames: &|function| visitor.runs_frames(function),
+            interpreter,
+        };
+        let merged = match python_only {
+            true => merge::alone(stack, language, &runtime),
+            false => merge::merge(stack, language, &runtime),
+        };
         stack = merged.stack;
         native_stack = merged.native_stack;
         notes.extend(merged.notes);

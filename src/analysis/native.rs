@@ -138,8 +138,10 @@ fn frames_at(
 }
 
 /// Why there is no stack.
-pub fn unread(thread: &Thread) -> Stack {
-    let why = if thread.facts.kernel {
+pub fn unread(thread: &Thread, not_asked_for: bool) -> Stack {
+    let why = if not_asked_for {
+        "native stacks were not asked for"
+    } else if thread.facts.kernel {
         "it belongs to the kernel and has no user stack"
     } else if thread.seen == Consistency::Stopped {
         "its registers could not be read"

@@ -133,8 +133,9 @@ fn capture<'a>(
     stop.halt(Wave::Stuck);
     stop.halt(Wave::Cold);
     let budget = plan.budget.stacks - kept_back;
-    let mut cut =
-        read_stacks(&stop, |wave| wave != Wave::Hot, plan.space(), memory, &mut slab, budget);
+    let wanted = !plan.asked.python_only;
+    let is_cold = |wave| wanted && wave != Wave::Hot;
+    let mut cut = read_stacks(&stop, is_cold, plan.space(), memory, &mut slab, budget);
     cold.prefetch(&plan.cold_pages);
     visit(
         plan.found,
@@ -150,7 +151,8 @@ fn capture<'a>(
     stop.halt(Wave::Hot);
     let newcomers = stop.halt_newcomers(&|tid| plan.wave_of(tid));
     let left = plan.budget.stacks.saturating_sub(slab.len());
-    cut.extend(read_stacks(&stop, |wave| wave == Wave::Hot, plan.space(), memory, &mut slab, left));
+    let is_hot = |wave| wanted && wave == Wave::Hot;
+    cut.extend(read_stacks(&stop, is_hot, plan.space(), memory, &mut slab, left));
     hot.stop_at(Instant::now() + HOT_FETCH);
     hot.prefetch(&plan.hot_pages);
     hot.stop_at(Instant::now() + HOT_VISIT);

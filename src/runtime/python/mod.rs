@@ -143,7 +143,6 @@ impl Visitor for Interpreters {
         let threads: Vec<_> = chains.into_iter().map(join).collect();
         let mut notes = Vec::new();
         let green = asyncio::tasks(&walker, self.tasks, visit, &threads, &mut notes);
-        notes.extend(walker.note_of_locals());
         let mut visited = Visited { threads, green, notes, ..Visited::default() };
         if (visit.wanted)(None) {
             self.add_locks(visit.roster, memory, &mut visited);
@@ -153,6 +152,8 @@ impl Visitor for Interpreters {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
             None => visited.green = visited.green.or_else(|| Some(Vec::new())),
         }
+        // When all frames were read.
+        visited.notes.extend(walker.note_of_locals());
         visited
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The numbers are those of the debug information of the wheels (`ptype /o` of gdb). A version of
 //! greenlet or of Python does not settle them, and neither can be told from outside: which line
-//! holds is found by holding each against every greenlet ([`super::settle`]).
+//! holds is found by holding each against every greenlet (`settle.rs`).
 
 /// A layout. Numbers are bytes from the begin of the structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

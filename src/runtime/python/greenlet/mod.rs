@@ -4,7 +4,7 @@
 //! ([`Greenlets::search_for`]), and what was found is looked at ([`Greenlets::sift`]): what is
 //! none is dropped, the layout that all of them agree with is settled, and the thread that owns
 //! each. While the threads are held, each is read again with its owner, and what was made since is
-//! added ([`newest`]).
+//! added (`newest`).
 
 mod awaits;
 pub mod layout;
