@@ -178,10 +178,13 @@ const ATTEMPTS: usize = 5;
 
 impl Runtimes {
     fn find(preview: &Preview<'_, '_>, rehearsal: &Recorder<'_>) -> Runtimes {
-        let detected = runtime::RUNTIMES.iter();
-        let detected: Vec<Box<dyn Visitor>> =
-            detected.filter_map(|runtime| detect(*runtime, preview, rehearsal)).collect();
-        let pages = rehearsal.take_touched();
+        let mut pages = Vec::new();
+        let mut detected: Vec<Box<dyn Visitor>> = Vec::new();
+        for runtime in runtime::RUNTIMES {
+            detected.extend(detect(*runtime, preview, rehearsal));
+            // Before the next one, if it is looked for again, forgets them.
+            pages.extend(rehearsal.take_touched());
+        }
         let listed = detected.into_iter().map(|visitor| {
             // On a running process this may fail; the hold reads it again.
             let roster = visitor.roster(preview.memory).unwrap_or_default();

@@ -36,7 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("processes", &["evidence", "mask", "report", "target"]),
     (
         "analysis",
-        &["evidence", "merge", "module", "native", "report", "runtime", "symbol", "target"],
+        &["evidence", "mask", "merge", "module", "native", "report", "runtime", "symbol", "target"],
     ),
     (
         "section",

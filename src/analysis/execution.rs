@@ -1,10 +1,11 @@
 //! Threads, green threads and objects as the report shows them.
 
 use crate::addr::Addr;
+use crate::mask::mask_text;
 use crate::merge;
 use crate::module::Modules;
 use crate::note::Note;
-use crate::report::{Execution, ExecutionKind, NamedObject};
+use crate::report::{Awaited, Execution, ExecutionKind, NamedObject};
 use crate::runtime::{GreenThread, LanguageThread, Visitor};
 use crate::stack::{Language, Omitted, Stack, StackEnd};
 use crate::symbol::source::Sources;
@@ -32,7 +33,7 @@ pub fn thread(
     let (mut stack, mut native_stack) = (native, None);
     let mut runtime_name = None;
     if let Some((language, visitor)) = language {
-        runtime_name.clone_from(&language.name);
+        runtime_name = language.name.as_ref().map(masked);
         ident = Some(Addr(language.ident));
         let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
         let runtime = merge::Runtime {
@@ -84,6 +85,15 @@ fn on(beneath: Stack, stack: Stack) -> Stack {
     Stack { frames, omitted: beneath.omitted.or(omitted), end: stack.end }
 }
 
+/// A name that the program made up: it may have a URL or a token in it.
+fn masked(name: &Text) -> Text {
+    mask_text(name.raw()).as_ref().into()
+}
+
+fn masked_awaited(awaited: Awaited) -> Awaited {
+    Awaited { what: masked(&awaited.what), ..awaited }
+}
+
 /// A green thread for the report.
 pub fn green_thread(green: GreenThread, sources: &Sources<'_>) -> Execution {
     let frames = green.frames.iter().rev().filter(|frame| !frame.hidden);
@@ -95,11 +105,11 @@ pub fn green_thread(green: GreenThread, sources: &Sources<'_>) -> Execution {
         kind: green.kind,
         address: Some(green.address),
         tid: green.owner,
-        name: green.name,
+        name: green.name.as_ref().map(masked),
         type_name: Some(green.type_name),
         role: green.role,
         state: Some(green.state.to_owned()),
-        awaits: green.awaits,
+        awaits: green.awaits.into_iter().map(masked_awaited).collect(),
         stack,
         ..Execution::default()
     }
@@ -136,5 +146,17 @@ pub fn state_name(letter: char) -> &'static str {
         'I' => "idle",
         'P' => "parked",
         _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_the_program_made_up_is_shown_without_its_secrets() {
+        let shown = masked(&"poll https://me:hunter2@example.org/".into());
+        assert_eq!(shown.raw(), "poll https://me:***@example.org/");
+        assert_eq!(masked(&"worker-1".into()).raw(), "worker-1");
     }
 }

@@ -54,7 +54,8 @@ impl Interpreted<'_> {
             return Some(GilUse::Holds);
         }
         let in_lock = |at: Addr| {
-            self.locks.iter().any(|(start, len)| (start.0..start.0 + len).contains(&at.0))
+            // Where a lock lies is told by the target: near the end of all addresses, too.
+            self.locks.iter().any(|(start, len)| at.0.wrapping_sub(start.0) < *len)
         };
         // Where it waited before the stop; and still does, as far as its registers tell.
         let futex = thread.facts.wait.as_ref().and_then(|wait| wait.futex)?;

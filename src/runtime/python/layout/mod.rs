@@ -151,8 +151,6 @@ pub struct FrameObject {
     pub instruction: u64,
     /// `f_locals`: a mapping, where the code has one (modules, classes).
     pub locals: u64,
-    /// `f_globals`.
-    pub globals: u64,
     /// `f_localsplus`: the values of the local variables, of cells and of free variables.
     pub variables: u64,
     /// `f_valuestack`: where the stack of values begins.
@@ -184,8 +182,6 @@ pub struct InternalFrame {
     pub last_owner: u8,
     /// `f_locals`.
     pub locals: u64,
-    /// `f_globals`.
-    pub globals: u64,
     /// `localsplus`: the values of the local variables, then the stack of values.
     pub variables: u64,
     /// How to know where the stack of values ends.
@@ -232,10 +228,6 @@ pub struct Code {
     pub unit: u64,
     /// `co_flags`, an `int`.
     pub flags: u64,
-    /// `co_argcount`, an `int`: positional arguments.
-    pub arguments: u64,
-    /// `co_kwonlyargcount`, an `int`.
-    pub keyword_arguments: u64,
     /// The names of variables.
     pub names: VariableNames,
 }

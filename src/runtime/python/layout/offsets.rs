@@ -175,7 +175,6 @@ fn frame(version: Version, o: &Offsets) -> Result<Frame, Missing> {
             code: o.need("frameobj.f_code")?,
             instruction: o.need("frameobj.f_lasti")?,
             locals: o.need("frameobj.f_locals")?,
-            globals: o.need("frameobj.f_globals")?,
             variables: o.need("frameobj.f_localsplus")?,
             stack: o.need("frameobj.f_valuestack")?,
             stack_end: match o.get("frameobj.f_stackdepth") {
@@ -202,7 +201,6 @@ fn frame(version: Version, o: &Offsets) -> Result<Frame, Missing> {
         first_native_owner: native,
         last_owner: last,
         locals: o.need("frame.locals")?,
-        globals: o.need("frame.globals")?,
         variables: o.need("frame.localsplus")?,
         stack_end: match o.get("frame.stackpointer") {
             Some(pointer) => StackEnd::Pointer(pointer),
@@ -237,8 +235,6 @@ fn code(version: Version, o: &Offsets) -> Result<Code, Missing> {
         copies: o.get("code.tlbc"),
         unit: o.need("code.lasti_unit")?,
         flags: o.need("code.flags")?,
-        arguments: o.need("code.argcount")?,
-        keyword_arguments: o.need("code.kwonlyargcount")?,
         names: match o.get("code.localsplusnames") {
             Some(names) => {
                 VariableNames::Together { names, kinds: o.need("code.localspluskinds")? }
