@@ -2,7 +2,6 @@
 //! the collector of garbage runs, which it does in the thread that holds the lock.
 
 use super::layout::{Gil, GilPlace, Layout};
-use super::threads::MAX_INTERPRETERS;
 use crate::addr::Addr;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 
@@ -25,15 +24,16 @@ pub struct Lock {
     pub collecting: bool,
 }
 
-/// The locks of the runtime at this address.
-pub fn locks(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Vec<Lock>, Fault> {
+/// The locks of these interpreters of the runtime at this address.
+pub fn locks(
+    memory: &dyn Memory,
+    layout: &Layout,
+    runtime: Addr,
+    interpreters: &[Addr],
+) -> Result<Vec<Lock>, Fault> {
     let mut locks: Vec<Lock> = Vec::new();
     let Some(gil) = layout.gil.filter(|_| !layout.free_threaded) else { return Ok(locks) };
-    let mut interpreter = memory.ptr(runtime.wrapping_add(layout.runtime.interpreters))?;
-    for _ in 0..MAX_INTERPRETERS {
-        if interpreter.is_null() {
-            break;
-        }
+    for &interpreter in interpreters {
         let at = match gil.place {
             GilPlace::Runtime => runtime,
             GilPlace::Interpreter(pointer) => memory.ptr(interpreter.wrapping_add(pointer))?,
@@ -45,7 +45,6 @@ pub fn locks(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Result<Vec<
             Some(known) => known.collecting |= lock.collecting,
             None => locks.push(lock),
         }
-        interpreter = memory.ptr(interpreter.wrapping_add(layout.interpreter.next))?;
     }
     Ok(locks)
 }

@@ -55,9 +55,13 @@ impl Runtime for Python {
     fn detect(&self, process: &Preview<'_, '_>, notes: &mut Vec<Note>) -> Option<Box<dyn Visitor>> {
         let found = detect::detect(process, notes)?;
         let tids = process.tids.iter().copied().collect();
-        let names = Registries::find(process.memory, &found.layout, found.runtime);
+        let Found { layout, runtime, .. } = &found;
+        let lists =
+            threads::Lists { memory: process.memory, layout, runtime: *runtime, tids: &tids };
+        let interpreters = lists.interpreters();
         let tasks = TaskLayout::find(&found, process.modules);
-        let objects = Objects { memory: process.memory, layout: &found.layout };
+        let objects = Objects { memory: process.memory, layout };
+        let names = Registries::find(&objects, &interpreters);
         let greenlets = Greenlets::detect(process, &objects, found.runtime);
         Some(Box::new(Interpreters { found, names, tids, tasks, greenlets }))
     }
@@ -179,8 +183,10 @@ impl Interpreters {
 
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
     fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
-        let locks = gil::locks(memory, &self.found.layout, self.found.runtime).unwrap_or_default();
-        for lock in locks {
+        let Found { layout, runtime, .. } = &self.found;
+        let interpreters = self.lists(memory).interpreters();
+        let locks = gil::locks(memory, layout, *runtime, &interpreters);
+        for lock in locks.unwrap_or_default() {
             visited.locks.push(lock.waited);
             let holder = roster.threads.iter().find(|(_, thread)| Some(*thread) == lock.holder);
             visited.holders.extend(holder.map(|(tid, _)| (*tid, lock.collecting)));

@@ -7,11 +7,8 @@
 use std::collections::HashMap;
 
 use super::dict::Items;
-use super::layout::Layout;
 use super::objects::Objects;
-use super::threads::MAX_INTERPRETERS;
 use crate::addr::Addr;
-use crate::target::memory::{Memory, MemoryExt as _};
 use crate::text::Text;
 
 /// Where the interpreters keep their `Thread`s. One that did not import `threading` has none.
@@ -19,17 +16,11 @@ use crate::text::Text;
 pub struct Registries(Vec<Addr>);
 
 impl Registries {
-    /// Finds them.
-    pub fn find(memory: &dyn Memory, layout: &Layout, runtime: Addr) -> Registries {
-        let objects = Objects { memory, layout };
-        let mut found = Vec::new();
-        let mut interpreter = memory.ptr(runtime.wrapping_add(layout.runtime.interpreters)).ok();
-        for _ in 0..MAX_INTERPRETERS {
-            let Some(at) = interpreter.filter(|at| !at.is_null()) else { break };
-            found.extend(registry(&objects, at));
-            interpreter = memory.ptr(at.wrapping_add(layout.interpreter.next)).ok();
-        }
-        Registries(found)
+    /// Finds those of these interpreters, of which the first is the one that the process began with.
+    pub fn find(objects: &Objects<'_>, interpreters: &[Addr]) -> Registries {
+        // Last the first one's: a thread of it that visits another keeps the name that it has there.
+        let last_first = interpreters.iter().rev();
+        Registries(last_first.filter_map(|at| registry(objects, *at)).collect())
     }
 
     /// The `Thread`s by what `pthread_self` returns in them.
