@@ -9,10 +9,13 @@ pub use execution::state_name;
 pub use native::MAX_SHOWN;
 use native::Shortened;
 
+use crate::config::oslo::registry::Registry;
+use crate::config::settings::Settings;
 use crate::evidence::Evidence;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::{Execution, NamedObject, RuntimeSummary};
+use crate::runtime::LoadedModule;
 use crate::stack::StackEnd;
 use crate::symbol;
 use crate::symbol::source::Sources;
@@ -33,6 +36,12 @@ pub struct Analysis<'a> {
     pub green: Option<Vec<Execution>>,
     /// The objects that were asked for.
     pub objects: Vec<NamedObject>,
+    /// The configurations of oslo.config in memory, those that the program called first.
+    pub registries: Vec<Registry>,
+    /// The settings in memory of programs of other makes.
+    pub settings: Vec<Settings>,
+    /// The modules of the language that are loaded, as far as their versions are known.
+    pub loaded: Vec<LoadedModule>,
     /// What was noticed.
     pub notes: Vec<Note>,
 }
@@ -84,7 +93,20 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
             (visitor.summary(), module.map(|module| module.path().clone()))
         })
         .collect();
-    Analysis { evidence, modules, runtimes, threads, green, objects, notes }
+    let (registries, settings) = (visited.registries, visited.settings);
+    let loaded = visited.loaded;
+    Analysis {
+        evidence,
+        modules,
+        runtimes,
+        threads,
+        green,
+        objects,
+        registries,
+        settings,
+        loaded,
+        notes,
+    }
 }
 
 /// What is missing because a limit was reached before anything was recorded.

@@ -16,7 +16,7 @@ use crate::evidence::{Evidence, Snapshot};
 use crate::mask::mask_argv;
 use crate::module::Modules;
 use crate::note::Note;
-use crate::runtime::{self, Preview, Roster, Runtime, Visit, Visitor};
+use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
 use crate::target::live::stop::Refused;
@@ -228,7 +228,7 @@ fn visit(
     found: &[Found],
     asked: &Asked,
     memory: &dyn Memory,
-    wanted: &dyn Fn(Option<Tid>) -> bool,
+    wanted: &dyn Fn(Part) -> bool,
     pages_only: bool,
 ) {
     for Found { visitor, roster, search, .. } in found {

@@ -15,6 +15,7 @@ pub mod arch;
 pub mod asked;
 pub mod assemble;
 pub mod config;
+pub mod data;
 pub mod error;
 pub mod evidence;
 pub mod inspect;

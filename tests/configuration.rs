@@ -3,6 +3,7 @@
 
 use crate::support::sections::{options, section};
 use crate::support::{Target, guru, python, report, skip_impossible, stdout_of, venv};
+use guru::data::Data;
 use guru::report::{Block, ConfigFile, OptionGroup, Report};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -29,7 +30,7 @@ fn run_guru(target: &Target, format: &str) -> Output {
 fn configuration(report: &Report) -> Vec<(&[ConfigFile], &[OptionGroup])> {
     let section = report.sections.iter().find(|section| section.id == "configuration").unwrap();
     let blocks = section.blocks.iter().map(|block| match block {
-        Block::Options { files, groups } => (files.as_slice(), groups.as_slice()),
+        Block::Options { files, groups, .. } => (files.as_slice(), groups.as_slice()),
         block => panic!("{block:?}"),
     });
     blocks.collect()
@@ -37,11 +38,22 @@ fn configuration(report: &Report) -> Vec<(&[ConfigFile], &[OptionGroup])> {
 
 /// The values of the groups by `group.option`.
 fn values(groups: &[OptionGroup]) -> BTreeMap<String, Vec<&str>> {
+    fn text(data: &Data) -> &str {
+        match data {
+            Data::Text(text) => text.raw(),
+            other => panic!("{other:?}"),
+        }
+    }
+
     let mut found = BTreeMap::new();
     for group in groups {
         for option in &group.options {
             let name = format!("{}.{}", group.name.raw(), option.name.raw());
-            found.insert(name, option.values.iter().map(|value| value.raw()).collect());
+            let texts = match &option.value {
+                Data::List(items) => items.iter().map(text).collect(),
+                single => vec![text(single)],
+            };
+            found.insert(name, texts);
         }
     }
     found

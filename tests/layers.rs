@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What everybody may use.
-const COMMON: &[&str] =
-    &["addr", "arch", "asked", "error", "new_file", "note", "path", "stack", "text", "value"];
+const COMMON: &[&str] = &[
+    "addr", "arch", "asked", "data", "error", "new_file", "note", "path", "stack", "text", "value",
+];
 
 /// What each part of the library may use beside [`COMMON`] and itself. `target::live` is named on
 /// its own: it is the part with kernel calls.
@@ -13,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("arch", &[]),
     ("asked", &[]),
+    ("data", &[]),
     ("value", &[]),
     ("error", &[]),
     ("new_file", &[]),
@@ -29,14 +31,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("module", &["evidence", "target"]),
     ("symbol", &["evidence", "mask", "module", "target"]),
     ("native", &["module", "symbol", "target"]),
-    ("runtime", &["mask", "module", "report", "symbol", "target"]),
+    ("runtime", &["config", "mask", "module", "report", "symbol", "target"]),
     ("merge", &["runtime"]),
     ("inspect", &["evidence", "mask", "module", "report", "runtime", "target", "target::live"]),
     ("package", &["config", "evidence", "module", "report", "target"]),
     ("processes", &["evidence", "mask", "report", "target"]),
     (
         "analysis",
-        &["evidence", "mask", "merge", "module", "native", "report", "runtime", "symbol", "target"],
+        &[
+            "config", "evidence", "mask", "merge", "module", "native", "report", "runtime",
+            "symbol", "target",
+        ],
     ),
     (
         "section",

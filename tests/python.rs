@@ -12,7 +12,7 @@ use guru::note::Note;
 use guru::report::{Execution, Report};
 use guru::runtime::python::layout::{self, Layout};
 use guru::runtime::python::{Python, Version};
-use guru::runtime::{LanguageThread, Preview, Roster, Runtime as _, Visit, Visitor};
+use guru::runtime::{LanguageThread, Part, Preview, Roster, Runtime as _, Visit, Visitor};
 use guru::stack::{Frame, Language};
 use guru::target::Tid;
 use guru::target::live::maps;
@@ -75,7 +75,7 @@ fn threads(
     wanted: &dyn Fn(Tid) -> bool,
     memory: &dyn Memory,
 ) -> Vec<LanguageThread> {
-    let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
+    let wanted = &|part| matches!(part, Part::Thread(tid) if wanted(tid));
     let (asked, search) = (&Asked::default(), &Search::default());
     visitor.visit(&Visit { roster, wanted, asked, search, pages_only: false }, memory).threads
 }

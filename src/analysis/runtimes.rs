@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use crate::addr::Addr;
 use crate::arch::Registers;
+use crate::config::oslo::registry::Registry;
+use crate::config::settings::Settings;
 use crate::evidence::Evidence;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::GilUse;
-use crate::runtime::{self, GreenThread, LanguageThread, Preview, Visit, Visitor};
+use crate::runtime::{self, GreenThread, LanguageThread, LoadedModule, Preview, Visit, Visitor};
 use crate::target::search::Search;
 use crate::target::{Thread, Tid};
 use crate::text::Text;
@@ -41,6 +43,12 @@ pub struct Interpreted<'v> {
     pub green: Option<Vec<GreenThread>>,
     /// The objects that were asked for.
     pub objects: Vec<Result<Value, Text>>,
+    /// The configurations of oslo.config.
+    pub registries: Vec<Registry>,
+    /// The settings of programs of other makes.
+    pub settings: Vec<Settings>,
+    /// The modules that are loaded.
+    pub loaded: Vec<LoadedModule>,
     /// Where threads wait for a lock that lets one at a time run a language.
     locks: Vec<(Addr, u64)>,
     /// Who holds such a lock, and whether it collects garbage.
@@ -92,6 +100,9 @@ pub fn visit<'v>(
                     known.green.get_or_insert_default().extend(green);
                 }
                 known.objects = visited.objects;
+                known.registries.extend(visited.registries);
+                known.settings.extend(visited.settings);
+                known.loaded.extend(visited.loaded);
                 known.locks.extend(visited.locks);
                 known.holders.extend(visited.holders);
                 notes.extend(visited.notes);

@@ -13,6 +13,7 @@ pub mod generic;
 mod group;
 pub mod named;
 pub mod oslo;
+pub mod settings;
 
 pub use group::{ConfigGroup, ConfigOption, ConfigValue, ParseNote, Parsed};
 

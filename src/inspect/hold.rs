@@ -17,7 +17,7 @@ use super::stacks::{Piece, Slab, Space, fit};
 use super::{Found, GiveUp, Plan, visit};
 use crate::error::Error;
 use crate::evidence::pages::Recorder;
-use crate::runtime::Visit;
+use crate::runtime::{Part, Visit};
 use crate::target::Tid;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::stop::{Refused, Released, Stop, Wave};
@@ -141,7 +141,7 @@ fn capture<'a>(
         plan.found,
         plan.asked,
         &cold,
-        &|tid| tid.is_some_and(|tid| plan.wave_of(tid) != Some(Wave::Hot)),
+        &|part| matches!(part, Part::Thread(tid) if plan.wave_of(tid) != Some(Wave::Hot)),
         true,
     );
     let known = same_threads(plan.found, &cold);
@@ -161,7 +161,11 @@ fn capture<'a>(
             plan.found,
             plan.asked,
             &hot,
-            &|tid| tid.is_none_or(|tid| plan.wave_of(tid) == Some(Wave::Hot)),
+            &|part| match part {
+                Part::Thread(tid) => plan.wave_of(tid) == Some(Wave::Hot),
+                Part::Moment => true,
+                Part::Lasting => false,
+            },
             true,
         );
     } else {
@@ -208,7 +212,7 @@ fn still_same_threads(found: &[Found], stopped: &HashSet<Tid>, memory: &Recorder
 pub fn visit_anew(plan: &Plan<'_>, memory: &Recorder<'_>) {
     for Found { visitor, search, .. } in plan.found {
         let roster = &visitor.roster(memory).unwrap_or_default();
-        let (wanted, asked) = (&|_: Option<Tid>| true, plan.asked);
+        let (wanted, asked) = (&|part| part != Part::Lasting, plan.asked);
         visitor.visit(&Visit { roster, wanted, asked, search, pages_only: true }, memory);
     }
 }

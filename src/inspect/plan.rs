@@ -10,6 +10,7 @@ use crate::addr::Addr;
 use crate::asked::Asked;
 use crate::evidence::pages::Recorder;
 use crate::note::Note;
+use crate::runtime::Part;
 use crate::target::live::LiveProcess;
 use crate::target::live::stop::Wave;
 use crate::target::live::tasks::Tasks;
@@ -55,9 +56,14 @@ impl<'a> Plan<'a> {
         for Found { visitor, roster, .. } in found {
             visitor.holds(roster, &|tid| hot.contains(&tid), rehearsal);
         }
-        visit(found, asked, rehearsal, &|tid| tid.is_none_or(|tid| hot.contains(&tid)), false);
+        let is_hot = |part| match part {
+            Part::Thread(tid) => hot.contains(&tid),
+            Part::Moment => true,
+            Part::Lasting => false,
+        };
+        visit(found, asked, rehearsal, &is_hot, false);
         let hot_pages = rehearsal.take_touched();
-        visit(found, asked, rehearsal, &|tid| tid.is_some_and(|tid| !hot.contains(&tid)), false);
+        visit(found, asked, rehearsal, &|part| !is_hot(part), false);
         cold_pages.extend(rehearsal.take_touched());
         Plan {
             process,

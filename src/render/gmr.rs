@@ -50,7 +50,7 @@ fn block(block: &Block, language: Language, frames: Frames) -> String {
         Block::Fields { fields } => self::fields(fields),
         Block::Executions { executions } => self::executions(executions, language, frames),
         Block::Processes { root } => self::processes(root),
-        Block::Options { files: _, groups } => self::groups(groups),
+        Block::Options { object: _, files: _, groups, drift: _ } => self::groups(groups),
         Block::Objects { objects: _ } => String::new(),
         Block::NotLookedFor { why: _ } => "(not looked for)".into(),
     }
@@ -160,7 +160,8 @@ fn groups(groups: &[OptionGroup]) -> String {
         let mut options: Vec<_> = group.options.iter().collect();
         options.sort_by(|a, b| a.name.cmp(&b.name));
         for option in options {
-            let mut values: Vec<&str> = option.values.iter().map(|value| value.raw()).collect();
+            let values = layout::values(&option.value);
+            let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
             if option.name.raw().is_empty() {
                 layout::lines_of_file(&mut out, &values);
                 continue;

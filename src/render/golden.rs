@@ -113,7 +113,12 @@ fn model(text: &str) -> Report {
         section("Processes", Block::Processes { root }),
         section(
             "Configuration",
-            Block::Options { files: Vec::new(), groups: groups(body(text, "Configuration")) },
+            Block::Options {
+                object: None,
+                files: Vec::new(),
+                groups: groups(body(text, "Configuration")),
+                drift: Vec::new(),
+            },
         ),
     ];
     report

@@ -27,6 +27,7 @@ const WORDS: &[&str] = &[
     "gil",
     "role",
     "mark",
+    "set_by",
 ];
 
 /// The sample with every text replaced by `hostile`, whatever its field is called.

@@ -2,6 +2,7 @@
 //! lays them out (`oslo_reports/views/text`). What a piece holds is the renderers' affair.
 
 use super::sanitize::{at_line_start, line, lines};
+use crate::data::Data;
 use crate::report::ProcessNode;
 use crate::text::Text;
 
@@ -60,6 +61,26 @@ pub fn entry(out: &mut String, style: Style, name: &str, values: &[&str], remark
             out.push_str(&format!("{}{remark}\n", style.before_lines));
             push_lines(out, style.indent + 2, several);
         }
+    }
+}
+
+/// The values of an option: one, or those of a list.
+pub fn values(data: &Data) -> Vec<String> {
+    let text = |data: &Data| match data {
+        Data::None => "None".to_owned(),
+        Data::Bool(true) => "True".to_owned(),
+        Data::Bool(false) => "False".to_owned(),
+        Data::Int(value) => value.to_string(),
+        Data::Float(value) => value.to_string(),
+        Data::Text(text) | Data::Object(text) => text.raw().to_owned(),
+        Data::List(_) | Data::Map(_) => String::new(),
+    };
+    match data {
+        Data::List(items) => items.iter().map(text).collect(),
+        Data::Map(items) => {
+            items.iter().map(|(key, value)| format!("{} = {}", key.raw(), text(value))).collect()
+        }
+        single => vec![text(single)],
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::{Frames, Renderer};
 use crate::addr::Addr;
+use crate::data::Data;
 use crate::note::Note;
 use crate::report::*;
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd, Trust};
@@ -82,9 +83,14 @@ pub fn process(pid: i32, ppid: i32, state: &str) -> ProcessNode {
 pub fn option(name: &str, values: &[&str]) -> OptionValue {
     OptionValue {
         name: name.into(),
-        values: values.iter().copied().map(Text::from).collect(),
+        value: match values {
+            [value] => Data::text(*value),
+            values => Data::List(values.iter().copied().map(Data::text).collect()),
+        },
+        set_by: None,
         origin: None,
         masked: values == ["***"],
+        unconverted: false,
     }
 }
 
@@ -264,6 +270,25 @@ fn configuration() -> SectionReport {
     };
     let mut connection = option("connection", &["***"]);
     connection.origin = Some(Origin { file: "/srv/mini/mini.conf".into(), line: 7 });
+    connection.set_by = Some(SetBy::File);
+    connection.unconverted = true;
+    let object = ConfigObject {
+        make: "oslo.config".into(),
+        type_name: "oslo_config.cfg.ConfigOpts".into(),
+        address: Addr(0x7f00_0000_2000),
+        held_by: vec!["oslo_config.cfg.CONF".into()],
+        started: true,
+        arguments: vec!["--config-file".into(), "/srv/mini/mini.conf".into()],
+    };
+    let drift = vec![Drift {
+        kind: DriftKind::ChangesOnRestart,
+        place: Some(Origin { file: "/srv/mini/mini.conf".into(), line: 9 }),
+        group: Some("Api".into()),
+        option: Some("port".into()),
+        now: Some(Data::Int(80)),
+        then: Some(Data::Int(8080)),
+        what: Some("the file was changed".into()),
+    }];
     let groups = vec![
         OptionGroup {
             name: "DEFAULT".into(),
@@ -275,7 +300,8 @@ fn configuration() -> SectionReport {
         file("/srv/mini/mini.conf", true, None),
         file("/srv/mini/gone.conf", false, Some("no such file")),
     ];
-    let mut section = section("configuration", "Configuration", Block::Options { files, groups });
+    let options = Block::Options { object: Some(object), files, groups, drift };
+    let mut section = section("configuration", "Configuration", options);
     section.notes = vec![Note::missing("/srv/mini/gone.conf", "no such file")];
     section
 }

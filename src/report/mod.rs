@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::addr::Addr;
+use crate::data::Data;
 use crate::note::{Note, Weight};
 use crate::stack::Stack;
 use crate::text::Text;
@@ -146,10 +147,16 @@ pub enum Block {
     },
     /// Configuration of one origin.
     Options {
+        /// The object of the process that holds it; absent where only files were read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<ConfigObject>,
         /// Where it was read: files with their state.
         files: Vec<ConfigFile>,
         /// Its groups, sorted by name.
         groups: Vec<OptionGroup>,
+        /// Where the process and its files differ.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drift: Vec<Drift>,
     },
     /// Objects of the process that were asked for.
     Objects {
@@ -347,7 +354,7 @@ pub struct ConfigFile {
 }
 
 /// A group of options.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptionGroup {
     /// Its name; oslo's `DEFAULT` is shown as `default`, as a GMR does.
     pub name: Text,
@@ -356,17 +363,107 @@ pub struct OptionGroup {
 }
 
 /// An option with its value, secrets masked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptionValue {
     /// Its name.
     pub name: Text,
-    /// Its values: one, or each of an option given several times.
-    pub values: Vec<Text>,
-    /// Where it was set.
+    /// Its value. Of files alone: the text, or a list of the texts of an option given several
+    /// times.
+    pub value: Data,
+    /// By what it was set, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<SetBy>,
+    /// Where it was set, if that is a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// Whether a secret was replaced by `***`.
     pub masked: bool,
+    /// Whether the value is shown as it was written, because only the program itself can convert
+    /// it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconverted: bool,
+}
+
+/// By what an option was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetBy {
+    /// The option's own default.
+    Default,
+    /// A default set by the program (`set_default`).
+    SetDefault,
+    /// Set by the program (`set_override`).
+    Override,
+    /// The command line.
+    CommandLine,
+    /// A variable of the environment.
+    Environment,
+    /// A configuration file.
+    File,
+    /// A driver of configuration, as `remote_file`.
+    Driver,
+}
+
+/// An object of the process that holds a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigObject {
+    /// Of what make: `oslo.config`, `django`, `flask`, `celery`, `gunicorn`, `uwsgi`.
+    pub make: String,
+    /// Its type.
+    pub type_name: Text,
+    /// Where it lies.
+    pub address: Addr,
+    /// What holds it, the most telling first: `oslo_config.cfg.CONF`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<Text>,
+    /// Whether the program called it with its command line and files.
+    pub started: bool,
+    /// The words that it was called with, secrets masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<Text>,
+}
+
+/// How the process and its files differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftKind {
+    /// An option would have another value after a restart.
+    ChangesOnRestart,
+    /// A file was written after the process started.
+    FileChanged,
+    /// A file that the process has read is gone.
+    FileGone,
+    /// A file that the process has not read would be read after a restart.
+    FileNew,
+    /// An option stands in a file and no registered option reads it.
+    NotRead,
+    /// An option is given by a deprecated name.
+    Deprecated,
+}
+
+/// A difference between the process and its files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// What kind.
+    pub kind: DriftKind,
+    /// The file and the line, 0 where it is the file as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Origin>,
+    /// The group, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Text>,
+    /// The option, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub option: Option<Text>,
+    /// The value that the process runs with, where an option changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Data>,
+    /// The value that it would have after a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Data>,
+    /// What there is to say of it, in words: `did you mean auth_type?`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<Text>,
 }
 
 /// A place in a file.

@@ -9,6 +9,8 @@ pub mod python;
 
 use crate::addr::Addr;
 use crate::asked::Asked;
+use crate::config::oslo::registry::Registry;
+use crate::config::settings::Settings;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::{Awaited, ExecutionKind, Role, RuntimeSummary};
@@ -94,13 +96,33 @@ pub trait Visitor: Send + Sync {
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited;
 }
 
+/// What there is to read of a runtime, by how it lasts: that decides when it is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What belongs to this thread. It stands still while the thread does.
+    Thread(Tid),
+    /// What changes at any moment and belongs to no thread: locks, objects that were asked for. It
+    /// is read while all threads stand still.
+    Moment,
+    /// What is made once and seldom changes: configuration, the modules that are loaded. It is read
+    /// before running threads are stopped.
+    Lasting,
+}
+
+impl Part {
+    /// What belongs to this thread, or to none that is known.
+    pub fn of(owner: Option<Tid>) -> Part {
+        owner.map_or(Part::Moment, Part::Thread)
+    }
+}
+
 /// What a visitor is to read.
 #[derive(Clone, Copy)]
 pub struct Visit<'a> {
     /// The threads that the runtime knows.
     pub roster: &'a Roster,
-    /// Whose data is wanted: that of a thread, or (`None`) what belongs to no thread.
-    pub wanted: &'a dyn Fn(Option<Tid>) -> bool,
+    /// Which parts are wanted.
+    pub wanted: &'a dyn Fn(Part) -> bool,
     /// What the user asked for beyond stacks.
     pub asked: &'a Asked,
     /// What was found by the search before the hold, if there was one.
@@ -124,8 +146,25 @@ pub struct Visited {
     pub holders: Vec<(Tid, bool)>,
     /// The objects that were asked for, in that order, or why there is none.
     pub objects: Vec<Result<Value, Text>>,
+    /// The configurations of oslo.config, those that the program called first.
+    pub registries: Vec<Registry>,
+    /// The settings of programs of other makes.
+    pub settings: Vec<Settings>,
+    /// The modules that are loaded, as far as their versions are known.
+    pub loaded: Vec<LoadedModule>,
     /// What was noticed.
     pub notes: Vec<Note>,
+}
+
+/// A module that is loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadedModule {
+    /// Its name: `oslo_config`.
+    pub name: Text,
+    /// Its file (`__file__`).
+    pub file: Option<Text>,
+    /// The version that it tells (`__version__`).
+    pub version: Option<Text>,
 }
 
 /// A thread as a runtime knows it.

@@ -4,6 +4,7 @@
 
 pub mod find;
 pub mod parse;
+pub mod registry;
 
 use super::{Parsed, group};
 

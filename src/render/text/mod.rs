@@ -109,7 +109,7 @@ fn block(block: &Block, frames: Frames) -> String {
         Block::Fields { fields } => self::fields(fields),
         Block::Executions { executions } => threads::executions(executions, frames),
         Block::Processes { root } => processes(root),
-        Block::Options { files, groups } => options::options(files, groups),
+        Block::Options { object: _, files, groups, drift: _ } => options::options(files, groups),
         Block::Objects { objects } => objects::objects(objects),
         Block::NotLookedFor { why } => format!("(not looked for: {})", line(why)),
     }

@@ -10,7 +10,8 @@ pub fn options(files: &[ConfigFile], groups: &[OptionGroup]) -> String {
     for group in groups {
         layout::group(&mut out, group.name.raw());
         for option in &group.options {
-            let values: Vec<&str> = option.values.iter().map(|value| value.raw()).collect();
+            let values = layout::values(&option.value);
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
             if option.name.raw().is_empty() {
                 layout::lines_of_file(&mut out, &values);
                 continue;

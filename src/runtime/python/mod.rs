@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use version::Version;
 
-use super::{LanguageThread, Preview, Roster, Runtime, Visit, Visited, Visitor};
+use super::{LanguageThread, Part, Preview, Roster, Runtime, Visit, Visited, Visitor};
 use crate::addr::Addr;
 use crate::asked::Asked;
 use crate::note::Note;
@@ -129,7 +129,7 @@ impl Visitor for Interpreters {
         }
         let mut chains: BTreeMap<Tid, (Addr, Vec<Chain>)> = BTreeMap::new();
         for &(tid, thread) in
-            visit.roster.threads.iter().filter(|(tid, _)| (visit.wanted)(Some(*tid)))
+            visit.roster.threads.iter().filter(|(tid, _)| (visit.wanted)(Part::Thread(*tid)))
         {
             let (_, known) = chains.entry(tid).or_insert((thread, Vec::new()));
             known.push(walker.chain(thread));
@@ -148,7 +148,7 @@ impl Visitor for Interpreters {
         let mut notes = Vec::new();
         let green = asyncio::tasks(&walker, self.tasks, visit, &threads, &mut notes);
         let mut visited = Visited { threads, green, notes, ..Visited::default() };
-        if (visit.wanted)(None) {
+        if (visit.wanted)(Part::Moment) {
             self.add_locks(visit.roster, memory, &mut visited);
             self.add_objects(visit.asked, walker.objects, &mut visited);
         }

@@ -39,7 +39,7 @@ fn threads(
     wanted: &dyn Fn(Tid) -> bool,
     memory: &dyn Memory,
 ) -> Vec<LanguageThread> {
-    let wanted = &|tid: Option<Tid>| tid.is_some_and(wanted);
+    let wanted = &|part| matches!(part, Part::Thread(tid) if wanted(tid));
     let (asked, search) = (&Asked::default(), &Search::default());
     visitor.visit(&Visit { roster, wanted, asked, search, pages_only: false }, memory).threads
 }

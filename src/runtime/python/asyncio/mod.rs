@@ -25,7 +25,7 @@ use future::{Futures, RawTask, State};
 use super::frames::Walker;
 use crate::note::Note;
 use crate::report::ExecutionKind;
-use crate::runtime::{GreenThread, LanguageThread, Visit};
+use crate::runtime::{GreenThread, LanguageThread, Part, Visit};
 use crate::target::Tid;
 
 /// What notes are about.
@@ -72,7 +72,7 @@ pub fn tasks(
         };
         let told = found.running.get(&address).copied().flatten();
         let owner = told.or_else(|| owners.of(raw.event_loop)).or(list);
-        if (visit.wanted)(owner) {
+        if (visit.wanted)(Part::of(owner)) {
             tasks.push(reader.read(&raw, owner));
         }
     }

@@ -6,8 +6,8 @@ use super::fake::task_layout;
 use super::*;
 use crate::addr::Addr;
 use crate::asked::Asked;
-use crate::runtime::Roster;
 use crate::runtime::python::fake::{Fake, V3_11};
+use crate::runtime::{Part, Roster};
 use crate::target::memory::MemoryExt as _;
 use crate::target::search::Search;
 
@@ -19,7 +19,7 @@ fn tasks_of(
 ) -> (Option<Vec<GreenThread>>, Vec<Note>) {
     let walker = Walker::new(fake, &V3_11);
     let (asked, search) = (&Asked::default(), &Search::default());
-    let wanted = &|tid| tid == wanted;
+    let wanted = &|part| part == Part::of(wanted);
     let visit = Visit { roster, wanted, asked, search, pages_only: false };
     let mut notes = Vec::new();
     let tasks = tasks(&walker, Some(task_layout()), &visit, &[], &mut notes);

@@ -26,7 +26,7 @@ use crate::addr::Addr;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::ExecutionKind;
-use crate::runtime::{GreenThread, LanguageThread, Preview, Roster, Visit, Visited};
+use crate::runtime::{GreenThread, LanguageThread, Part, Preview, Roster, Visit, Visited};
 use crate::target::Tid;
 use crate::target::memory::{Fault, MemoryExt as _};
 use crate::target::search::{Place, Search, SearchRequest};
@@ -196,7 +196,7 @@ impl Greenlets {
         let types = types::with_subclasses(&objects, self.root);
         let reader = Reader { objects, types: &types, layout };
         let mut found = Found::default();
-        for place in places.iter().filter(|place| (visit.wanted)(place.owner)) {
+        for place in places.iter().filter(|place| (visit.wanted)(Part::of(place.owner))) {
             found.add(reader.read(place.addr));
         }
         if !self.is_last(visit) {
@@ -219,9 +219,10 @@ impl Greenlets {
     /// Whether no thread of Python that is not wanted now can still make any: those that run are
     /// read last, and if none of them runs Python, the blocked are all there is.
     fn is_last(&self, visit: &Visit<'_>) -> bool {
-        let mut threads = visit.roster.threads.iter().map(|(tid, _)| (visit.wanted)(Some(*tid)));
+        let mut threads =
+            visit.roster.threads.iter().map(|(tid, _)| (visit.wanted)(Part::Thread(*tid)));
         let all = threads.clone().all(|wanted| wanted);
-        all || (visit.wanted)(None) && threads.any(|wanted| wanted)
+        all || (visit.wanted)(Part::Moment) && threads.any(|wanted| wanted)
     }
 
     fn owners(

@@ -1,0 +1,156 @@
+//! A `ConfigOpts` object as it lies in memory: the options that are registered and what was parsed
+//! for them. Nothing is resolved here, and nothing masked: it is never stored.
+//!
+//! Attribute names are those of `oslo_config/cfg.py`, the same from 5.0 to 10.7.
+
+use crate::addr::Addr;
+use crate::data::Data;
+use crate::text::Text;
+
+/// A `ConfigOpts`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Registry {
+    /// The object.
+    pub address: Addr,
+    /// Its type: `oslo_config.cfg.ConfigOpts`, or one derived from it.
+    pub type_name: Text,
+    /// What holds it, the most telling first: `oslo_config.cfg.CONF`, ``local `conf` of
+    /// panko.service.prepare_service``.
+    pub held_by: Vec<Text>,
+    /// The words that it was called with (`_args`); `None` if it never was.
+    pub args: Option<Vec<Text>>,
+    /// `project`.
+    pub project: Option<Text>,
+    /// `prog`.
+    pub prog: Option<Text>,
+    /// `default_config_files`: those that are read where the command line names none.
+    pub default_config_files: Vec<Text>,
+    /// `default_config_dirs`.
+    pub default_config_dirs: Vec<Text>,
+    /// `_use_env`: whether `OS_GROUP__OPTION` of the environment counts.
+    pub use_environment: bool,
+    /// The groups; the first is `DEFAULT`.
+    pub groups: Vec<Group>,
+    /// What was parsed (`_namespace`).
+    pub namespace: Option<Namespace>,
+    /// What was parsed again for options that may change (`_mutable_ns`).
+    pub mutable_namespace: Option<Namespace>,
+    /// What the drivers of `config_source` brought (`_sources`), in their order.
+    pub sources: Vec<Namespace>,
+    /// What could not be read of it, in words.
+    pub troubles: Vec<Text>,
+}
+
+impl Registry {
+    /// Whether the program called it with its command line and files.
+    pub fn is_parsed(&self) -> bool {
+        self.namespace.is_some()
+    }
+}
+
+/// A group of options.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// The key in `_groups`; `None` for `DEFAULT`, whose options are those of the object itself.
+    pub key: Option<Text>,
+    /// The group's own name; `DEFAULT`.
+    pub name: Text,
+    /// Its options, in the order of their registration.
+    pub options: Vec<Opt>,
+}
+
+/// An option.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Opt {
+    /// `dest`: the name that programs and files use.
+    pub dest: Text,
+    /// `name`: with dashes, as a report shows it.
+    pub name: Text,
+    /// Its class: `IntOpt`, `SubCommandOpt`.
+    pub class: Text,
+    /// How its values are converted (`type`).
+    pub kind: Kind,
+    /// Whether it collects all values of all files (the class attribute `multi`).
+    pub multi: bool,
+    /// `secret`.
+    pub secret: bool,
+    /// `mutable`.
+    pub mutable: bool,
+    /// `positional`.
+    pub positional: bool,
+    /// `deprecated_for_removal`.
+    pub removal: bool,
+    /// `deprecated_opts`: group and name, where given.
+    pub deprecated: Vec<(Option<Text>, Option<Text>)>,
+    /// Its `default`.
+    pub default: Data,
+    /// `set_override`, if there was one. A program may override with `None`.
+    pub override_value: Option<Data>,
+    /// `set_default`, if there was one.
+    pub set_default: Option<Data>,
+    /// The final value in the cache of answers (`_ConfigOpts__cache`), if it is there.
+    pub cached: Option<Data>,
+    /// The value in the cache of drivers (`_ConfigOpts__drivers_cache`), if it is there.
+    pub driver: Option<Data>,
+}
+
+/// How the values of an option are converted, by its type's class in `oslo_config/types.py`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Kind {
+    /// `String`, with `quotes`.
+    String {
+        /// Whether quotes around a value are taken off.
+        quotes: bool,
+    },
+    /// `Boolean`, or Python's `bool`.
+    Boolean,
+    /// `Integer` and `Port`, or Python's `int`.
+    Integer,
+    /// `Float`, or Python's `float`.
+    Float,
+    /// `List`.
+    List {
+        /// The type of the items.
+        item: Box<Kind>,
+        /// Whether the value stands in brackets.
+        bounds: bool,
+    },
+    /// `Dict`.
+    Dict {
+        /// The type of the values.
+        value: Box<Kind>,
+        /// Whether the value stands in braces.
+        bounds: bool,
+        /// What stands between key and value: `:`.
+        separator: Text,
+    },
+    /// `Range`.
+    Range {
+        /// Whether the end belongs to it.
+        inclusive: bool,
+    },
+    /// Any other type of oslo.config, whose values are texts: `IPAddress`, `URI`, `HostAddress`.
+    #[default]
+    Plain,
+    /// What only running it would tell: a function. How it is shown.
+    Foreign(Text),
+}
+
+/// What was parsed: a `_Namespace`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Namespace {
+    /// The files, **newest first**, as `_parsed` has them.
+    pub files: Vec<ParsedFile>,
+    /// Values of the command line: the attributes `dest` and `group_dest`.
+    pub arguments: Vec<(Text, Data)>,
+}
+
+/// One parsed file: sections with their names as the file spells them, each with names and all the
+/// values of each, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ParsedFile {
+    /// Which it is, where the object tells.
+    pub path: Option<Text>,
+    /// The sections.
+    pub sections: Vec<(Text, Vec<(Text, Vec<Text>)>)>,
+}

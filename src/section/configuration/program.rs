@@ -1,0 +1,87 @@
+//! What the command line tells of a program, and which configuration files follow from that.
+
+use crate::config::named;
+use crate::config::oslo::find;
+use crate::evidence::files::Files;
+use crate::package::python::command;
+use crate::target::TargetFacts;
+use crate::target::files::FileError;
+
+/// What the command line tells of the program.
+pub struct Program<'a> {
+    /// Its words, without interpreter and script.
+    args: Vec<String>,
+    /// All its words.
+    command: Vec<String>,
+    /// The script's or executable's path or name.
+    name: String,
+    directory: &'a str,
+    environment: Vec<(String, String)>,
+    /// Whether it is a Python program, which oslo.config may serve.
+    python: bool,
+}
+
+impl<'a> Program<'a> {
+    /// Reads the command line.
+    pub fn of(target: &'a TargetFacts, python: bool) -> Program<'a> {
+        let command: Vec<String> =
+            target.process.command.iter().map(|word| word.raw().to_owned()).collect();
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let first = command.first().cloned().unwrap_or_default();
+        let (name, args) = match command::program(&words) {
+            command::Program::Script(script) if python => {
+                let at = command.iter().position(|word| *word == script);
+                let args = at.and_then(|at| command.get(at + 1..)).unwrap_or_default().to_vec();
+                (script, args)
+            }
+            command::Program::Module(module) if python => (module, command.clone()),
+            command::Program::Title { name, .. } if python => {
+                // A title quotes the command line, if anything, as one word.
+                (name, first.split_whitespace().map(str::to_owned).collect())
+            }
+            _ => (first, command.get(1..).unwrap_or_default().to_vec()),
+        };
+        let pair = |(name, value): &(crate::text::Text, crate::text::Text)| {
+            (name.raw().to_owned(), value.raw().to_owned())
+        };
+        Program {
+            args,
+            command,
+            name,
+            directory: target.directory.as_ref().map_or("/", |path| path.raw()),
+            environment: target.environment.iter().map(pair).collect(),
+            python,
+        }
+    }
+
+    /// The files that it reads, each with the reason to think so, and whether oslo.config does.
+    pub fn candidates(&self, files: &Files) -> (Vec<(String, &'static str)>, bool) {
+        if self.python {
+            let home = self.environment.iter().find(|(name, _)| name == "HOME");
+            let program = find::Program {
+                args: &self.args,
+                name: &self.name,
+                project: find::guess_project(&self.name),
+                home: home.map(|(_, value)| value.as_str()),
+                cwd: self.directory,
+                environment: &self.environment,
+            };
+            let exists = |path: &str| !matches!(files.in_root(path), Err(FileError::Absent));
+            let list = |path: &str| {
+                let names = files.list(path).unwrap_or_default();
+                names.iter().map(|name| name.raw().to_owned()).collect()
+            };
+            let lookup = find::Lookup { exists: &exists, list: &list };
+            let planned = find::plan(&program, &lookup);
+            if !planned.is_empty() || find::names_config(&self.args) {
+                let planned = planned.into_iter().map(|file| (file.path, file.reason.words()));
+                return (planned.collect(), true);
+            }
+        }
+        // What counts is the script and its words, not the interpreter's.
+        let script = [std::slice::from_ref(&self.name), &self.args].concat();
+        let words = if self.python { &script } else { &self.command };
+        let named = named::named_files(words, self.directory);
+        (named.into_iter().map(|path| (path, "named on the command line")).collect(), false)
+    }
+}
