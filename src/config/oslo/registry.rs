@@ -145,12 +145,20 @@ pub struct Namespace {
     pub arguments: Vec<(Text, Data)>,
 }
 
-/// One parsed file: sections with their names as the file spells them, each with names and all the
-/// values of each, oldest first.
+/// One parsed file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParsedFile {
     /// Which it is, where the object tells.
     pub path: Option<Text>,
-    /// The sections.
-    pub sections: Vec<(Text, Vec<(Text, Vec<Text>)>)>,
+    /// Its sections.
+    pub sections: Vec<ParsedSection>,
+}
+
+/// A section of a parsed file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ParsedSection {
+    /// Its name, as the file spells it.
+    pub name: Text,
+    /// Names with all the values of each, oldest first.
+    pub options: Vec<(Text, Vec<Text>)>,
 }
