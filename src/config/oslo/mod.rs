@@ -5,6 +5,7 @@
 pub mod find;
 pub mod parse;
 pub mod registry;
+pub mod resolve;
 
 use super::{Parsed, group};
 
