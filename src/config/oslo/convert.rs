@@ -131,7 +131,8 @@ fn text_of(value: Data) -> Text {
 
 fn string(quotes: bool, value: Data) -> Result<Data, Refused> {
     let text = text_of(value);
-    let Some(quote) = text.raw().chars().next().filter(|c| quotes && matches!(c, '"' | '\'')) else {
+    let Some(quote) = text.raw().chars().next().filter(|c| quotes && matches!(c, '"' | '\''))
+    else {
         return Ok(Data::Text(text));
     };
     let inner = text.raw().strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
@@ -246,7 +247,7 @@ fn range(text: &str, inclusive: bool, work: &Work<'_>) -> Result<Data, Refused> 
         let usual = digits.bytes().all(|byte| byte.is_ascii_digit())
             && (text == "0" || !digits.starts_with('0'));
         match usual && !digits.is_empty() {
-            true => text.parse().map_err(|_| Refused::TooMuch),
+            true => text.parse().map_err(|_| Refused::Foreign),
             false => Err(no_range),
         }
     };

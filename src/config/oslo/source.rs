@@ -130,6 +130,7 @@ impl<'a> Sources<'a> {
             }
             for (index, option) in group.options.iter().enumerate() {
                 sources.options.entry((home, option.dest.raw())).or_insert(index);
+                // Before 10 (seen in 8.8), an old group alone led nowhere, as a reference.
                 for (old_group, old_name) in &option.deprecated {
                     let old_group = given_text(old_group).unwrap_or("DEFAULT");
                     let old_name = given_text(old_name).unwrap_or(option.dest.raw());
@@ -262,9 +263,9 @@ impl<'a> Sources<'a> {
             (Some((hit, name)), _) if is_file => {
                 (*name > 0).then(|| (hit.section.clone(), hit.key.clone()))
             }
-            (_, Some(name)) if name > 0 => names.get(name).map(|(group, name)| {
-                (Text::from(group.unwrap_or("DEFAULT")), Text::from(*name))
-            }),
+            (_, Some(name)) if name > 0 => names
+                .get(name)
+                .map(|(group, name)| (Text::from(group.unwrap_or("DEFAULT")), Text::from(*name))),
             _ => None,
         };
         let place = found.hit.filter(|_| is_file).map(|(hit, _)| place(&hit, is_mutable));
