@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use crate::support::{Target, await_some, evidence, reads_stdin, venv};
 
 /// What is in memory, as it was recorded.
-fn registries(evidence: &Evidence) -> Vec<Registry> {
+pub fn registries(evidence: &Evidence) -> Vec<Registry> {
     guru::analysis::analyse(evidence).registries
 }
 
 /// A process with every kind of option, with the Python of a service.
-struct Stress {
-    target: Target,
+pub struct Stress {
+    pub target: Target,
     _directory: tempfile::TempDir,
 }
 
 impl Stress {
-    fn start(name: &str) -> Option<Stress> {
+    pub fn start(name: &str) -> Option<Stress> {
         let python = venv(name)?;
         Some(Stress::with(&python))
     }
@@ -33,14 +33,14 @@ impl Stress {
         Stress { target, _directory: directory }
     }
 
-    fn truth(&mut self) -> Vec<Value> {
+    pub fn truth(&mut self) -> Vec<Value> {
         let truth = hide_secrets(self.target.ask("truth"));
         let mut truth: Value = serde_json::from_str(&truth).unwrap();
         await_some("it waits for stdin", || reads_stdin(self.target.pid()).then_some(()));
         serde_json::from_value(truth["objects"].take()).unwrap()
     }
 
-    fn registries(&self) -> Vec<Registry> {
+    pub fn registries(&self) -> Vec<Registry> {
         registries(&evidence(self.target.pid()))
     }
 }
@@ -171,7 +171,18 @@ fn all_that_old_and_new_oslo_config_keep_in_memory_is_read() {
         let Some(mut stress) = Stress::start(name) else { continue };
         let before = stress.registries();
         let truth = stress.truth();
-        let held: Vec<_> = before.iter().map(|known| (&known.held_by, &known.args, known.address, known.groups.iter().map(|g| g.options.len()).sum::<usize>(), &known.type_name)).collect();
+        let held: Vec<_> = before
+            .iter()
+            .map(|known| {
+                (
+                    &known.held_by,
+                    &known.args,
+                    known.address,
+                    known.groups.iter().map(|g| g.options.len()).sum::<usize>(),
+                    &known.type_name,
+                )
+            })
+            .collect();
         eprintln!("{held:?}");
         // Nothing was asked for yet, so the caches of answers are empty.
         assert_all(&before, &truth);

@@ -139,6 +139,7 @@ fn option(value: &Value) -> Opt {
             (optional_text(&old[0]), optional_text(&old[1]))
         }),
         default: data(&value["default"]),
+        default_changed: flag("default_changed"),
         override_value: value.get("override").map(data),
         set_default: value.get("set_default").map(data),
         cached: value.get("cached").map(data),
