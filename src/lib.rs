@@ -25,6 +25,7 @@ pub mod module;
 pub mod native;
 pub mod new_file;
 pub mod note;
+pub mod own;
 pub mod package;
 pub mod path;
 pub mod processes;

@@ -21,6 +21,7 @@ mod python;
 mod pythons;
 mod recordings;
 mod replay;
+mod sections;
 mod services;
 mod support;
 mod targets;

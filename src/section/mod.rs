@@ -6,8 +6,10 @@
 mod configuration;
 mod green_threads;
 mod objects;
+mod own;
 mod package;
 mod processes;
+mod registered;
 mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,9 +21,9 @@ use crate::report::{Block, SectionReport};
 /// A section of the report.
 pub trait Section: Sync {
     /// A stable name: `threads`.
-    fn id(&self) -> &'static str;
+    fn id(&self) -> &str;
     /// The heading: `Threads`.
-    fn title(&self) -> &'static str;
+    fn title(&self) -> &str;
     /// Whether the report has it. Only one that has to be asked for may be absent.
     fn is_wanted(&self, _: &Analysis<'_>) -> bool {
         true
@@ -37,8 +39,16 @@ pub const SECTIONS: &[&dyn Section] = &[
     &green_threads::GreenThreads,
     &processes::Processes,
     &configuration::Configuration,
+    &registered::Registered,
     &objects::Objects,
 ];
+
+/// Builds the sections of one's own that were asked for, in their order.
+pub fn build_own(analysis: &Analysis<'_>) -> Vec<SectionReport> {
+    let own = own::sections(analysis);
+    let sections: Vec<&dyn Section> = own.iter().map(|section| section as &dyn Section).collect();
+    build(&sections, analysis)
+}
 
 /// Builds sections. One that panics loses itself, not the report.
 pub fn build(sections: &[&dyn Section], analysis: &Analysis<'_>) -> Vec<SectionReport> {

@@ -19,6 +19,7 @@ pub mod layout;
 pub mod lines;
 pub mod names;
 pub mod objects;
+mod registered;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
@@ -152,6 +153,10 @@ impl Visitor for Interpreters {
             self.add_locks(visit.roster, memory, &mut visited);
             self.add_objects(visit.asked, walker.objects, &mut visited);
         }
+        if (visit.wanted)(Part::Lasting) {
+            let interpreters = self.lists(memory).interpreters();
+            visited.registered = registered::sections(walker.objects, &interpreters);
+        }
         match &self.greenlets {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
             None => visited.green = visited.green.or_else(|| Some(Vec::new())),
@@ -170,12 +175,12 @@ impl Interpreters {
 
     /// The objects that were asked for.
     fn add_objects(&self, asked: &Asked, objects: Objects<'_>, visited: &mut Visited) {
-        if asked.objects.is_empty() {
+        if asked.paths().next().is_none() {
             return;
         }
         let interpreters = self.lists(objects.memory).interpreters();
         let values = Values::new(objects, value::OBJECTS);
-        for path in &asked.objects {
+        for path in asked.paths() {
             let found = values.object(&interpreters, path, &mut visited.notes);
             visited.objects.push(found);
         }
