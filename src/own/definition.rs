@@ -203,6 +203,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_manual_makes_sense() {
+        let page = include_str!("../../man/guru-sections.5");
+        let example = page.split(".nf\n").nth(2).and_then(|rest| rest.split(".fi").next());
+        let (definitions, notes) = parsed(&example.unwrap_or_default().replace("\\-", "-"));
+        assert_eq!((definitions.len(), notes.len()), (3, 0), "{notes:?}");
+    }
+
+    #[test]
     fn all_that_is_given_must_fit() {
         let on = "executable = '/usr/bin/python3*', package = 'Nova', command = 'nova-conductor'";
         let conductor = "/usr/bin/python3 /usr/bin/nova-conductor";

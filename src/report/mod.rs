@@ -238,6 +238,13 @@ pub struct Field {
     pub in_gmr: bool,
 }
 
+impl Field {
+    /// A field that a GMR does not have.
+    pub fn new(name: impl Into<String>, value: impl Into<Text>) -> Field {
+        Field { name: name.into(), value: Some(value.into()), in_gmr: false }
+    }
+}
+
 /// What kind of flow of control it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -23,11 +23,9 @@ impl Section for Registered {
     }
 
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
-        let fields = analysis.registered.iter().map(|section| Field {
-            name: section.title.raw().to_owned(),
-            value: Some(section.generator.clone()),
-            in_gmr: false,
-        });
+        let registered = analysis.registered.iter();
+        let fields =
+            registered.map(|section| Field::new(section.title.raw(), section.generator.clone()));
         let text = "the process itself makes them for its own report; `guru trigger` asks it to";
         notes.push(Note::remark("registered sections", text));
         vec![Block::Fields { fields: fields.collect() }]
