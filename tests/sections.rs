@@ -8,11 +8,12 @@ use std::process::{Command, Output};
 use std::time::Instant;
 
 use guru::note::Weight;
-use guru::report::{Block, CommandRun, NamedObject, Report, SectionReport};
+use guru::report::{Block, CommandRun, Field, NamedObject, Report, SectionReport};
 use tempfile::TempDir;
 
+use crate::support::pythons::{each, pythons};
 use crate::support::{
-    DEADLINE, GURU, Service, Target, await_some, guru, run, skip_impossible, stdout_of,
+    DEADLINE, GURU, Service, Target, await_some, guru, reads_stdin, run, skip_impossible, stdout_of,
 };
 
 const NONE: &[&str] = &[];
@@ -384,20 +385,38 @@ fn a_recording_holds_what_the_sections_showed() {
     assert!(target.end());
 }
 
+/// The registered sections: titles and generators.
+fn registered(report: &Report) -> Vec<(String, String)> {
+    let section = section(report, "Registered Sections");
+    assert!(section.notes[0].message.raw().contains("guru trigger"));
+    let [Block::Fields { fields }] = section.blocks.as_slice() else { panic!("{section:?}") };
+    let value = |field: &Field| field.value.as_ref().unwrap().raw().to_owned();
+    fields.iter().map(|field| (field.name.clone(), value(field))).collect()
+}
+
 #[test]
 fn the_sections_that_a_service_registered_are_listed_by_name() {
     for name in ["mini-threads", "mini"] {
         let Some(service) = Service::start(name) else { return };
         let (report, _) = report_with(service.pid(), &[]);
-        let registered = section(&report, "Registered Sections");
-        let [Block::Fields { fields }] = registered.blocks.as_slice() else { panic!() };
-        let fields: Vec<(&str, &str)> = fields
-            .iter()
-            .map(|field| (field.name.as_str(), field.value.as_ref().unwrap().raw()))
-            .collect();
-        assert_eq!(fields, [("Mini Extra", "__main__.extra_section")], "{name}");
-        assert!(registered.notes[0].message.raw().contains("guru trigger"));
+        let expected = ("Mini Extra".to_owned(), "__main__.extra_section".to_owned());
+        assert_eq!(registered(&report), [expected], "{name}");
         let gmr = stdout_of(&guru(&["report", "--format", "gmr", &service.pid().to_string()]));
         assert!(!gmr.contains("Registered Sections"));
     }
+}
+
+#[test]
+fn registered_sections_of_every_class_and_by_generators_of_every_kind_are_listed() {
+    each(pythons(), |python| {
+        if !python.is_read() {
+            return;
+        }
+        let target = python.start("python_registered.py", &[]);
+        let truth: Vec<(String, String)> = serde_json::from_str(&target.line()).unwrap();
+        await_some("it waits for stdin", || reads_stdin(target.pid()).then_some(()));
+        let (report, _) = report_with(target.pid(), &[]);
+        assert_eq!(registered(&report), truth);
+        assert!(target.end());
+    });
 }
