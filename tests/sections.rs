@@ -3,8 +3,9 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use guru::note::Weight;
@@ -129,7 +130,7 @@ fn a_command_runs_outside_the_process_and_a_failure_is_told() {
 fn a_command_that_hangs_is_ended_with_all_its_children() {
     let Some(target) = target() else { return };
     let config = Config::new();
-    let mark = format!("GURU_TEST_MARK={}", std::process::id());
+    let mark = format!("GURU_TEST_MARK=hang-{}", std::process::id());
     config.add(
         "hang.toml",
         &format!(
@@ -142,6 +143,22 @@ fn a_command_that_hangs_is_ended_with_all_its_children() {
     let (written, run, _) = ran(&report, "Hang");
     assert_eq!((written, run.killed_after_ms), ("begun\n", Some(1000)));
     assert_eq!(missing(&report), ["section Hang: its command still ran after 1 s and was killed"]);
+    await_some("nothing of the command is left", || processes_with(&mark).is_empty().then_some(()));
+    assert!(target.end());
+}
+
+#[test]
+fn a_command_ends_with_guru_when_that_is_interrupted() {
+    let Some(target) = target() else { return };
+    let mark = format!("GURU_TEST_MARK=interrupt-{}", std::process::id());
+    let mut guru = Command::new(GURU);
+    guru.args(["report", "--no-sections", "--section"]);
+    guru.arg(format!("A=!{mark} sleep 1000 | {mark} sleep 1000")).arg(target.pid().to_string());
+    let mut guru = guru.stdout(Stdio::null()).spawn().unwrap();
+    await_some("the command runs", || (processes_with(&mark).len() == 2).then_some(()));
+    let pid = nix::unistd::Pid::from_raw(guru.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(guru.wait().unwrap().signal(), Some(libc::SIGINT));
     await_some("nothing of the command is left", || processes_with(&mark).is_empty().then_some(()));
     assert!(target.end());
 }

@@ -2,7 +2,8 @@
 //! target, for a bounded time.
 //!
 //! It has a process group of its own. When the shell has ended or the time is up, the group is
-//! killed, so that nothing of it stays; only what has left the group on purpose (setsid) does.
+//! killed, so that nothing of it stays; only what has left the group on purpose (setsid) does. The
+//! same happens when guru is interrupted.
 //! What it writes is read to its end and kept up to a limit, so that it never waits for guru.
 
 use std::io::{self, Read};
@@ -15,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::interrupts::Interrupts;
 use crate::asked::own::{OwnSection, Source};
 use crate::evidence::ran::{End, Ran, Written};
 use crate::mask::mask_text;
@@ -54,11 +56,12 @@ fn one(title: &str, command: &str, pid: i32, patience: Duration) -> Ran {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).env("GURU_PID", pid.to_string()).process_group(0);
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let running = match shell.spawn() {
-        Ok(child) => Running(child),
+    let started = Interrupts::keep_back().and_then(|kept| Ok((shell.spawn()?, kept)));
+    let (running, interrupts) = match started {
+        Ok((child, interrupts)) => (Running(child), interrupts),
         Err(error) => return failed(title, format!("/bin/sh could not be started: {error}")),
     };
-    match running.watch(patience) {
+    match running.watch(patience, &interrupts) {
         Ok((end, output, errors)) => {
             let (output, errors) = (output.written(), errors.written());
             Ran { title: title.to_owned(), end, output, errors }
@@ -67,23 +70,37 @@ fn one(title: &str, command: &str, pid: i32, patience: Duration) -> Ran {
     }
 }
 
+/// Why a shell is not watched any longer.
+enum Why {
+    Exited,
+    Late,
+    Interrupted,
+}
+
 /// A shell that runs; its group is gone when this is dropped.
 struct Running(Child);
 
 impl Running {
-    fn watch(mut self, patience: Duration) -> io::Result<(End, Output, Output)> {
+    fn watch(
+        mut self,
+        patience: Duration,
+        interrupts: &Interrupts,
+    ) -> io::Result<(End, Output, Output)> {
         let deadline = Instant::now() + patience;
         let child = Pid::from_child(&self.0);
         let pidfd = pidfd_open(child, PidfdFlags::empty())?;
         let mut output = Output::new(self.0.stdout.take())?;
         let mut errors = Output::new(self.0.stderr.take())?;
-        let exited = loop {
+        let why = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                break false;
+                break Why::Late;
             }
-            if await_any(&[Some(pidfd.as_fd()), output.pipe(), errors.pipe()], left)? {
-                break true;
+            let (exited, interrupted) = (Some(pidfd.as_fd()), Some(interrupts.arrived()));
+            match await_any(&[exited, interrupted, output.pipe(), errors.pipe()], left)? {
+                Some(0) => break Why::Exited,
+                Some(1) => break Why::Interrupted,
+                _ => {}
             }
             output.read_chunk();
             errors.read_chunk();
@@ -93,11 +110,14 @@ impl Running {
         let status = self.0.wait()?;
         output.read_rest();
         errors.read_rest();
-        let end = match (exited, status.code(), status.signal()) {
-            (false, ..) => End::TimedOut(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX)),
-            (true, Some(code), _) => End::Exited(code),
-            (true, None, Some(signal)) => End::Killed(signal),
-            (true, None, None) => End::Failed("how it ended is not known".to_owned()),
+        let end = match (why, status.code(), status.signal()) {
+            (Why::Late, ..) => {
+                End::TimedOut(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX))
+            }
+            (Why::Interrupted, ..) => End::Failed("guru was interrupted".to_owned()),
+            (Why::Exited, Some(code), _) => End::Exited(code),
+            (Why::Exited, None, Some(signal)) => End::Killed(signal),
+            (Why::Exited, None, None) => End::Failed("how it ended is not known".to_owned()),
         };
         Ok((end, output, errors))
     }
@@ -118,8 +138,8 @@ impl Drop for Running {
     }
 }
 
-/// Waits until something happens to one of these, and says whether it was to the first.
-fn await_any(watched: &[Option<BorrowedFd<'_>>], left: Duration) -> io::Result<bool> {
+/// Waits until something happens to one of these, of which the last may be closed, and says to which.
+fn await_any(watched: &[Option<BorrowedFd<'_>>], left: Duration) -> io::Result<Option<usize>> {
     let open = watched.iter().flatten();
     let mut fds: Vec<PollFd<'_>> =
         open.map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
@@ -131,7 +151,7 @@ fn await_any(watched: &[Option<BorrowedFd<'_>>], left: Duration) -> io::Result<b
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(fds.first().is_some_and(|first| !first.revents().is_empty()))
+    Ok(fds.iter().position(|fd| !fd.revents().is_empty()))
 }
 
 /// What comes out of one pipe.

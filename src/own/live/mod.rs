@@ -3,6 +3,7 @@
 
 mod command;
 mod directories;
+mod interrupts;
 
 pub use command::run;
 pub use directories::definitions;
