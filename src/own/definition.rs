@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use regex::Regex;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::Subject;
-use super::pattern::{glob, plain_name};
+use super::pattern::{Glob, plain_name};
 use crate::asked::own::{OwnSection, PATIENCE, Source, title};
 use crate::note::Note;
 
@@ -28,20 +27,21 @@ pub struct Definition {
 /// Which processes a section is for: those that fit in all that is given.
 #[derive(Clone, Debug, Default)]
 pub struct Match {
-    /// A pattern of the executable's path; one that no path can fit is `Some(None)`.
-    pub executable: Option<Option<Regex>>,
-    /// The name of what runs, as [`plain_name`] has it.
-    pub package: Option<String>,
+    /// A pattern of the executable's path.
+    pub(super) executable: Option<Glob>,
+    /// The name of what runs, as it is compared.
+    pub(super) package: Option<String>,
     /// A part of the command line.
-    pub command: Option<String>,
+    pub(super) command: Option<String>,
 }
 
 impl Match {
     /// Whether a process is one of them.
     pub fn fits(&self, subject: &Subject<'_>) -> bool {
-        let executable = self.executable.as_ref().is_none_or(|pattern| {
-            pattern.as_ref().zip(subject.executable).is_some_and(|(p, path)| p.is_match(path))
-        });
+        let executable = self
+            .executable
+            .as_ref()
+            .is_none_or(|pattern| subject.executable.is_some_and(|path| pattern.fits(path)));
         let command = self.command.as_ref().is_none_or(|part| subject.command.contains(part));
         let is = |name: &String| {
             let packages = (subject.packages)();
@@ -118,7 +118,7 @@ fn definition(path: &str, section: Section) -> Result<Definition, String> {
         _ => Err("one of `file`, `command` and `object` was expected".to_owned()),
     }?;
     let on = on.map_or_else(Match::default, |on| Match {
-        executable: on.executable.map(|pattern| glob(&pattern)),
+        executable: on.executable.as_deref().map(Glob::new),
         package: on.package.map(|name| plain_name(&name)),
         command: on.command,
     });

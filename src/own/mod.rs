@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn define(title: &str, file: &str, executable: &str) -> Definition {
-        let executable = Some(pattern::glob(executable)).filter(|_| !executable.is_empty());
+        let executable = (!executable.is_empty()).then(|| pattern::Glob::new(executable));
         Definition { section: section(title, file), on: Match { executable, ..Match::default() } }
     }
 
