@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("runtime", &["config", "mask", "module", "report", "symbol", "target"]),
     ("merge", &["runtime"]),
     ("inspect", &["evidence", "mask", "module", "report", "runtime", "target", "target::live"]),
-    ("package", &["config", "evidence", "module", "report", "target"]),
+    ("package", &["config", "evidence", "mask", "module", "report", "runtime", "target"]),
     ("processes", &["evidence", "mask", "report", "target"]),
     (
         "analysis",

@@ -6,6 +6,7 @@
 //! replaced since, and where that shows, a note says so.
 
 mod executable;
+mod libraries;
 pub mod python;
 mod reader;
 mod similar;
@@ -22,7 +23,8 @@ use crate::text::Text;
 pub use python::Interpreter;
 
 use executable::{Executable, OnDisk};
-use python::Service;
+use python::{Distribution, Origin, Service};
+use reader::Reader;
 use system::{Owner, SystemPackage};
 
 /// What GMR prints of a package; what is not known stays `None`.
@@ -43,7 +45,12 @@ pub fn package(
     let mut notes = Vec::new();
     let executable = Executable::of(snapshot, files, modules);
     let path = executable.as_ref().map(|executable| executable.path);
-    let owner = path.map(|path| system::owner(files, path));
+    let libraries = libraries::libraries(files, modules, path);
+    let paths = libraries.iter().map(|library| (library.path, false));
+    let paths: Vec<(&str, bool)> = path.map(|path| (path, true)).into_iter().chain(paths).collect();
+    let mut owners = system::owners(files, &paths).into_iter();
+    let owner = path.and_then(|_| owners.next());
+    let owners: Vec<Owner> = owners.collect();
     let service = interpreter.map(|python| {
         python::service(snapshot, files, python, path.unwrap_or("python"), &mut notes)
     });
@@ -59,13 +66,20 @@ pub fn package(
         _ => of_program(package.as_ref(), path, files),
     };
 
-    let mut fields = Fields(Vec::new());
+    let mut fields = Fields::default();
     fields.gmr("product", product.name);
     fields.gmr("vendor", product.vendor);
     fields.gmr("version", product.version);
+    let reader = Reader::new(files);
     if let Some(Service { script, distribution, .. }) = service {
         fields.more("script", script);
-        fields.more("distribution", distribution.map(|distribution| distribution.path));
+        if let Some(Distribution { path, .. }) = distribution {
+            let Origin { installer, source, editable } = python::origin(&reader, &path);
+            fields.more("distribution", Some(path));
+            fields.more("installer", installer);
+            fields.more("installed from", source);
+            fields.more("editable install", editable);
+        }
     }
     fields.more(
         "interpreter",
@@ -74,11 +88,20 @@ pub fn package(
     fields.more("executable", path);
     let on_disk = executable.as_ref().map(|executable| executable.on_disk);
     fields.more("executable on disk", on_disk.and_then(OnDisk::words));
+    let image = executable.as_ref().and_then(|executable| executable.module?.image().ok());
     fields.more("build id", executable.as_ref().and_then(Executable::build_id));
     fields.more("distribution package", package.map(|package| package.line()));
+    fields.more("package note", image.and_then(system::note_of_image));
+    libraries::show(&libraries, &owners, &mut fields);
+    if let Some(python) = interpreter {
+        let started = snapshot.target.process.started;
+        python::show_loaded(&reader, python.loaded, started, &mut fields);
+    }
     (fields.0, notes)
 }
 
+/// The fields of the section, as they are put together.
+#[derive(Debug, Default)]
 struct Fields(Vec<Field>);
 
 impl Fields {

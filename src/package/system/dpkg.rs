@@ -197,7 +197,8 @@ impl<'a> Search<'_, 'a> {
         // `libc6:amd64.list` where packages of several architectures can be installed together.
         let together = field(package.stanza, "Multi-Arch").is_some_and(|v| v.raw() == "same");
         let paths = if together { [of_arch(), plain()] } else { [plain(), of_arch()] };
-        let Some(list) = paths.into_iter().flatten().find_map(|path| self.reader.read(&path)) else {
+        let Some(list) = paths.into_iter().flatten().find_map(|path| self.reader.read(&path))
+        else {
             return false;
         };
         let paths = lines(list).filter_map(|line| line.strip_prefix(b"/"));

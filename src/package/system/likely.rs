@@ -6,8 +6,22 @@
 
 /// Directories that tell nothing of the package.
 const GENERIC: &[&str] = &[
-    "usr", "lib", "lib64", "bin", "sbin", "share", "libexec", "opt", "modules", "plugins",
-    "lib-dynload", "dist-packages", "site-packages", "engines-3", "gconv", "local",
+    "usr",
+    "lib",
+    "lib64",
+    "bin",
+    "sbin",
+    "share",
+    "libexec",
+    "opt",
+    "modules",
+    "plugins",
+    "lib-dynload",
+    "dist-packages",
+    "site-packages",
+    "engines-3",
+    "gconv",
+    "local",
 ];
 
 /// How the names of packages that may own the file at this path begin: the likeliest first.
@@ -69,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_directory_of_ones_own_tells_too() {
-        let found = guesses("/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so");
+        let found =
+            guesses("/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so");
         assert!(found.contains(&"libpython3.11".to_owned()), "{found:?}");
         assert!(!found.contains(&"lib-dynload".to_owned()), "{found:?}");
         assert!(guesses("/usr/lib/postgresql/15/bin/postgres").contains(&"postgresql".to_owned()));

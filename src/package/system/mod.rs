@@ -12,7 +12,7 @@ mod rpm;
 mod sqlite;
 mod wanted;
 
-pub use elf_note::of_image;
+pub use elf_note::{of_image, shown as note_of_image};
 pub use os_release::name as os_name;
 
 use crate::evidence::files::Files;

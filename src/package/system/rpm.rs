@@ -12,8 +12,7 @@ use crate::package::reader::Reader;
 use crate::text::Text;
 
 /// Where it is, newer first.
-const DATABASES: [&str; 2] =
-    ["/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite"];
+const DATABASES: [&str; 2] = ["/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite"];
 
 /// The most files of one name that are looked at: `README` and `__init__.py` have more, and are not
 /// mapped.

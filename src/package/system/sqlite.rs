@@ -265,7 +265,9 @@ impl<'a> Database<'a> {
             let page = page.get(..usize::try_from(self.usable).map_err(|_| Damaged)?);
             let (page, rest) = page.and_then(<[u8]>::split_first_chunk).ok_or(Damaged)?;
             next = u32::from_be_bytes(*page);
-            bytes.extend_from_slice(rest.get(..rest.len().min(wanted - bytes.len())).ok_or(Damaged)?);
+            bytes.extend_from_slice(
+                rest.get(..rest.len().min(wanted - bytes.len())).ok_or(Damaged)?,
+            );
         }
         Ok(bytes)
     }

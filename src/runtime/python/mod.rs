@@ -17,6 +17,7 @@ pub mod gil;
 pub mod greenlet;
 pub mod layout;
 pub mod lines;
+pub mod modules;
 pub mod names;
 pub mod objects;
 #[cfg(test)]
@@ -152,6 +153,9 @@ impl Visitor for Interpreters {
             self.add_locks(visit.roster, memory, &mut visited);
             self.add_objects(visit.asked, walker.objects, &mut visited);
         }
+        if (visit.wanted)(Part::Lasting) {
+            self.add_modules(walker.objects, &mut visited);
+        }
         match &self.greenlets {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
             None => visited.green = visited.green.or_else(|| Some(Vec::new())),
@@ -179,6 +183,22 @@ impl Interpreters {
             let found = values.object(&interpreters, path, &mut visited.notes);
             visited.objects.push(found);
         }
+    }
+
+    /// The modules that are loaded in all interpreters, each once.
+    fn add_modules(&self, objects: Objects<'_>, visited: &mut Visited) {
+        for interpreter in self.lists(objects.memory).interpreters() {
+            let modules = self.found.layout.interpreter.modules;
+            let Some(modules) = objects.pointer(interpreter, modules) else { continue };
+            let (found, more) = modules::loaded(&objects, modules);
+            visited.loaded.extend(found);
+            if more {
+                let text = format!("only {} loaded modules are looked at", modules::MAX_MODULES);
+                visited.notes.push(Note::missing("modules", text));
+            }
+        }
+        visited.loaded.sort();
+        visited.loaded.dedup();
     }
 
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
