@@ -5,6 +5,8 @@
 //! files in the target's root, as they are now: what the process started with may have been
 //! replaced since, and where that shows, a note says so.
 
+mod build;
+mod container;
 mod executable;
 mod libraries;
 pub mod python;
@@ -18,10 +20,13 @@ use crate::evidence::files::Files;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::Field;
+use crate::target::cgroup;
 use crate::text::Text;
 
 pub use python::Interpreter;
 
+use build::Build;
+use container::Container;
 use executable::{Executable, OnDisk};
 use python::{Distribution, Origin, Service};
 use reader::Reader;
@@ -58,12 +63,14 @@ pub fn package(
         .as_ref()
         .and_then(|executable| system_package(executable, owner.as_ref()?, &mut notes));
 
+    let image = executable.as_ref().and_then(|executable| executable.module?.image().ok());
+    let build = image.and_then(Build::of);
     let embedded = path.is_some_and(|path| !python::command::is_interpreter(path));
     let product = match &service {
         Some(service) if service.distribution.is_some() || !embedded => {
             of_service(service, files, &mut notes)
         }
-        _ => of_program(package.as_ref(), path, files),
+        _ => of_program(package.as_ref(), path, build.as_ref(), files),
     };
 
     let mut fields = Fields::default();
@@ -88,16 +95,34 @@ pub fn package(
     fields.more("executable", path);
     let on_disk = executable.as_ref().map(|executable| executable.on_disk);
     fields.more("executable on disk", on_disk.and_then(OnDisk::words));
-    let image = executable.as_ref().and_then(|executable| executable.module?.image().ok());
     fields.more("build id", executable.as_ref().and_then(Executable::build_id));
     fields.more("distribution package", package.map(|package| package.line()));
     fields.more("package note", image.and_then(system::note_of_image));
+    if let Some(build) = build {
+        build.show(&mut fields);
+    }
+    show_place(snapshot, files, &mut fields);
     libraries::show(&libraries, &owners, &mut fields);
     if let Some(python) = interpreter {
         let started = snapshot.target.process.started;
         python::show_loaded(&reader, python.loaded, started, &mut fields);
     }
     (fields.0, notes)
+}
+
+/// Where the process runs: its unit of systemd and its container.
+fn show_place(snapshot: &Snapshot, files: &Files, fields: &mut Fields) {
+    let cgroup = snapshot.target.cgroup.as_ref().map_or("", Text::raw);
+    if let Some(unit) = cgroup::unit(cgroup) {
+        fields.more("systemd unit", Some(unit.name));
+        fields.more("systemd slice", unit.slice);
+        fields.more("systemd user", unit.user);
+    }
+    if let Some(container) = Container::of(&snapshot.target, files) {
+        fields.more("container", Some(container.line()));
+        fields.more("container image", container.image);
+        fields.more("pod", container.pod);
+    }
 }
 
 /// The fields of the section, as they are put together.
@@ -168,12 +193,19 @@ fn of_service(service: &Service, files: &Files, notes: &mut Vec<Note>) -> Produc
     }
 }
 
-fn of_program(package: Option<&SystemPackage>, path: Option<&str>, files: &Files) -> Product {
+fn of_program(
+    package: Option<&SystemPackage>,
+    path: Option<&str>,
+    build: Option<&Build>,
+    files: &Files,
+) -> Product {
     match package {
         Some(package) => of_system_package(package, files),
         None => Product {
             name: path.and_then(|path| path.rsplit('/').next()).map(Text::from),
-            ..Product::default()
+            vendor: None,
+            // A program that was copied to its place may still know its own.
+            version: build.and_then(Build::version),
         },
     }
 }
