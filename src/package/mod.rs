@@ -81,11 +81,11 @@ pub fn package(
     if let Some(Service { script, distribution, .. }) = service {
         fields.more("script", script);
         if let Some(Distribution { path, .. }) = distribution {
-            let Origin { installer, source, editable } = python::origin(&reader, &path);
+            let Origin { installer, source } = python::origin(&reader, &path);
+            fields.more("editable install", python::sources(&reader, &path));
             fields.more("distribution", Some(path));
             fields.more("installer", installer);
             fields.more("installed from", source);
-            fields.more("editable install", editable);
         }
     }
     fields.more(

@@ -2,6 +2,7 @@
 
 pub mod command;
 mod distribution;
+mod editable;
 mod loaded;
 mod origin;
 mod site;
@@ -17,6 +18,7 @@ use crate::target::files::FileError;
 use crate::text::Text;
 
 pub use distribution::Distribution;
+pub use editable::sources;
 pub(super) use loaded::show as show_loaded;
 pub use origin::{Origin, origin};
 

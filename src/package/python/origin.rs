@@ -23,8 +23,6 @@ pub struct Origin {
     pub installer: Option<Text>,
     /// Where it was had from, if not from an index: `git+https://host/x@COMMIT`.
     pub source: Option<Text>,
-    /// The directory of its sources, if they run where they are.
-    pub editable: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -56,7 +54,6 @@ pub fn origin(reader: &Reader<'_>, path: &str) -> Origin {
     });
     let mut origin = Origin { installer, ..Origin::default() };
     if let Some(direct) = direct_url(reader, path) {
-        origin.editable = direct.editable();
         origin.source = direct.source();
     }
     origin
@@ -120,9 +117,14 @@ mod tests {
     fn an_editable_install_tells_where_its_sources_are() {
         let found = of(r#"{"dir_info": {"editable": true}, "url": "file:///srv/my%20app"}"#);
         assert_eq!(found.installer, Some("pip".into()));
-        assert_eq!(found.editable.as_deref(), Some("/srv/my app"));
-        let copied = of(r#"{"dir_info": {}, "url": "file:///srv/app"}"#);
-        assert_eq!((copied.editable, copied.source), (None, Some("file:///srv/app".into())));
+        assert_eq!(found.source, Some("file:///srv/my%20app".into()));
+        let directory = |direct_url: &str| {
+            let files = FakeRoot::new(&[("/d/direct_url.json", direct_url)]).files();
+            editable(&Reader::new(&files), "/d")
+        };
+        let url = r#"{"dir_info": {"editable": true}, "url": "file:///srv/my%20app"}"#;
+        assert_eq!(directory(url).as_deref(), Some("/srv/my app"));
+        assert_eq!(directory(r#"{"dir_info": {}, "url": "file:///srv/app"}"#), None);
     }
 
     #[test]
@@ -137,7 +139,7 @@ mod tests {
     fn what_makes_no_sense_tells_nothing() {
         for text in ["", "[]", "{\"url\": 3}", "{", "{\"vcs_info\": {}}"] {
             let found = of(text);
-            assert_eq!((found.source, found.editable), (None, None), "{text}");
+            assert_eq!(found.source, None, "{text}");
         }
         assert_eq!(percent_decoded("/a%2"), "/a%2");
         assert_eq!(percent_decoded("/a%zz%ff"), "/a%zz\\xff");

@@ -12,15 +12,10 @@ use super::likely::{guesses, is_never_run};
 use super::wanted::Wanted;
 use super::{Searched, SystemPackage};
 use crate::package::reader::Reader;
-use crate::package::similar::distance;
 use crate::package::stanza::{field, lines, stanzas};
-use crate::path::base_name;
 
 const STATUS: &str = "/var/lib/dpkg/status";
 const INFO: &str = "/var/lib/dpkg/info";
-
-/// Distroless images have one stanza a file here, and no lists but those of the checksums.
-const STATUS_D: &str = "/var/lib/dpkg/status.d";
 
 /// The most packages that are looked at; a full desktop has 5,000.
 const MAX_PACKAGES: usize = 100_000;
@@ -211,46 +206,14 @@ fn first_word(name: &[u8]) -> &[u8] {
     name.split(|byte| *byte == b'-').next().unwrap_or_default()
 }
 
-/// Finds the packages of a distroless image whose checksums name the files.
-pub fn find_distroless(reader: &Reader<'_>, wanted: &mut Wanted<'_>) -> Searched {
-    if reader.files.list(STATUS_D).is_err() {
-        return Searched::NoDatabase;
-    }
-    let first = wanted.left().next().map_or("", |file| file.path);
-    for package in likely_first(reader.list(STATUS_D), ".md5sums", first) {
-        if wanted.is_done() {
-            break;
-        }
-        // `CHECKSUM  usr/bin/x`
-        let sums = reader.read(&format!("{STATUS_D}/{package}.md5sums")).unwrap_or_default();
-        let paths = lines(sums).filter_map(|line| line.splitn(2, |byte| *byte == b' ').nth(1));
-        wanted.claim(paths.map(<[u8]>::trim_ascii), || {
-            let stanza = reader.read(&format!("{STATUS_D}/{package}")).unwrap_or_default();
-            described(package, stanza)
-        });
-    }
-    Searched::Everywhere
-}
-
-fn described(name: &str, stanza: &[u8]) -> SystemPackage {
+/// A package by its stanza.
+pub fn described(name: &str, stanza: &[u8]) -> SystemPackage {
     SystemPackage {
         name: field(stanza, "Package").unwrap_or_else(|| name.into()),
         version: field(stanza, "Version"),
         origin: field(stanza, "Origin"),
         database: "dpkg",
     }
-}
-
-/// The names with this ending, without it: those like the file's name first.
-fn likely_first<'a>(
-    names: impl Iterator<Item = &'a str>,
-    ending: &str,
-    path: &str,
-) -> Vec<&'a str> {
-    let wanted = base_name(path);
-    let mut names: Vec<&str> = names.filter_map(|name| name.strip_suffix(ending)).collect();
-    names.sort_by_cached_key(|name| distance(name, wanted));
-    names
 }
 
 #[cfg(test)]
@@ -327,17 +290,6 @@ mod tests {
         root.fail("/var/lib/dpkg/info/coreutils.list", FileError::Denied);
         let Owner::NotKnown(why) = owner(&root.files(), "/opt/other") else { panic!() };
         assert!(why.ends_with("/var/lib/dpkg/info/coreutils.list: permission denied"), "{why}");
-    }
-
-    #[test]
-    fn a_distroless_image_has_its_packages_one_by_one() {
-        let root = FakeRoot::new(&[
-            ("/var/lib/dpkg/status.d/base", "Package: base\nVersion: 12\n"),
-            ("/var/lib/dpkg/status.d/base.md5sums", "d41d8  usr/bin/tool\n"),
-        ]);
-        let files = root.files();
-        assert_eq!(package(owner(&files, "/usr/bin/tool")).0, "base 12 (dpkg)");
-        assert_eq!(owner(&files, "/usr/bin/other"), Owner::Nobody);
     }
 
     #[test]

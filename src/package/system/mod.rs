@@ -4,6 +4,7 @@
 //! rpm's database and pacman's are told of, not read.
 
 mod apk;
+mod distroless;
 mod dpkg;
 mod elf_note;
 mod likely;
@@ -87,7 +88,7 @@ pub enum Searched {
 
 /// The databases, in the order in which they are asked.
 const DATABASES: &[fn(&Reader<'_>, &mut Wanted<'_>) -> Searched] =
-    &[dpkg::find, dpkg::find_distroless, apk::find, rpm::find];
+    &[dpkg::find, distroless::find, apk::find, rpm::find];
 
 /// The package that installed the file at this absolute path.
 pub fn owner(files: &Files, path: &str) -> Owner {
