@@ -206,7 +206,6 @@ pub fn standard_library(reader: &Reader<'_>, library: &str, module: &str) -> Opt
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::evidence::fake::{FakeFile, FakeRoot};

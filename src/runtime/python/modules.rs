@@ -38,7 +38,7 @@ pub fn loaded(objects: &Objects<'_>, modules: Addr) -> (Vec<LoadedModule>, bool)
             continue;
         }
         match reader.module(module, &name) {
-            Some(module) => found.extend(Some(module).filter(|module| is_foreign(module))),
+            Some(module) => found.extend(Some(module).filter(is_foreign)),
             None => {
                 shared.insert(name.raw().to_owned());
             }
