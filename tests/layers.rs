@@ -48,7 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "target::live",
         ],
     ),
-    ("package", &["config", "evidence", "module", "report", "target"]),
+    ("package", &["config", "evidence", "mask", "module", "report", "runtime", "target"]),
     ("processes", &["evidence", "mask", "report", "target"]),
     (
         "analysis",

@@ -29,6 +29,8 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
             directory: Some("/srv".into()),
             stack_start: None,
             environment: Vec::new(),
+            cgroup: None,
+            mounts: Vec::new(),
         },
         descendants: Vec::new(),
         threads: Vec::new(),

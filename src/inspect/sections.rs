@@ -60,7 +60,8 @@ impl Known<'_> {
             })
             .collect();
         let interpreter = versions.first();
-        let interpreter = interpreter.map(|(version, path)| Interpreter { version, path });
+        let interpreter =
+            interpreter.map(|(version, path)| Interpreter { version, path, loaded: &[] });
         let (fields, _) = package(&self.snapshot(), files, self.modules, interpreter);
         fields.iter().filter_map(name).collect()
     }

@@ -159,7 +159,7 @@ pub struct Visited {
 }
 
 /// A module that is loaded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LoadedModule {
     /// Its name: `oslo_config`.
     pub name: Text,

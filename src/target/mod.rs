@@ -3,6 +3,7 @@
 //! Opening a target disturbs nothing; only a hold does, and dropping it, a panic and `kill -9`
 //! all set the process free. Nothing here knows stacks, languages, sections or formats.
 
+pub mod cgroup;
 pub mod files;
 pub mod live;
 pub mod memory;
@@ -62,6 +63,23 @@ pub struct TargetFacts {
     /// The few environment variables that the analysis may know: see
     /// `live::facts::ENVIRONMENT`.
     pub environment: Vec<(Text, Text)>,
+    /// The text of its `/proc/PID/cgroup`: see [`cgroup`].
+    #[serde(default)]
+    pub cgroup: Option<Text>,
+    /// What is mounted where a container's engine mounts files of its own.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+}
+
+/// A line of `/proc/PID/mountinfo`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// What of the file system is mounted: a path in it.
+    pub root: Text,
+    /// Where, as the process sees the path.
+    pub point: Text,
+    /// The kind of file system: `overlay`.
+    pub kind: Text,
 }
 
 /// What a thread was doing when it was looked at, before anything was stopped.

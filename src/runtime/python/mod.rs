@@ -17,6 +17,7 @@ pub mod gil;
 pub mod greenlet;
 pub mod layout;
 pub mod lines;
+pub mod modules;
 pub mod names;
 pub mod objects;
 mod registered;
@@ -156,6 +157,7 @@ impl Visitor for Interpreters {
         if (visit.wanted)(Part::Lasting) {
             let interpreters = self.lists(memory).interpreters();
             visited.registered = registered::sections(walker.objects, &interpreters);
+            self.add_modules(walker.objects, &mut visited);
         }
         match &self.greenlets {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
@@ -184,6 +186,22 @@ impl Interpreters {
             let found = values.object(&interpreters, path, &mut visited.notes);
             visited.objects.push(found);
         }
+    }
+
+    /// The modules that are loaded in all interpreters, each once.
+    fn add_modules(&self, objects: Objects<'_>, visited: &mut Visited) {
+        for interpreter in self.lists(objects.memory).interpreters() {
+            let modules = self.found.layout.interpreter.modules;
+            let Some(modules) = objects.pointer(interpreter, modules) else { continue };
+            let (found, more) = modules::loaded(&objects, modules);
+            visited.loaded.extend(found);
+            if more {
+                let text = format!("only {} loaded modules are looked at", modules::MAX_MODULES);
+                visited.notes.push(Note::missing("modules", text));
+            }
+        }
+        visited.loaded.sort();
+        visited.loaded.dedup();
     }
 
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.

@@ -6,6 +6,7 @@ pub mod facts;
 pub mod futex;
 pub mod maps;
 pub mod memory;
+pub mod mounts;
 pub mod open;
 pub mod refusal;
 pub mod restart;
