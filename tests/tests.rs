@@ -17,6 +17,7 @@ mod mini;
 mod native;
 mod nova;
 mod oslo;
+mod oslo_rules;
 mod package;
 mod packages;
 mod panko;
