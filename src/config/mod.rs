@@ -17,7 +17,10 @@ pub mod include;
 pub mod lookup;
 pub mod named;
 pub mod oslo;
+pub mod servers;
 pub mod settings;
+pub mod sources;
+pub mod unit;
 
 pub use group::{ConfigGroup, ConfigOption, ConfigValue, ParseNote, Parsed};
 
