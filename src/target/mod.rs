@@ -4,6 +4,7 @@
 //! all set the process free. Nothing here knows stacks, languages, sections or formats.
 
 pub mod cgroup;
+pub mod environment;
 pub mod files;
 pub mod live;
 pub mod memory;
@@ -21,6 +22,9 @@ pub const MAX_THREADS: usize = 100_000;
 
 /// The most descendants of a process that are looked at.
 pub const MAX_PROCESSES: usize = 4096;
+
+/// The most open files of a process that are kept.
+pub const MAX_OPEN_FILES: usize = 1024;
 
 /// A thread's id, as the inspecting side counts.
 pub type Tid = i32;
@@ -61,14 +65,26 @@ pub struct TargetFacts {
     /// stack below.
     pub stack_start: Option<Addr>,
     /// The few environment variables that the analysis may know: see
-    /// `live::facts::ENVIRONMENT`.
+    /// [`environment`].
     pub environment: Vec<(Text, Text)>,
+    /// The files that it holds open for reading only.
+    #[serde(default)]
+    pub open_files: OpenFiles,
     /// The text of its `/proc/PID/cgroup`: see [`cgroup`].
     #[serde(default)]
     pub cgroup: Option<Text>,
     /// What is mounted where a container's engine mounts files of its own.
     #[serde(default)]
     pub mounts: Vec<Mount>,
+}
+
+/// Files that a process holds open for reading only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenFiles {
+    /// Their paths, as the process sees them, sorted.
+    pub paths: Vec<Text>,
+    /// Whether there may be more than were looked at.
+    pub more: bool,
 }
 
 /// A line of `/proc/PID/mountinfo`.

@@ -10,13 +10,9 @@ use crate::addr::Addr;
 use crate::arch::Arch;
 use crate::target::live::tasks::{ROOM, Tasks};
 use crate::target::live::wait::Waits;
-use crate::target::live::{mounts, sys};
-use crate::target::{MAX_PROCESSES, ProcessFacts, TargetFacts, ThreadFacts, Tid};
+use crate::target::live::{mounts, opened, sys};
+use crate::target::{MAX_PROCESSES, ProcessFacts, TargetFacts, ThreadFacts, Tid, environment};
 use crate::text::Text;
-
-/// The environment variables that may be read: where configuration is found, and nothing else.
-/// An environment is full of secrets.
-pub const ENVIRONMENT: &[&str] = &["HOME", "SNAP", "SNAP_COMMON", "VIRTUAL_ENV", "PYTHONHOME"];
 
 /// The most bytes of a command line or environment that are looked at.
 const MAX_STRINGS: usize = 1 << 20;
@@ -63,8 +59,9 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<Target
     facts.cut |= cut;
     let environment = environment.into_iter().filter_map(|pair| {
         let (name, value) = pair.raw().split_once('=')?;
-        ENVIRONMENT.contains(&name).then(|| (name.into(), value.into()))
+        environment::may_be_kept(name, value).then(|| (name.into(), value.into()))
     });
+    let open_files = opened::open_files(process.pid, &root);
     Some(TargetFacts {
         process: facts,
         arch,
@@ -72,6 +69,7 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<Target
         directory: path(process.cwd()),
         stack_start: Some(Addr(stat.startstack)).filter(|addr| !addr.is_null()),
         environment: environment.collect(),
+        open_files,
         cgroup: text(process, "cgroup", MAX_CGROUP).map(|bytes| Text::from_bytes(&bytes)),
         mounts: text(process, "mountinfo", MAX_MOUNTINFO)
             .map_or_else(Vec::new, |bytes| mounts::parse(&bytes)),

@@ -8,6 +8,7 @@ pub mod maps;
 pub mod memory;
 pub mod mounts;
 pub mod open;
+pub mod opened;
 pub mod refusal;
 pub mod restart;
 pub mod stop;
