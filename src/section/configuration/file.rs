@@ -1,6 +1,8 @@
 //! Configuration files as they are now, each with its state.
 
+use crate::config::lookup::Lookup;
 use crate::evidence::files::Files;
+use crate::note::Note;
 use crate::report::{ConfigFile, timestamp};
 use crate::target::TargetFacts;
 use crate::target::files::FileError;
@@ -14,6 +16,15 @@ pub struct Found {
 }
 
 impl Found {
+    /// What is wrong with it.
+    pub fn notes(&self) -> impl Iterator<Item = Note> {
+        let unread = self.shown.unread.as_ref();
+        let unread = unread.map(|why| Note::missing(self.shown.path.clone(), why.clone()));
+        let what = "what is not UTF-8 in it is shown as \u{fffd}";
+        let replaced = self.text.contains(char::REPLACEMENT_CHARACTER);
+        unread.into_iter().chain(replaced.then(|| Note::remark(self.shown.path.clone(), what)))
+    }
+
     /// Reads it, unless it cannot be read.
     pub fn read(target: &TargetFacts, files: &Files, path: String, why: &str) -> Found {
         let read = text(files, &path);
@@ -30,6 +41,25 @@ impl Found {
             unread: read.as_ref().err().map(|error| error.to_string().into()),
         };
         Found { shown, text: read.map(|(text, _)| text).unwrap_or_default() }
+    }
+}
+
+/// The files of the target, as those who look for configuration ask for them.
+pub struct InRoot<'a>(pub &'a Files);
+
+impl Lookup for InRoot<'_> {
+    fn exists(&self, path: &str) -> bool {
+        // It is read at once, not only opened: whoever asks reads it next, and nothing stays open.
+        !matches!(self.0.config(path), Err(FileError::Absent | FileError::NotRecorded))
+    }
+
+    fn list(&self, directory: &str) -> Option<Vec<String>> {
+        let names = self.0.list(directory).ok()?;
+        Some(names.iter().map(|name| name.raw().to_owned()).collect())
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
+        text(self.0, path).ok().map(|(text, _)| text)
     }
 }
 

@@ -3,13 +3,14 @@
 //! What the process itself holds in memory is another question, and not looked for yet.
 
 mod file;
+mod other;
 mod program;
 
 use self::file::Found;
 use self::program::Program;
 use super::Section;
 use crate::analysis::Analysis;
-use crate::config::{ConfigGroup, ConfigOption, Parsed, generic, oslo};
+use crate::config::{ConfigGroup, ConfigOption, Parsed, oslo};
 use crate::data::Data;
 use crate::mask::mask_value;
 use crate::note::Note;
@@ -31,35 +32,21 @@ impl Section for Configuration {
         let target = &analysis.evidence.snapshot.target;
         let files = &analysis.evidence.files;
         let program = Program::of(target, !analysis.runtimes.is_empty());
-        let (candidates, by_oslo) = program.candidates(files);
+        let Some(candidates) = program.of_oslo(files) else {
+            return other::blocks(&program, target, files, notes);
+        };
         let found: Vec<Found> = candidates
             .into_iter()
             .map(|(path, why)| Found::read(target, files, path, why))
             .collect();
-        for Found { shown, text } in &found {
-            if let Some(unread) = &shown.unread {
-                notes.push(Note::missing(shown.path.clone(), unread.clone()));
-            }
-            if text.contains(char::REPLACEMENT_CHARACTER) {
-                let what = "what is not UTF-8 in it is shown as \u{fffd}";
-                notes.push(Note::remark(shown.path.clone(), what));
-            }
-        }
-        if by_oslo {
-            // Its files are one configuration: what a later one says wins.
-            let parsed = found.iter().enumerate();
-            let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
-            let merged = oslo::merge(parsed.collect());
-            return vec![block(merged, found, notes)];
-        }
-        if found.is_empty() {
-            return vec![block(Parsed::default(), found, notes)];
-        }
-        let one_each = found.into_iter().map(|file| {
-            let parsed = generic::parse(file.shown.path.raw(), &file.text, 0);
-            block(parsed, vec![file], notes)
-        });
-        one_each.collect()
+        notes.extend(found.iter().flat_map(Found::notes));
+        // Its files are one configuration: what a later one says wins.
+        let parsed = found.iter().enumerate();
+        let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
+        let merged = oslo::merge(parsed.collect());
+        let mut blocks = vec![block(merged, found, notes)];
+        blocks.extend(other::unit_blocks(&program, target, files, notes));
+        blocks
     }
 }
 
