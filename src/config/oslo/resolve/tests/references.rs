@@ -75,3 +75,23 @@ pub const REFERENCES: &[Rule] = &[
         |case| {
             case.o().default = Data::text("$was");
             case.p().deprecated = vec![(None, Some("was".into()))];
+            case.p().default = Data::text("x");
+        },
+        "'x' Default",
+    ),
+    (
+        "a reference in a list and in a mapping",
+        |case| {
+            case.o().kind =
+                Kind::List { item: Box::new(Kind::String { quotes: false }), bounds: false };
+            case.o().default = texts(&["$p", "z"]);
+            case.p().kind = Kind::Dict {
+                value: Box::new(Kind::String { quotes: false }),
+                bounds: false,
+                separator: ":".into(),
+            };
+            case.p().default = Data::Map(vec![("${grp.o}k".into(), Data::text("$grp.o"))]);
+        },
+        "[\"{'k': ''}\", 'z'] Default",
+    ),
+];
