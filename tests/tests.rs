@@ -4,6 +4,7 @@
 mod asyncio;
 mod bad_inputs;
 mod cli;
+mod config_hostile;
 mod configuration;
 mod demo;
 mod fuzz;
@@ -21,6 +22,7 @@ mod python;
 mod pythons;
 mod recordings;
 mod replay;
+mod servers;
 mod services;
 mod support;
 mod targets;

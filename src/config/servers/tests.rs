@@ -133,7 +133,10 @@ fn the_other_servers_of_the_table_read_what_their_manuals_say() {
         ]
     );
     let redis = [("/etc/redis/redis.conf", "port 1\n")];
-    assert_eq!(read("redis-server 127.0.0.1:6379", &redis).0, [["/etc/redis/redis.conf"]]);
+    for title in ["redis-server 127.0.0.1:6379", "redis-server unixsocket:/run/redis.sock"] {
+        assert_eq!(read(title, &redis).0, [["/etc/redis/redis.conf"]]);
+    }
+    assert_eq!(read("redis-server *:6379 /srv/x.conf", &redis).0, [["/srv/x.conf"]]);
 
     let haproxy = [("/h/b.cfg", "global\n a 1\n"), ("/h/a.cfg", ""), ("/h/c.txt", "")];
     assert_eq!(
