@@ -13,9 +13,11 @@ use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
-use crate::mask::mask_argv;
+use crate::mask::{hidden, mask_argv};
 use crate::module::Modules;
 use crate::note::Note;
+use crate::own::definition::Definition;
+use crate::own::{self, live};
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
@@ -31,6 +33,7 @@ mod hold;
 mod plan;
 mod recorded;
 mod search;
+mod sections;
 mod stacks;
 
 use plan::Plan;
@@ -57,6 +60,11 @@ pub struct Options {
     pub asked: Asked,
     /// How much at most.
     pub budget: Budget,
+    /// Sections of one's own that were found in files: those that fit the process are added to what
+    /// was asked for.
+    pub definitions: Vec<Definition>,
+    /// When the commands of such sections must have ended, however long each may take.
+    pub commands_until: Option<Instant>,
 }
 
 /// What to do when the threads can not be let go, because reading the memory of the process does
@@ -84,7 +92,7 @@ impl Found {
 }
 
 /// Takes the evidence of a living process. `id` is that of a process or of one of its threads.
-pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
+pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
     let (process, by_thread) = LiveProcess::open(id)?;
     let mut notes = Vec::new();
     if by_thread {
@@ -113,6 +121,12 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         first: process.pid,
     };
     let mut runtimes = Runtimes::find(&preview, &rehearsal);
+    let definitions = std::mem::take(&mut options.definitions);
+    if !definitions.is_empty() {
+        let known = sections::Known { target: &target, mappings: &mappings, modules: &modules };
+        let found = runtimes.found.iter().map(|found| &*found.visitor);
+        known.add(&mut options.asked, definitions, &files, found.collect(), &mut notes);
+    }
     search(&mut runtimes.found, &mappings, &memory, options.budget.memory);
     let plan =
         Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
@@ -129,8 +143,12 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
     process.check_unchanged()?;
     // They may lie on a stack as well, where the program has looked at its arguments.
     let mut recording = taken.memory;
+    secrets.extend(recorded::secrets(&runtimes.found, &options.asked, &recording));
     recording.overwrite(&secrets);
     let threads = plan.join(taken.threads, &mut notes);
+    // With the process running again: how long they take is the caller's affair alone.
+    let ran = live::run(&options.asked.sections, process.pid, options.commands_until);
+    let sections = own::masked(options.asked.sections);
     let snapshot = Snapshot {
         target,
         descendants,
@@ -139,7 +157,8 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         memory: recording,
         hold: taken.held,
         searches: runtimes.found.into_iter().map(|found| found.aged(stop)).collect(),
-        asked: options.asked,
+        ran,
+        asked: Asked { sections, ..options.asked },
         notes,
     };
     Ok(Evidence { snapshot, files })
@@ -153,16 +172,6 @@ fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
     let secrets = secrets.map(str::to_owned).collect();
     process.command = masked.into_iter().map(Text::from).collect();
     secrets
-}
-
-/// The part of a word that its masked form does not show.
-fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
-    let same = |(a, b): &(char, char)| a == b;
-    let before = word.chars().zip(masked.chars()).take_while(same);
-    let rest = word.get(before.map(|(shown, _)| shown.len_utf8()).sum::<usize>()..)?;
-    let after = rest.chars().rev().zip(masked.chars().rev()).take_while(same);
-    let end = rest.len() - after.map(|(shown, _)| shown.len_utf8()).sum::<usize>();
-    rest.get(..end).filter(|hidden| !hidden.is_empty())
 }
 
 /// The runtimes in the process that answer with their threads.
@@ -217,7 +226,8 @@ fn detect(
 fn search(found: &mut [Found], mappings: &[Mapping], memory: &LiveMemory, budget: usize) {
     for Found { visitor, roster, search, searched } in found {
         *searched = Instant::now();
-        *search = search::search(memory, mappings, &visitor.search_for(memory));
+        let request = visitor.search_for(&Recorder::new(memory, budget));
+        *search = search::search(memory, mappings, &request);
         visitor.sift(search, roster, &Recorder::new(memory, budget));
     }
 }

@@ -21,6 +21,7 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
     Snapshot {
         asked: Asked::default(),
         searches: Vec::new(),
+        ran: Vec::new(),
         target: TargetFacts {
             process: ProcessFacts { command, ..process(10, 1) },
             arch: Arch::X86_64,

@@ -34,9 +34,14 @@ impl Renderer for Gmr {
     }
 }
 
-/// Whether a GMR has such a section. Objects were asked for beyond it.
+/// Whether a GMR has such a section: others, as those of one's own, were asked for beyond it.
 fn in_gmr(section: &SectionReport) -> bool {
-    !section.blocks.iter().any(|block| matches!(block, Block::Objects { .. }))
+    let has = |block: &Block| match block {
+        Block::Fields { fields } => fields.iter().any(|field| field.in_gmr),
+        Block::Objects { .. } | Block::Text { .. } => false,
+        _ => true,
+    };
+    section.blocks.is_empty() || section.blocks.iter().any(has)
 }
 
 /// The language whose frames are shown: a GMR knows those of Python only.
@@ -52,6 +57,7 @@ fn block(block: &Block, language: Language, frames: Frames) -> String {
         Block::Processes { root } => self::processes(root),
         Block::Options { object: _, files: _, groups, drift: _ } => self::groups(groups),
         Block::Objects { objects: _ } => String::new(),
+        Block::Text { file: _, command: _, text: _, left: _ } => String::new(),
         Block::NotLookedFor { why: _ } => "(not looked for)".into(),
     }
 }

@@ -90,6 +90,31 @@ pub fn lines_of_file(out: &mut String, lines: &[&str]) {
     push_lines(out, OPTION.indent, &lines);
 }
 
+/// Text that is not guru's: each of its lines indented, so that none passes for one of a report. A
+/// tab takes it to the next column of eight, as on a terminal.
+pub fn foreign(out: &mut String, text: &str) {
+    for text in text.lines() {
+        let text = if text.contains('\t') { &without_tabs(text) } else { text };
+        push_indented(out, OPTION.indent, &line(text));
+        out.push('\n');
+    }
+}
+
+fn without_tabs(text: &str) -> String {
+    const TAB: usize = 8;
+    let mut out = String::with_capacity(text.len());
+    let mut column = 0;
+    for character in text.chars() {
+        let (character, width) = match character {
+            '\t' => (' ', TAB - column % TAB),
+            other => (other, 1),
+        };
+        out.extend(std::iter::repeat_n(character, width));
+        column += width;
+    }
+    out
+}
+
 /// An item of a list. One of several lines goes two columns deeper, as oslo.reports has it.
 fn list_item(out: &mut String, indent: usize, value: &str) {
     match lines(value).as_slice() {
@@ -207,6 +232,14 @@ mod tests {
         let mut out = String::new();
         lines_of_file(&mut out, &["b:", "  - a"]);
         assert_eq!(out, "  b:\n    - a\n");
+    }
+
+    #[test]
+    fn foreign_text_is_indented_and_its_tabs_are_spaces() {
+        let mut out = String::new();
+        foreign(&mut out, "====\na\tb\n\n12345678\tc\x1b[2J\r\n");
+        let expected = "  ====\n  a       b\n  \n  12345678        c\\x1b[2J\n";
+        assert_eq!(out, expected);
     }
 
     #[test]

@@ -2,11 +2,21 @@
 //!
 //! Files carry no types, defaults or deprecated names: those come with the live objects.
 
+mod answer;
+mod convert;
 pub mod find;
+mod index;
+mod number;
 pub mod parse;
+mod problem;
 pub mod registry;
+pub mod resolve;
+mod restart;
+mod source;
+mod substitute;
 
 use super::{Parsed, group};
+pub use restart::restarted;
 
 /// Joins files in the order in which oslo.config reads them. An option's values follow each other
 /// oldest first; see [`ConfigOption::values`](super::ConfigOption::values).

@@ -8,6 +8,7 @@ use super::{Frames, Renderer, layout};
 use crate::note::{Note, Weight};
 use crate::report::{Block, Field, Hold, ProcessNode, Report, SectionReport};
 
+mod foreign;
 mod objects;
 mod options;
 mod threads;
@@ -111,6 +112,9 @@ fn block(block: &Block, frames: Frames) -> String {
         Block::Processes { root } => processes(root),
         Block::Options { object: _, files, groups, drift: _ } => options::options(files, groups),
         Block::Objects { objects } => objects::objects(objects),
+        Block::Text { file, command, text, left } => {
+            foreign::text(file.as_ref(), command.as_ref(), text, *left)
+        }
         Block::NotLookedFor { why } => format!("(not looked for: {})", line(why)),
     }
 }

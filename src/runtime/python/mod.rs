@@ -17,8 +17,12 @@ pub mod gil;
 pub mod greenlet;
 pub mod layout;
 pub mod lines;
+pub mod modules;
 pub mod names;
 pub mod objects;
+mod oslo;
+mod registered;
+mod subclasses;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
@@ -110,11 +114,15 @@ impl Visitor for Interpreters {
 
     fn search_for(&self, memory: &dyn Memory) -> SearchRequest {
         let objects = Objects { memory, layout: &self.found.layout };
-        self.greenlets.as_ref().map(|found| found.search_for(&objects)).unwrap_or_default()
+        let greenlets = self.greenlets.as_ref();
+        let mut request = greenlets.map(|found| found.search_for(&objects)).unwrap_or_default();
+        request.words.extend(oslo::types(&objects, &self.interpreters(memory)));
+        request
     }
 
     fn sift(&self, search: &mut Search, roster: &Roster, memory: &dyn Memory) {
         let objects = Objects { memory, layout: &self.found.layout };
+        oslo::sift(search, &self.interpreters(memory), objects);
         if let Some(greenlets) = &self.greenlets {
             greenlets.sift(search, roster, objects);
         }
@@ -152,6 +160,14 @@ impl Visitor for Interpreters {
             self.add_locks(visit.roster, memory, &mut visited);
             self.add_objects(visit.asked, walker.objects, &mut visited);
         }
+        if (visit.wanted)(Part::Lasting) {
+            let interpreters = self.lists(memory).interpreters();
+            visited.registered = registered::sections(walker.objects, &interpreters);
+            self.add_modules(walker.objects, &mut visited);
+            let registries = oslo::registries(visit.search, *objects, &mut visited.notes);
+            visited.secrets = oslo::secrets(&registries);
+            visited.registries = registries;
+        }
         match &self.greenlets {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
             None => visited.green = visited.green.or_else(|| Some(Vec::new())),
@@ -168,23 +184,43 @@ impl Interpreters {
         threads::Lists { memory, layout, runtime: *runtime, tids: &self.tids }
     }
 
+    fn interpreters(&self, memory: &dyn Memory) -> Vec<Addr> {
+        self.lists(memory).interpreters()
+    }
+
     /// The objects that were asked for.
     fn add_objects(&self, asked: &Asked, objects: Objects<'_>, visited: &mut Visited) {
-        if asked.objects.is_empty() {
+        if asked.paths().next().is_none() {
             return;
         }
-        let interpreters = self.lists(objects.memory).interpreters();
+        let interpreters = self.interpreters(objects.memory);
         let values = Values::new(objects, value::OBJECTS);
-        for path in &asked.objects {
+        for path in asked.paths() {
             let found = values.object(&interpreters, path, &mut visited.notes);
             visited.objects.push(found);
         }
     }
 
+    /// The modules that are loaded in all interpreters, each once.
+    fn add_modules(&self, objects: Objects<'_>, visited: &mut Visited) {
+        for interpreter in self.lists(objects.memory).interpreters() {
+            let modules = self.found.layout.interpreter.modules;
+            let Some(modules) = objects.pointer(interpreter, modules) else { continue };
+            let (found, more) = modules::loaded(&objects, modules);
+            visited.loaded.extend(found);
+            if more {
+                let text = format!("only {} loaded modules are looked at", modules::MAX_MODULES);
+                visited.notes.push(Note::missing("modules", text));
+            }
+        }
+        visited.loaded.sort();
+        visited.loaded.dedup();
+    }
+
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
     fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
         let Found { layout, runtime, .. } = &self.found;
-        let interpreters = self.lists(memory).interpreters();
+        let interpreters = self.interpreters(memory);
         let locks = gil::locks(memory, layout, *runtime, &interpreters);
         for lock in locks.unwrap_or_default() {
             visited.locks.push(lock.waited);
