@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use guru::report::{Block, ConfigFile, Report};
+use guru::report::Report;
 
+use crate::support::configuration::{configuration, notes};
 use crate::support::{
     DEADLINE, GURU, Target, guru, guru_with_peak, run, skip, skip_impossible, stdout_of,
 };
@@ -27,22 +28,6 @@ fn redis(directory: &Path) -> Option<PathBuf> {
 fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
-}
-
-/// The files of all configurations.
-fn files(report: &Report) -> Vec<&ConfigFile> {
-    let section = report.sections.iter().find(|section| section.id == "configuration").unwrap();
-    let blocks = section.blocks.iter().flat_map(|block| match block {
-        Block::Options { files, .. } => files.iter(),
-        block => panic!("{block:?}"),
-    });
-    blocks.collect()
-}
-
-/// The notes of the Configuration section: what each is about, and what it says.
-fn notes(report: &Report) -> Vec<(&str, &str)> {
-    let section = report.sections.iter().find(|section| section.id == "configuration").unwrap();
-    section.notes.iter().map(|note| (note.about.raw(), note.message.raw())).collect()
 }
 
 #[test]
@@ -165,7 +150,8 @@ fn nothing_outside_of_the_root_is_opened() {
     }
     let json = stdout_of(&output);
     let report: Report = serde_json::from_str(&json).unwrap();
-    let shown = files(&report);
+    let shown = configuration(&report);
+    let shown: Vec<_> = shown.iter().flat_map(|(files, _)| *files).collect();
     assert!(
         shown
             .iter()

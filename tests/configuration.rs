@@ -1,10 +1,10 @@
 //! The Configuration section on real processes: files of every kind, named in the usual ways, and
 //! secrets wherever they may stand.
 
+use crate::support::configuration::{configuration, directory, values};
 use crate::support::sections::{options, section};
 use crate::support::{Target, guru, python, report, skip_impossible, stdout_of, venv};
-use guru::data::Data;
-use guru::report::{Block, ConfigFile, OptionGroup, Report};
+use guru::report::Report;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -13,7 +13,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
-use tempfile::TempDir;
 
 /// A program of this name with these arguments, which it does not look at.
 fn program<A: AsRef<OsStr>>(name: &str, args: &[A]) -> Target {
@@ -25,50 +24,6 @@ fn program<A: AsRef<OsStr>>(name: &str, args: &[A]) -> Target {
 
 fn run_guru(target: &Target, format: &str) -> Output {
     guru(&["report", "--format", format, &target.pid().to_string()])
-}
-
-/// The files and groups that a report shows, in its order.
-fn configuration(report: &Report) -> Vec<(&[ConfigFile], &[OptionGroup])> {
-    let section = report.sections.iter().find(|section| section.id == "configuration").unwrap();
-    let blocks = section.blocks.iter().map(|block| match block {
-        Block::Options { files, groups, .. } => (files.as_slice(), groups.as_slice()),
-        block => panic!("{block:?}"),
-    });
-    blocks.collect()
-}
-
-/// The values of the groups by `group.option`.
-fn values(groups: &[OptionGroup]) -> BTreeMap<String, Vec<&str>> {
-    fn text(data: &Data) -> &str {
-        match data {
-            Data::Text(text) => text.raw(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    let mut found = BTreeMap::new();
-    for group in groups {
-        for option in &group.options {
-            let name = format!("{}.{}", group.name.raw(), option.name.raw());
-            let texts = match &option.value {
-                Data::List(items) => items.iter().map(text).collect(),
-                single => vec![text(single)],
-            };
-            found.insert(name, texts);
-        }
-    }
-    found
-}
-
-/// A new directory with these files in it.
-fn directory(files: &[(&str, &str)]) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    directory
 }
 
 /// A program that hands its command line to oslo.config and prints what that makes of it.
@@ -267,102 +222,6 @@ fn a_script_names_its_configuration_as_any_program_does() {
     let [(_, groups)] = configuration(&report)[..] else { panic!("one file") };
     let shown = values(groups);
     assert_eq!((&shown["api.host"][..], &shown["api.password"][..]), (&["h"][..], &["***"][..]));
-}
-
-#[test]
-fn what_the_environment_names_and_what_is_held_open_is_shown() {
-    let Some(python) = python() else { return skip_impossible("no Python 3.11") };
-    let files = directory(&[
-        (
-            "app.py",
-            "import os, sys\nread = open(sys.argv[1])\nwritten = open(sys.argv[2], 'a')\n\
-                    print('ready', os.getpid(), flush=True)\nsys.stdin.read()\n",
-        ),
-        ("named", "[a]\nb = 1\npassword = hunter2\n"),
-        ("held.yaml", "c:\n  d: 2\n  token: hunter2\n"),
-        ("state.json", "{}"),
-    ]);
-    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
-    let mut command = Command::new(python);
-    command.env_clear().env("APP_CONFIG", path("named")).env("APP_SETTINGS_FILE", "/no/such/file");
-    command.env("OTHER_CONFIG", "{\"password\": \"hunter2\"}");
-    // Neither name stands out on the command line.
-    let (held, state) = (files.path().join("held"), files.path().join("state"));
-    symlink("held.yaml", &held).unwrap();
-    symlink("state.json", &state).unwrap();
-    let target = Target::start({
-        command.arg(path("app.py")).args([&held, &state]);
-        command
-    });
-    let report = report(target.pid());
-    let shown = configuration(&report);
-    let whys: Vec<(&str, &str)> =
-        shown.iter().map(|(files, _)| (files[0].path.raw(), files[0].why.as_str())).collect();
-    let (named, held) = (path("named"), path("held.yaml"));
-    assert_eq!(whys, [(named.as_str(), "named by APP_CONFIG"), (held.as_str(), "held open")]);
-    assert_eq!(values(shown[0].1)["a.b"], ["1"]);
-    assert_eq!(values(shown[1].1)["c.d"], ["2"]);
-    assert!(!format!("{report:?}").contains("hunter2"));
-}
-
-/// Takes a process out of a control group and removes that.
-struct Group(std::path::PathBuf);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let outer = self.0.ancestors().nth(2).unwrap().join("cgroup.procs");
-        for pid in fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default().lines() {
-            let _ = fs::write(&outer, pid);
-        }
-        let _ = fs::remove_dir(&self.0);
-        let _ = fs::remove_dir(self.0.parent().unwrap());
-    }
-}
-
-#[test]
-fn the_unit_of_a_process_is_shown_with_its_drop_ins_and_its_environment() {
-    if !rustix::process::geteuid().is_root() {
-        return skip_impossible("only root can start a process in another root");
-    }
-    let Some(python) = python() else { return skip_impossible("no Python 3.11") };
-    let hierarchies = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
-    let unit = format!("guru-test-{}.service", std::process::id());
-    let made = hierarchies.iter().find_map(|hierarchy| {
-        let hierarchy = Path::new(hierarchy);
-        let group = hierarchy.join("guru-test.slice").join(&unit);
-        let is_one = hierarchy.join("cgroup.procs").exists();
-        (is_one && fs::create_dir_all(&group).is_ok()).then_some(Group(group))
-    });
-    let Some(group) = made else { return skip_impossible("no control group can be made") };
-    let root = directory(&[
-        (
-            &format!("usr/lib/systemd/system/{unit}"),
-            "[Service]\nExecStart=/x \\\n  -y\nUser=a\n\
-                                                     EnvironmentFile=-/etc/default/x\n",
-        ),
-        (&format!("etc/systemd/system/{unit}.d/10.conf"), "[Service]\nUser=b\n"),
-        ("etc/default/x", "OPTS=\"-v\"\nDB_PASSWORD=hunter2\n"),
-    ]);
-    let enter = "import os, sys; os.chroot(sys.argv[1]); os.chdir('/'); \
-                 print('ready', os.getpid(), flush=True); sys.stdin.read()";
-    let mut command = Command::new(python);
-    command.env_clear().args(["-c", enter]).arg(root.path());
-    let target = Target::start(command);
-    if fs::write(group.0.join("cgroup.procs"), target.pid().to_string()).is_err() {
-        return skip_impossible("no process can be put into a control group");
-    }
-    let report = report(target.pid());
-    let shown = configuration(&report);
-    let paths: Vec<Vec<&str>> =
-        shown.iter().map(|(files, _)| files.iter().map(|file| file.path.raw()).collect()).collect();
-    let lib = format!("/usr/lib/systemd/system/{unit}");
-    let drop_in = format!("/etc/systemd/system/{unit}.d/10.conf");
-    assert_eq!(paths, [vec![lib.as_str(), &drop_in], vec!["/etc/default/x"]]);
-    assert_eq!(values(shown[0].1)["Service.ExecStart"], ["/x -y"]);
-    assert_eq!(values(shown[0].1)["Service.User"], ["a", "b"]);
-    assert_eq!(values(shown[1].1)["main.OPTS"], ["-v"]);
-    assert_eq!(values(shown[1].1)["main.DB_PASSWORD"], ["***"]);
-    drop((target, group));
 }
 
 #[test]

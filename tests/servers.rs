@@ -6,45 +6,26 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use guru::data::Data;
-use guru::report::{Block, ConfigFile, OptionGroup, Report};
+use guru::report::OptionGroup;
 use tempfile::TempDir;
 
+use crate::support::configuration::{configuration, paths, values};
 use crate::support::{Target, await_some, guru, report, run, skip, skip_impossible, stdout_of};
-
-/// The configurations of a report: the files and the groups of each.
-fn configurations(report: &Report) -> Vec<(&[ConfigFile], &[OptionGroup])> {
-    let section = report.sections.iter().find(|section| section.id == "configuration").unwrap();
-    let blocks = section.blocks.iter().map(|block| match block {
-        Block::Options { files, groups, .. } => (files.as_slice(), groups.as_slice()),
-        block => panic!("{block:?}"),
-    });
-    blocks.collect()
-}
 
 /// The values of each option by `group.option`, and the place of the one that counts.
 fn options(groups: &[OptionGroup]) -> BTreeMap<String, (Vec<String>, String)> {
-    let text = |data: &Data| match data {
-        Data::Text(text) => text.raw().to_owned(),
-        other => panic!("{other:?}"),
-    };
+    let values = values(groups);
     let mut found = BTreeMap::new();
     for group in groups {
         for option in &group.options {
-            let values = match &option.value {
-                Data::List(items) => items.iter().map(text).collect(),
-                single => vec![text(single)],
-            };
             let place = option.origin.as_ref().unwrap();
             let place = format!("{}:{}", place.file.raw(), place.line);
-            found.insert(format!("{}.{}", group.name.raw(), option.name.raw()), (values, place));
+            let name = format!("{}.{}", group.name.raw(), option.name.raw());
+            let values = values[&name].iter().map(|value| (*value).to_owned()).collect();
+            found.insert(name, (values, place));
         }
     }
     found
-}
-
-fn paths(files: &[ConfigFile]) -> Vec<&str> {
-    files.iter().map(|file| file.path.raw()).collect()
 }
 
 /// A program of a server, by its name or its path.
@@ -138,7 +119,7 @@ fn nginx_of_debian_is_shown_as_it_dumps_itself() {
     });
     for pid in [target.pid(), worker] {
         let report = report(pid);
-        let shown = configurations(&report);
+        let shown = configuration(&report);
         let [(files, groups)] = shown[..] else { panic!("{shown:?}") };
         // nginx tells a file at its second reading, too.
         let mut first = expected.clone();
@@ -218,7 +199,7 @@ fn redis_of_debian_is_shown_as_it_answers_itself() {
     // Debian's file; the title of the server does not name it.
     let target = run("/etc/redis/redis.conf", "");
     let shown = report(target.pid());
-    let shown = configurations(&shown);
+    let shown = configuration(&shown);
     let [(files, groups)] = shown[..] else { panic!("{shown:?}") };
     assert_eq!(paths(files), ["/etc/redis/redis.conf"]);
     assert_eq!(files[0].why, "a default of this server, whose title may hide another");
@@ -249,7 +230,7 @@ fn redis_of_debian_is_shown_as_it_answers_itself() {
     let main = place.path().join("redis.conf");
     let target = run(main.to_str().unwrap(), "");
     let shown = report(target.pid());
-    let shown = configurations(&shown);
+    let shown = configuration(&shown);
     let [(files, groups)] = shown[..] else { panic!("{shown:?}") };
     assert_eq!(files[0].why, "named on the command line");
     assert_eq!(files[1].why, "included by redis.conf:3");
@@ -374,7 +355,7 @@ fn postgres_of_debian_is_shown_as_it_tells_its_file_settings() {
     let child: i32 = child.split_whitespace().next().unwrap().parse().unwrap();
     for pid in [target.pid(), child] {
         let report = report(pid);
-        let shown = configurations(&report);
+        let shown = configuration(&report);
         assert_eq!(shown.len(), 3, "{shown:?}");
         let inside = |name: &str| format!("{here}/{name}");
         assert_eq!(

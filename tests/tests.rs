@@ -29,6 +29,7 @@ mod replay;
 mod sections;
 mod servers;
 mod services;
+mod sources;
 mod support;
 mod targets;
 mod values;
