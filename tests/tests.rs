@@ -4,6 +4,7 @@
 mod asyncio;
 mod bad_inputs;
 mod cli;
+mod config_hostile;
 mod configuration;
 mod demo;
 mod distributions;
@@ -27,7 +28,9 @@ mod pythons;
 mod recordings;
 mod replay;
 mod sections;
+mod servers;
 mod services;
+mod sources;
 mod support;
 mod targets;
 mod values;
