@@ -105,8 +105,8 @@ fn in_site(
             Err(_) => others.push(*module),
         }
     }
-    // `yaml` is PyYAML's: what a distribution has is in its own lists. To read them all is worth it
-    // only for a module that tells its version.
+    // `yaml` is PyYAML's: what a distribution has is in its own lists. To read them is worth it for a
+    // module that tells its version, and where the distribution was written after the start.
     let (mut others, silent): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|module: &&LoadedModule| module.version.is_some());
     if let Some(more) = others.len().checked_sub(MAX_OTHERS).filter(|more| *more > 0) {
@@ -118,6 +118,9 @@ fn in_site(
     for known in unclaimed.take(MAX_ASKED) {
         if others.is_empty() {
             break;
+        }
+        if started.is_none() || known.modified(reader) <= started {
+            continue;
         }
         let owned: Vec<&LoadedModule> =
             others.iter().copied().filter(|module| known.has(reader, site, module)).collect();
