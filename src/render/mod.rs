@@ -11,7 +11,9 @@ use crate::stack::{Frame, Language};
 
 pub mod gmr;
 pub mod json;
+pub mod keyvalue;
 pub mod layout;
+pub mod python;
 pub mod sanitize;
 pub mod stack;
 pub mod text;

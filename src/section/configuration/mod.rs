@@ -101,6 +101,7 @@ fn option_value(option: &ConfigOption, files: &[ConfigFile]) -> OptionValue {
         value: data(values),
         set_by: None,
         origin,
+        variable: None,
         unconverted: false,
     }
 }
