@@ -3,8 +3,11 @@
 //! Files carry no types, defaults or deprecated names: those come with the live objects.
 
 pub mod find;
+pub mod identify;
 pub mod parse;
 pub mod registry;
+pub mod same;
+pub mod spelling;
 
 use super::{Parsed, group};
 
