@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("stack", &[]),
     ("text", &[]),
     ("mask", &[]),
-    ("config", &["mask"]),
+    ("config", &["mask", "report"]),
     ("report", &[]),
     ("target", &["report"]),
     ("new_file", &[]),

@@ -2,12 +2,16 @@
 //!
 //! Files carry no types, defaults or deprecated names: those come with the live objects.
 
+pub mod drift;
 pub mod find;
 pub mod identify;
+pub mod lines;
 pub mod parse;
 pub mod registry;
+pub mod resolve;
 pub mod same;
 pub mod spelling;
+pub mod unread;
 
 use super::{Parsed, group};
 

@@ -1,0 +1,176 @@
+//! What a restart would change: the options resolved with the files as they are now, beside what
+//! the process holds.
+//!
+//! Both sides are resolved by the same rules, so that what these cannot emulate differs in neither.
+//! The files are masked: what differs only in place of a mask is no change, and how often that was
+//! so is told.
+
+use std::collections::HashSet;
+
+use super::lines::Lines;
+use super::registry::{Namespace, ParsedFile, ParsedSection, Registry};
+use super::resolve::{FilePlace, Given, Resolved, ResolvedGroup, resolve};
+use super::same;
+use crate::config::{ConfigValue, Parsed};
+use crate::data::Data;
+use crate::mask::MASK;
+use crate::report::SetBy;
+use crate::text::Text;
+
+/// An option that would have another value after a restart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Its group; `DEFAULT`.
+    pub group: Text,
+    /// Its name, as files have it.
+    pub option: Text,
+    /// Whether it says that its value is a secret.
+    pub secret: bool,
+    /// What the process holds. Not masked.
+    pub now: Data,
+    /// What it would be.
+    pub then: Data,
+    /// By what it would be set.
+    pub set_by: Option<SetBy>,
+    /// Index of the file that would set it, oldest first, and the line.
+    pub place: Option<(usize, u32)>,
+    /// Why there would be no value.
+    pub problem: Option<String>,
+}
+
+/// An option that a file gives by a deprecated name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// Its group as it is called now; `DEFAULT`.
+    pub group: Text,
+    /// Its name now.
+    pub option: Text,
+    /// The section and the key that the file has.
+    pub used: (Text, Text),
+    /// Index of the file, oldest first, and the line.
+    pub place: (usize, u32),
+}
+
+/// The answer of [`after_restart`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restart {
+    /// What would change.
+    pub changes: Vec<Change>,
+    /// What has another name now.
+    pub renamed: Vec<Renamed>,
+    /// How many values could not be compared as a whole, because a part is masked in the file.
+    pub masked: usize,
+}
+
+/// What would be if the process read `files` now, oldest first. `held` is what it holds.
+pub fn after_restart(
+    registry: &Registry,
+    held: &[ResolvedGroup],
+    environment: &dyn Fn(&str) -> Option<String>,
+    files: &[&Parsed],
+) -> Restart {
+    let uncached = Given { cached: false, ..Given::of_process(registry, environment) };
+    let parsed = resolve(registry, &uncached);
+    let namespace = namespace(registry, &parsed, files);
+    let restarted = resolve(
+        registry,
+        &Given { namespace: Some(&namespace), mutable_namespace: None, environment, cached: false },
+    );
+    let mut compared = Comparison {
+        files: files.iter().map(|parsed| Lines::new(parsed)).collect(),
+        restart: Restart::default(),
+    };
+    for ((held, parsed), then) in held.iter().zip(&parsed).zip(&restarted) {
+        for ((held, parsed), after) in held.options.iter().zip(&parsed.options).zip(&then.options) {
+            compared.add(&then.name, held, parsed, after);
+        }
+    }
+    compared.restart
+}
+
+struct Comparison<'a> {
+    /// Oldest first.
+    files: Vec<Lines<'a>>,
+    restart: Restart,
+}
+
+impl Comparison<'_> {
+    fn add(&mut self, group: &Text, held: &Resolved, parsed: &Resolved, then: &Resolved) {
+        let values = then.place.as_ref().map(|place| self.values(place));
+        let values = values.unwrap_or_default();
+        let index = then.place.as_ref().map(|place| self.index(place));
+        let place = index.zip(values.last().map(|value| value.line));
+        if let Some((used, place)) = then.used.clone().zip(place) {
+            let (group, option) = (group.clone(), then.dest.clone());
+            self.restart.renamed.push(Renamed { group, option, used, place });
+        }
+        let is_masked = values.iter().any(|value| value.text.contains(MASK));
+        if is_masked || same::has_mask(&then.value) {
+            self.restart.masked += 1;
+        }
+        let same = match (&then.problem, &parsed.problem) {
+            // A mask is no number.
+            (Some(_), _) if is_masked => true,
+            (Some(_), None) => false,
+            (None, Some(_)) => false,
+            _ => same::value(&parsed.value, &then.value) || same::value(&held.value, &then.value),
+        };
+        if !same {
+            self.restart.changes.push(Change {
+                group: group.clone(),
+                option: then.dest.clone(),
+                secret: then.secret,
+                now: held.value.clone(),
+                then: then.value.clone(),
+                set_by: then.set_by,
+                place,
+                problem: then.problem.clone(),
+            });
+        }
+    }
+
+    /// The newest file of a namespace is its first, and the last here.
+    fn index(&self, place: &FilePlace) -> usize {
+        self.files.len().saturating_sub(place.file + 1)
+    }
+
+    fn values(&self, place: &FilePlace) -> Vec<ConfigValue> {
+        let file = self.files.get(self.index(place));
+        let values = file.map(|file| file.values(place.section.raw(), place.key.raw()));
+        values.unwrap_or_default().to_vec()
+    }
+}
+
+/// What would be parsed. `parsed` is what was: an option that may stand on the command line is an
+/// argument of the namespace also where a file has set it, and then the file decides anew.
+fn namespace(registry: &Registry, parsed: &[ResolvedGroup], files: &[&Parsed]) -> Namespace {
+    let by_file = parsed.iter().flat_map(|group| {
+        let of_file = |option: &&Resolved| option.set_by == Some(SetBy::File);
+        let name = |option: &Resolved| match &group.key {
+            None => option.dest.raw().to_owned(),
+            Some(_) => format!("{}_{}", group.name.raw(), option.dest.raw()),
+        };
+        group.options.iter().filter(of_file).map(name)
+    });
+    let by_file: HashSet<String> = by_file.collect();
+    let arguments = registry.namespace.iter().flat_map(|namespace| &namespace.arguments);
+    Namespace {
+        files: files.iter().rev().map(|file| parsed_file(file)).collect(),
+        arguments: arguments.filter(|(name, _)| !by_file.contains(name.raw())).cloned().collect(),
+    }
+}
+
+fn parsed_file(parsed: &Parsed) -> ParsedFile {
+    let sections = parsed.groups.iter().map(|group| ParsedSection {
+        name: group.name.as_str().into(),
+        options: group
+            .options
+            .iter()
+            .map(|option| {
+                let values = option.values.iter().map(|value| value.text.as_str().into());
+                (option.name.as_str().into(), values.collect())
+            })
+            .collect(),
+    });
+    ParsedFile { path: None, sections: sections.collect() }
+}
