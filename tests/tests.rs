@@ -15,6 +15,7 @@ mod locals;
 mod mini;
 mod native;
 mod nova;
+mod oslo_rules;
 mod package;
 mod panko;
 mod python;

@@ -2,9 +2,12 @@
 //! (`oslo_reports/views/text/generic.py`: `KeyValueView`, and how `models/conf.py` sets it up).
 
 use super::layout::{OPTION_INDENT, push_indented};
-use super::python::{self, MAX_DEPTH};
 use super::sanitize::{line, lines};
 use crate::data::Data;
+use crate::repr;
+
+/// Values inside values that are written. The reader of objects stops earlier.
+const MAX_DEPTH: usize = 16;
 
 /// How the values are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ impl Writer<'_> {
                 }
                 let mut items: Vec<&Data> = items.iter().collect();
                 if self.order == Order::Sorted {
-                    items.sort_by_cached_key(|item| python::str(item));
+                    items.sort_by_cached_key(|item| repr::str(item));
                 }
                 for item in items {
                     self.push(None, item, "", level + 1);
@@ -69,7 +72,7 @@ impl Writer<'_> {
                     self.push(Some(key.raw()), value, "", level + 1);
                 }
             }
-            leaf => self.leaf(key, &python::str(leaf), remark, level),
+            leaf => self.leaf(key, &repr::str(leaf), remark, level),
         }
     }
 

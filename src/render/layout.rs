@@ -1,10 +1,10 @@
 //! The pieces of a Guru Meditation Report that `text` and `gmr` share, as oslo.reports 3.9.0
 //! lays them out (`oslo_reports/views/text`). What a piece holds is the renderers' affair.
 
-use super::python;
 use super::sanitize::{at_line_start, line, lines};
 use crate::data::Data;
 use crate::report::{ConfigObject, ProcessNode};
+use crate::repr;
 use crate::text::Text;
 
 /// The width of a report.
@@ -47,8 +47,8 @@ pub fn field(out: &mut String, name: &str, value: &str) {
 /// What stands for the options of a file of no known format: its lines.
 pub fn lines_of_file(out: &mut String, value: &Data) {
     let lines: Vec<String> = match value {
-        Data::List(lines) => lines.iter().map(|text| line(&python::str(text))).collect(),
-        single => vec![line(&python::str(single))],
+        Data::List(lines) => lines.iter().map(|text| line(&repr::str(text))).collect(),
+        single => vec![line(&repr::str(single))],
     };
     push_lines(out, OPTION_INDENT, &lines);
 }

@@ -13,7 +13,6 @@ pub mod gmr;
 pub mod json;
 pub mod keyvalue;
 pub mod layout;
-pub mod python;
 pub mod sanitize;
 pub mod stack;
 pub mod text;

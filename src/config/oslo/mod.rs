@@ -2,16 +2,18 @@
 //!
 //! Files carry no types, defaults or deprecated names: those come with the live objects.
 
+mod answer;
+mod convert;
 pub mod drift;
 pub mod find;
-pub mod identify;
-pub mod lines;
+mod index;
+mod number;
 pub mod parse;
+mod problem;
 pub mod registry;
 pub mod resolve;
-pub mod same;
-pub mod spelling;
-pub mod unread;
+mod source;
+mod substitute;
 
 use super::{Parsed, group};
 

@@ -3,7 +3,8 @@
 //!
 //! Nothing is masked here.
 
-use crate::config::oslo::registry::{Namespace, Registry};
+use super::answer::Answers;
+use super::registry::{Namespace, Registry};
 use crate::data::Data;
 use crate::report::SetBy;
 use crate::text::Text;
@@ -84,12 +85,12 @@ pub struct FilePlace {
 
 /// Every option of an object with its value, in the order of [`Registry::groups`].
 pub fn resolve(registry: &Registry, given: &Given<'_>) -> Vec<ResolvedGroup> {
-    let _ = given;
-    let groups = registry.groups.iter();
-    let group = |group: &super::registry::Group| ResolvedGroup {
+    let answers = Answers::new(registry, given);
+    let groups = registry.groups.iter().enumerate();
+    let resolved = groups.map(|(index, group)| ResolvedGroup {
         key: group.key.clone(),
         name: group.name.clone(),
-        options: Vec::new(),
-    };
-    groups.map(group).collect()
+        options: (0..group.options.len()).map(|option| answers.resolved(index, option)).collect(),
+    });
+    resolved.collect()
 }

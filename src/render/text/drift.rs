@@ -2,9 +2,9 @@
 
 use super::value::cut;
 use crate::data::Data;
-use crate::render::python;
 use crate::render::sanitize::line;
 use crate::report::{ConfigFile, Drift, DriftKind};
+use crate::repr;
 
 /// The lines, in the order given.
 pub fn drift(drift: &[Drift], files: &[ConfigFile]) -> String {
@@ -42,7 +42,7 @@ fn one(drift: &Drift, files: &[ConfigFile]) -> String {
 }
 
 fn value(value: &Data) -> String {
-    cut(line(&python::repr(value)))
+    cut(line(&repr::repr(value)))
 }
 
 #[cfg(test)]

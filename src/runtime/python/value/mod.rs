@@ -7,11 +7,9 @@ mod attribute;
 mod instance;
 mod leaf;
 mod locals;
-mod number;
 mod oslo;
 mod parts;
 mod path;
-mod quote;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -24,6 +22,7 @@ use self::types::{Kind, Type, Types};
 use super::objects::Objects;
 use crate::addr::Addr;
 use crate::mask::MASK;
+use crate::repr::{number, quote};
 use crate::value::{Mark, Value};
 
 /// How much of a value is read.

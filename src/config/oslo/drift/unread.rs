@@ -6,10 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::parse::normalise_group;
-use super::registry::{Opt, Registry};
-use super::resolve::ResolvedGroup;
 use super::{same, spelling};
+use crate::config::oslo::parse::normalise_group;
+use crate::config::oslo::registry::{Opt, Registry};
+use crate::config::oslo::resolve::ResolvedGroup;
 use crate::config::{ConfigGroup, ConfigOption, Parsed};
 use crate::data::Data;
 use crate::text::Text;

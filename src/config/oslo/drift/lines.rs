@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::parse::normalise_group;
+use crate::config::oslo::parse::normalise_group;
 use crate::config::{ConfigOption, ConfigValue, Parsed};
 
 /// The keys of a file.

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::registry::ParsedFile;
 use crate::config::Parsed;
 use crate::config::oslo::parse::normalise_group;
+use crate::config::oslo::registry::ParsedFile;
 use crate::data::Data;
 use crate::mask::MASK;
 use crate::text::Text;

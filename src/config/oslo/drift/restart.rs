@@ -8,9 +8,9 @@
 use std::collections::HashSet;
 
 use super::lines::Lines;
-use super::registry::{Namespace, ParsedFile, ParsedSection, Registry};
-use super::resolve::{FilePlace, Given, Resolved, ResolvedGroup, resolve};
 use super::same;
+use crate::config::oslo::registry::{Namespace, ParsedFile, ParsedSection, Registry};
+use crate::config::oslo::resolve::{FilePlace, Given, Resolved, ResolvedGroup, resolve};
 use crate::config::{ConfigValue, Parsed};
 use crate::data::Data;
 use crate::mask::MASK;

@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 
-use super::registry::{Namespace, ParsedFile};
 use super::same;
 use crate::config::Parsed;
 use crate::config::oslo::parse::normalise_group;
+use crate::config::oslo::registry::{Namespace, ParsedFile};
 
 /// A file that oslo.config would read now.
 #[derive(Clone, Copy, Debug)]
