@@ -43,6 +43,11 @@ impl Identity {
             Self::Gone | Self::Unknown => None,
         }
     }
+
+    /// Whether it is none of the files as they are now.
+    pub fn is_gone(self) -> bool {
+        self == Self::Gone
+    }
 }
 
 /// What is known of the files of a namespace.

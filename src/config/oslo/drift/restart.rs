@@ -108,12 +108,12 @@ impl Comparison<'_> {
         if is_masked || same::has_mask(&then.value) {
             self.restart.masked += 1;
         }
-        let same = match (&then.problem, &parsed.problem) {
-            // A mask is no number.
-            (Some(_), _) if is_masked => true,
-            (Some(_), None) => false,
-            (None, Some(_)) => false,
-            _ => same::value(&parsed.value, &then.value) || same::value(&held.value, &then.value),
+        let same = match then.problem.is_some() == parsed.problem.is_some() {
+            true => {
+                same::value(&parsed.value, &then.value) || same::value(&held.value, &then.value)
+            }
+            // A mask is no number, and has no references.
+            false => is_masked,
         };
         if !same {
             self.restart.changes.push(Change {
