@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
-use crate::mask::mask_argv;
+use crate::mask::{mask_argv, mask_value};
 use crate::module::Modules;
 use crate::note::Note;
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
@@ -94,6 +94,7 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
     let mut target = process.facts()?;
     target.arch = process.arch()?;
     let mut secrets = mask_command(&mut target.process);
+    secrets.extend(mask_environment(&mut target.environment));
     let mappings = process.mappings()?;
     let files = Files::live(Box::new(LiveOpener::new(process.living, mappings.clone())));
     let mut descendants = facts::descendants(process.pid);
@@ -152,6 +153,19 @@ fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
     let secrets = words.iter().zip(&masked).filter_map(|(word, masked)| hidden(word, masked));
     let secrets = secrets.map(str::to_owned).collect();
     process.command = masked.into_iter().map(Text::from).collect();
+    secrets
+}
+
+/// As [`mask_command`]. Of `OS_GROUP__OPTION` the option's name says what it is, as it would in a
+/// file.
+fn mask_environment(environment: &mut [(Text, Text)]) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for (name, value) in environment {
+        let named = name.raw().rsplit_once("__").map_or(name.raw(), |(_, option)| option);
+        let masked = Text::from(mask_value(named, value.raw()).as_ref());
+        secrets.extend(hidden(value.raw(), masked.raw()).map(str::to_owned));
+        *value = masked;
+    }
     secrets
 }
 

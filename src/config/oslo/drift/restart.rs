@@ -174,3 +174,153 @@ fn parsed_file(parsed: &Parsed) -> ParsedFile {
     });
     ParsedFile { path: None, sections: sections.collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::oslo::parse::parse;
+    use crate::config::oslo::registry::{Group, Kind, Opt};
+
+    fn option(dest: &str, kind: Kind) -> Opt {
+        Opt { dest: dest.into(), name: dest.into(), kind, ..Opt::default() }
+    }
+
+    fn string(dest: &str) -> Opt {
+        option(dest, Kind::String { quotes: false })
+    }
+
+    /// An object with these options in `DEFAULT` that has read this file.
+    fn registry(options: Vec<Opt>, file: &str, arguments: &[(&str, Data)]) -> Registry {
+        let arguments = arguments.iter().map(|(name, value)| ((*name).into(), value.clone()));
+        let namespace =
+            Namespace { files: vec![parsed_file(&parse(file, 0))], arguments: arguments.collect() };
+        Registry {
+            use_environment: true,
+            groups: vec![Group { key: None, name: "DEFAULT".into(), options }],
+            namespace: Some(namespace),
+            ..Registry::default()
+        }
+    }
+
+    fn restart(registry: &Registry, file: &str) -> Restart {
+        let environment = |name: &str| (name == "OS_DEFAULT__FROM_ENV").then(|| "e".to_owned());
+        let held = resolve(registry, &Given::of_process(registry, &environment));
+        let parsed = parse(file, 0);
+        after_restart(registry, &held, &environment, &[&parsed])
+    }
+
+    /// `option: now -> then @line` of every change.
+    fn changes(registry: &Registry, file: &str) -> Vec<String> {
+        let shown = |change: Change| {
+            let line = change.place.map_or(0, |(_, line)| line);
+            let problem = change.problem.map(|_| "!").unwrap_or_default();
+            let repr = crate::repr::repr;
+            let (now, then) = (repr(&change.now), repr(&change.then));
+            format!("{}: {now} -> {then}{problem} @{line}", change.option.raw())
+        };
+        restart(registry, file).changes.into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn a_value_that_the_file_has_changed_is_found_with_its_line() {
+        let options = vec![
+            option("workers", Kind::Integer),
+            string("host"),
+            Opt { default: Data::text("d"), ..string("removed") },
+            Opt { default: Data::text("d"), ..string("added") },
+            Opt { default: Data::text("$host/x"), ..string("refers") },
+            string("from_env"),
+        ];
+        let old = "[DEFAULT]\nworkers = 1\nhost = a\nremoved = r\nfrom_env = 1\n";
+        let object = registry(options, old, &[]);
+        assert_eq!(changes(&object, old), [""; 0]);
+        let new = "[DEFAULT]\n# a comment\nhost = b\nworkers = 2\nadded = x\nfrom_env = 2\n";
+        assert_eq!(
+            changes(&object, new),
+            [
+                "workers: 1 -> 2 @4",
+                "host: 'a' -> 'b' @3",
+                "removed: 'r' -> 'd' @0",
+                "added: 'd' -> 'x' @5",
+                "refers: 'a/x' -> 'b/x' @0"
+            ]
+        );
+        // The same value in other words is the same.
+        assert_eq!(
+            changes(
+                &registry(vec![option("w", Kind::Boolean)], "[DEFAULT]\nw = true\n", &[]),
+                "[DEFAULT]\nw = 1\n"
+            ),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn what_a_file_cannot_reach_does_not_change() {
+        let overridden = Opt { override_value: Some(Data::text("o")), ..string("overridden") };
+        let old = "[DEFAULT]\noverridden = 1\nboth = f\nfile = f\n";
+        let arguments =
+            [("only", Data::text("c")), ("both", Data::text("c")), ("file", Data::text("f"))];
+        let options = vec![overridden, string("only"), string("both"), string("file")];
+        let object = registry(options, old, &arguments);
+        let new = "[DEFAULT]\noverridden = 2\nonly = 2\nboth = 2\nfile = 2\n";
+        // An option that may stand on the command line is an argument, too, when a file sets it.
+        assert_eq!(changes(&object, new), ["file: 'f' -> '2' @5"]);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_told() {
+        let object =
+            registry(vec![option("workers", Kind::Integer)], "[DEFAULT]\nworkers=1\n", &[]);
+        assert_eq!(changes(&object, "[DEFAULT]\nworkers=abc\n"), ["workers: 1 -> 'abc'! @2"]);
+        let broken =
+            registry(vec![option("workers", Kind::Integer)], "[DEFAULT]\nworkers=abc\n", &[]);
+        assert_eq!(changes(&broken, "[DEFAULT]\nworkers=abc\n"), [""; 0]);
+        assert_eq!(changes(&broken, "[DEFAULT]\nworkers=1\n"), ["workers: 'abc' -> 1 @2"]);
+    }
+
+    #[test]
+    fn secrets_are_no_false_alarm() {
+        let options = vec![
+            Opt { secret: true, ..string("password") },
+            string("url"),
+            option("pin", Kind::Integer),
+            string("refers"),
+        ];
+        let old = "[DEFAULT]\npassword = a$b\nurl = amqp://u:p@h/\npin = 7\nrefers = x$url\n";
+        let object = registry(options, old, &[]);
+        let masked =
+            "[DEFAULT]\npassword = ***\nurl = amqp://u:***@h/\npin = ***\nrefers = x$url\n";
+        let same = restart(&object, masked);
+        assert_eq!((same.changes, same.masked), (vec![], 4));
+        let other = masked.replace("@h", "@i");
+        assert_eq!(
+            changes(&object, &other),
+            [
+                "url: 'amqp://u:p@h/' -> 'amqp://u:***@i/' @3",
+                "refers: 'xamqp://u:p@h/' -> 'xamqp://u:***@i/' @5"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_cache_of_answers_hides_no_change() {
+        let cached = Opt { cached: Some(Data::Int(1)), ..option("workers", Kind::Integer) };
+        let object = registry(vec![cached], "[DEFAULT]\nworkers=1\n", &[]);
+        assert_eq!(changes(&object, "[DEFAULT]\nworkers=2\n"), ["workers: 1 -> 2 @2"]);
+    }
+
+    #[test]
+    fn an_old_name_is_told_with_the_new_one() {
+        let old = vec![(Some("OLD".into()), Some("was".into()))];
+        let object = registry(vec![Opt { deprecated: old, ..string("is") }], "", &[]);
+        let restart = restart(&object, "[DEFAULT]\n[OLD]\nwas = 1\n");
+        let renamed = Renamed {
+            group: "DEFAULT".into(),
+            option: "is".into(),
+            used: ("OLD".into(), "was".into()),
+            place: (0, 3),
+        };
+        assert_eq!(restart.renamed, [renamed]);
+    }
+}

@@ -230,3 +230,116 @@ impl Reader<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::oslo::parse::parse;
+    use crate::config::oslo::registry::{Group, Namespace};
+    use crate::config::oslo::resolve::{Given, resolve};
+
+    fn group(name: &str, options: &[&str]) -> Group {
+        let option =
+            |dest: &&str| Opt { dest: (*dest).into(), name: (*dest).into(), ..Opt::default() };
+        Group {
+            key: (name != "DEFAULT").then(|| name.into()),
+            name: name.into(),
+            options: options.iter().map(option).collect(),
+        }
+    }
+
+    fn object(groups: Vec<Group>) -> Registry {
+        Registry { groups, ..Registry::default() }
+    }
+
+    /// `section.key@line hints`
+    fn shown(registry: &Registry, others: &[Other<'_>], text: &str) -> Vec<String> {
+        let parsed = parse(text, 0);
+        let (found, count) = unread(registry, others, &[&parsed]);
+        assert_eq!(found.len(), count.min(MAX_UNREAD));
+        let hint = |hint: &Hint| match hint {
+            Hint::DidYouMean(name) => format!(" {}?", name.raw()),
+            Hint::InGroups(groups) => {
+                groups.iter().map(|group| format!(" [{}]", group.raw())).collect()
+            }
+            Hint::Other { object, has_read, option } => {
+                format!(
+                    " object {object} {has_read} {:?}",
+                    option.as_ref().map(|(name, _)| name.raw())
+                )
+            }
+        };
+        let one = |unread: &Unread| {
+            let key = unread.key.as_ref().map_or("*", Text::raw);
+            let hints: String = unread.hints.iter().map(hint).collect();
+            format!("{}.{key}@{}{hints}", unread.section.raw(), unread.line)
+        };
+        found.iter().map(one).collect()
+    }
+
+    #[test]
+    fn what_nothing_reads_is_told_with_what_was_meant() {
+        let mut database = group("database", &["connection", "max_retries"]);
+        if let Some(option) = database.options.first_mut() {
+            option.deprecated = vec![
+                (Some("DEFAULT".into()), Some("sql_connection".into())),
+                (Some("sql".into()), None),
+                (None, None),
+            ];
+        }
+        let registry = object(vec![group("DEFAULT", &["workers", "port", "host"]), database]);
+        let file = "[DEFAULT]\nworker = 1\nport = 2\nprot = 3\nsql_connection = 4\nhost = 5\n\
+                    max_retries = 6\n[Database]\nconnection = 7\nmax-retries = 8\nPORT = 9\n\
+                    [SQL]\nconnection = 10\n[databse]\nx = 11\ny = 12\n[empty]\n[DATABASE]\nz = 1\n";
+        assert_eq!(
+            shown(&registry, &[], file),
+            [
+                "DEFAULT.worker@2 workers?",
+                // `port` is in the file already.
+                "DEFAULT.prot@4",
+                "DEFAULT.max_retries@7 [database]",
+                "Database.max-retries@10 max_retries?",
+                "Database.PORT@11",
+                "Database.z@19",
+                "databse.*@15 database?",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_another_object_has_is_told_and_whether_it_has_read_the_file() {
+        let text = "[auth]\nauth_type = password\nother = 1\n";
+        let registry = object(vec![group("DEFAULT", &["workers"])]);
+        let other = object(vec![group("DEFAULT", &[]), group("auth", &["auth_type"])]);
+        let held = resolve(&other, &Given::of_process(&other, &|_| None));
+        let others = [Other { registry: &other, held: &held }];
+        assert_eq!(
+            shown(&registry, &others, text),
+            ["auth.*@2 object 0 false Some(\"auth_type\")"]
+        );
+        let parsed = parse(text, 0);
+        let options = parsed.groups.iter().flat_map(|group| &group.options).map(|option| {
+            (
+                option.name.as_str().into(),
+                option.values.iter().map(|v| v.text.as_str().into()).collect(),
+            )
+        });
+        let section = crate::config::oslo::registry::ParsedSection {
+            name: "auth".into(),
+            options: options.collect(),
+        };
+        let file =
+            crate::config::oslo::registry::ParsedFile { path: None, sections: vec![section] };
+        let namespace = Some(Namespace { files: vec![file], arguments: Vec::new() });
+        let reader = Registry { namespace, ..other.clone() };
+        let others = [Other { registry: &reader, held: &held }];
+        assert_eq!(shown(&registry, &others, text), ["auth.*@2 object 0 true Some(\"auth_type\")"]);
+    }
+
+    #[test]
+    fn many_are_counted() {
+        let registry = object(vec![group("DEFAULT", &["a"])]);
+        let many: String = (0..5000).map(|number| format!("key_{number} = 1\n")).collect();
+        assert_eq!(shown(&registry, &[], &format!("[DEFAULT]\n{many}")).len(), MAX_UNREAD);
+    }
+}
