@@ -6,6 +6,7 @@ mod bad_inputs;
 mod cli;
 mod configuration;
 mod demo;
+mod drift;
 mod fuzz;
 mod green;
 mod hostile;
