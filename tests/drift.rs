@@ -1,6 +1,7 @@
 //! Where a process of oslo.config and its files differ, on a real one: its files are changed under
 //! it in every way that an operator changes them.
 
+use crate::support::truth::assert_whole;
 use crate::support::{Target, guru, report, stdout_of, venv};
 use guru::data::Data;
 use guru::note::Weight;
@@ -200,10 +201,10 @@ fn an_edit_after_the_start_is_told_with_its_line() {
     assert_eq!(option(groups, "default", "host").origin.as_ref().unwrap().line, 3);
     // Whether a password was changed cannot be told, and that is.
     let text = drifter.text();
-    assert!(text.contains(": 2 values of its files hold secrets"), "{text}");
+    assert!(text.contains(": 2 of its values hold secrets, "), "{text}");
     assert!(!text.contains("hunter"));
     // Nothing is missing for that.
-    assert!(!report.is_partial());
+    assert_whole(&report);
 }
 
 #[test]
@@ -254,7 +255,7 @@ fn a_file_that_is_gone_is_told_and_nothing_of_the_report_is_missing() {
     assert_eq!(workers.value, Data::Int(4));
     let origin = workers.origin.as_ref().unwrap();
     assert_eq!((origin.file.raw(), origin.line), (drifter.path("a.conf").to_str().unwrap(), 0));
-    assert!(!report.is_partial());
+    assert_whole(&report);
 }
 
 #[test]
@@ -335,7 +336,7 @@ fn a_value_that_the_program_cannot_use_is_shown_and_told() {
     assert_eq!(option(groups, "default", "host").value, Data::text("a"));
     let text = drifter.text();
     assert!(text.contains("note: [DEFAULT] workers: the process has no value for it: "), "{text}");
-    assert!(!report.is_partial());
+    assert_whole(&report);
 
     drifter.write("a.conf", PLAIN);
     let line = "[DEFAULT] workers (a.conf:2): 'abc' now, 4 after a restart";

@@ -47,7 +47,8 @@ pub fn options(
     if groups.is_empty() {
         out.push_str(none(object, files));
     }
-    out.push_str(&only_defaults(&defaults));
+    let others = if defaults.len() < groups.len() { " of other groups" } else { "" };
+    out.push_str(&only_defaults(&defaults, others));
     out
 }
 
@@ -91,7 +92,7 @@ fn words(set_by: SetBy) -> &'static str {
 }
 
 /// The groups of which nothing is shown.
-fn only_defaults(groups: &[(&str, usize)]) -> String {
+fn only_defaults(groups: &[(&str, usize)], others: &str) -> String {
     let groups: Vec<_> = groups.iter().filter(|(_, count)| *count > 0).collect();
     if groups.is_empty() {
         return String::new();
@@ -100,8 +101,7 @@ fn only_defaults(groups: &[(&str, usize)]) -> String {
     let names: Vec<String> =
         groups.iter().map(|(name, count)| format!("{} ({count})", line(name))).collect();
     format!(
-        "\n({all} options of other groups are at their default; the formats gmr and json show \
-         them: {})\n",
+        "\n({all} options{others} are at their default; the formats gmr and json show them: {})\n",
         names.join(", ")
     )
 }

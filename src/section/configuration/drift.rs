@@ -61,11 +61,11 @@ pub fn drift(
         drift.extend(restart.changes.into_iter().map(|change| changes(change, &place)));
         renamed.extend(restart.renamed.into_iter().map(|name| deprecated(name, &place)));
         if restart.masked > 0 && files.differ() {
-            let text = format!(
-                "{} values of its files hold secrets, which are not compared: whether one of them \
-                 has changed is not known",
-                restart.masked
-            );
+            let text = match restart.masked {
+                1 => "one of its values is a secret, which is not compared".to_owned(),
+                count => format!("{count} of its values hold secrets, which are not compared"),
+            };
+            let text = format!("{text}: whether it was changed in a file is not known");
             notes.push(Note::remark(object.name.as_str(), text));
         }
     } else {

@@ -105,15 +105,15 @@ impl Comparison<'_> {
             self.restart.renamed.push(Renamed { group, option, used, place });
         }
         let is_masked = values.iter().any(|value| value.text.contains(MASK));
-        if is_masked || same::has_mask(&then.value) {
+        if is_masked || same::has_mask(&then.value) || same::has_mask(&parsed.value) {
             self.restart.masked += 1;
         }
         let same = match then.problem.is_some() == parsed.problem.is_some() {
             true => {
                 same::value(&parsed.value, &then.value) || same::value(&held.value, &then.value)
             }
-            // A mask is no number, and has no references.
-            false => is_masked,
+            // A mask is no number, and has no references; what was overwritten neither.
+            false => is_masked || same::has_mask(&parsed.value),
         };
         if !same {
             self.restart.changes.push(Change {

@@ -1,4 +1,5 @@
-//! Whether what the process holds can be what a file says, although secrets of the file are masked.
+//! Whether what the process holds can be what a file says, although secrets of the file are masked,
+//! and those that are recorded of the process are overwritten by asterisks.
 //!
 //! What stands in place of a mask is not known: two values that differ there only are the same.
 
@@ -14,10 +15,21 @@ use crate::text::Text;
 /// Values inside values that are compared. What lies deeper is taken to be the same.
 const MAX_DEPTH: usize = 32;
 
+/// What a secret that was overwritten in memory has at least; shorter ones are left there.
+const OVERWRITTEN: &str = "******";
+
 /// Whether a text of the process can be this text of a file.
 pub fn text(held: &str, file: &str) -> bool {
     if held == file {
         return true;
+    }
+    if let Some((start, rest)) = held.split_once(OVERWRITTEN) {
+        let rest = rest.trim_start_matches('*');
+        let end = rest.rsplit_once(OVERWRITTEN).map_or(rest, |(_, end)| end);
+        let (file_start, _) = file.split_once(MASK).unwrap_or((file, file));
+        let (_, file_end) = file.rsplit_once(MASK).unwrap_or((file, file));
+        return (start.starts_with(file_start) || file_start.starts_with(start))
+            && (end.ends_with(file_end) || file_end.ends_with(end));
     }
     let Some((start, rest)) = file.split_once(MASK) else { return false };
     let Some(mut held) = held.strip_prefix(start) else { return false };
@@ -46,7 +58,7 @@ fn is_masked(value: &Data, depth: usize) -> bool {
     }
 }
 
-/// Whether there is a mask anywhere in it.
+/// Whether there is a mask anywhere in it, or what was overwritten.
 pub fn has_mask(value: &Data) -> bool {
     fn has(value: &Data, depth: usize) -> bool {
         match value {
@@ -125,6 +137,11 @@ mod tests {
             ("amqp://a:x@h1,amqp://b:y@h2", "amqp://a:***@h1,amqp://b:***@h2", true),
             ("amqp://a:x@h1,amqp://b:y@h3", "amqp://a:***@h1,amqp://b:***@h2", false),
             ("ab", "ab***b", false),
+            ("*********", "sqlite://", true),
+            ("mysql://u:********@h/d", "mysql://u:***@h/d", true),
+            ("mysql://u:********@h/d", "mysql://u:***@i/d", false),
+            ("u:******@a,v:*******@b", "u:***@a,v:***@b", true),
+            ("u:******@a,v:*******@b", "u:***@a,v:***@c", false),
         ] {
             assert_eq!(text(held, file), same, "{held} {file}");
         }
