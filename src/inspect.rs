@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
-use crate::mask::{mask_argv, mask_value};
+use crate::mask::{hidden, mask_argv, mask_value};
 use crate::module::Modules;
 use crate::note::Note;
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
@@ -130,6 +130,7 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
     process.check_unchanged()?;
     // They may lie on a stack as well, where the program has looked at its arguments.
     let mut recording = taken.memory;
+    secrets.extend(recorded::secrets(&runtimes.found, &options.asked, &recording));
     recording.overwrite(&secrets);
     let threads = plan.join(taken.threads, &mut notes);
     let snapshot = Snapshot {
@@ -167,16 +168,6 @@ fn mask_environment(environment: &mut [(Text, Text)]) -> Vec<String> {
         *value = masked;
     }
     secrets
-}
-
-/// The part of a word that its masked form does not show.
-fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
-    let same = |(a, b): &(char, char)| a == b;
-    let before = word.chars().zip(masked.chars()).take_while(same);
-    let rest = word.get(before.map(|(shown, _)| shown.len_utf8()).sum::<usize>()..)?;
-    let after = rest.chars().rev().zip(masked.chars().rev()).take_while(same);
-    let end = rest.len() - after.map(|(shown, _)| shown.len_utf8()).sum::<usize>();
-    rest.get(..end).filter(|hidden| !hidden.is_empty())
 }
 
 /// The runtimes in the process that answer with their threads.
@@ -231,7 +222,8 @@ fn detect(
 fn search(found: &mut [Found], mappings: &[Mapping], memory: &LiveMemory, budget: usize) {
     for Found { visitor, roster, search, searched } in found {
         *searched = Instant::now();
-        *search = search::search(memory, mappings, &visitor.search_for(memory));
+        let request = visitor.search_for(&Recorder::new(memory, budget));
+        *search = search::search(memory, mappings, &request);
         visitor.sift(search, roster, &Recorder::new(memory, budget));
     }
 }

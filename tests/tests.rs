@@ -16,6 +16,7 @@ mod locals;
 mod mini;
 mod native;
 mod nova;
+mod oslo;
 mod oslo_rules;
 mod package;
 mod panko;

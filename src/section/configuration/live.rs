@@ -86,10 +86,9 @@ fn troubles(object: &Object<'_>) -> Vec<Note> {
     let mut notes: Vec<Note> =
         unread.map(|trouble| Note::missing(object.name.as_str(), trouble.clone())).collect();
     let options = object.held.iter().flat_map(|group| {
-        group
-            .options
-            .iter()
-            .filter_map(move |option| Some((group, option, option.problem.as_ref()?)))
+        // A secret that was overwritten in the evidence may have been a number.
+        let options = group.options.iter().filter(|option| !option.secret);
+        options.filter_map(move |option| Some((group, option, option.problem.as_ref()?)))
     });
     let count = options.clone().count();
     for (group, option, problem) in options.take(MAX_TROUBLES) {
