@@ -18,6 +18,7 @@ mod native;
 mod nova;
 mod oslo;
 mod oslo_rules;
+mod oslo_values;
 mod package;
 mod panko;
 mod python;

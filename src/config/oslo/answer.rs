@@ -32,8 +32,9 @@ const SUB_COMMAND: &str = "<oslo_config.cfg.ConfigOpts.SubCommandAttr object>";
 
 /// The value of an option.
 struct Answer {
-    /// As it was written, if there is a problem or it is not converted.
+    /// Nothing, if there is a problem.
     value: Data,
+    /// Whether only the program itself could convert it.
     unconverted: bool,
     problem: Option<Problem>,
     /// The length of the chain of references that it took.
@@ -93,20 +94,23 @@ impl<'a> Answers<'a> {
             used: source.used.clone(),
             ..shown.clone()
         };
-        if let Some(value) = self.cached(registered) {
+        let is_hidden =
+            self.sources.is_default(group) && self.sources.group(registered.dest.raw()).is_some();
+        if let Some(value) = self.cached(registered).filter(|_| !is_hidden) {
             let source = self.sources.source(&asked, Scope::Own, &self.work);
             let resolved = source.map_or_else(|_| shown.clone(), |source| of_source(&source));
             return Resolved { value: value.clone(), ..resolved };
         }
         let answer = self.answer(&asked, Scope::Own, 0);
-        let is_hidden =
-            self.sources.is_default(group) && self.sources.group(registered.dest.raw()).is_some();
         let hidden = is_hidden.then_some(Problem::from(Cause::Hidden));
         let problem = hidden.or(answer.problem);
         Resolved {
-            value: answer.value.clone(),
+            value: match problem {
+                Some(_) => answer.source.value.written(),
+                None => answer.value.clone(),
+            },
             unconverted: answer.unconverted || problem.is_some(),
-            problem: problem.map(|problem| problem.words()),
+            problem: problem.map(Problem::words),
             ..of_source(&answer.source)
         }
     }
@@ -139,7 +143,7 @@ impl<'a> Answers<'a> {
             Err(refused) => {
                 return Answer {
                     value: Data::None,
-                    unconverted: true,
+                    unconverted: false,
                     problem: Some(Cause::from(refused).into()),
                     chain: 0,
                     source: Source::nothing(),
@@ -174,12 +178,13 @@ impl<'a> Answers<'a> {
                 (context, value)
             }
         };
-        let (value, problem) = match written {
-            Ok(value) => (value, None),
-            Err(problem) => (source.value.written(), Some(problem)),
-        };
-        let unconverted = context.unconverted.get();
-        Answer { value, unconverted, problem, chain: context.chain.get(), source }
+        Answer {
+            unconverted: context.unconverted.get(),
+            problem: written.as_ref().err().copied(),
+            value: written.unwrap_or_default(),
+            chain: context.chain.get(),
+            source,
+        }
     }
 
     fn converted(

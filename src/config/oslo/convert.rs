@@ -247,7 +247,7 @@ fn range(text: &str, inclusive: bool, work: &Work<'_>) -> Result<Data, Refused> 
         let usual = digits.bytes().all(|byte| byte.is_ascii_digit())
             && (text == "0" || !digits.starts_with('0'));
         match usual && !digits.is_empty() {
-            true => text.parse().map_err(|_| Refused::TooMuch),
+            true => text.parse().map_err(|_| Refused::Foreign),
             false => Err(no_range),
         }
     };

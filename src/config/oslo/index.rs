@@ -98,6 +98,14 @@ impl<'a> Index<'a> {
         Ok(Some(Found { value: argument.clone(), by, hit, argument: Some(index) }))
     }
 
+    /// All values that files give an option that takes many, oldest first.
+    pub fn in_files(&self, names: &[Name<'_>], work: &Work<'_>) -> Vec<Data> {
+        match self.hits(names, true, work).ok().and_then(|hits| value(&hits, true)) {
+            Some(Data::List(values)) => values,
+            _ => Vec::new(),
+        }
+    }
+
     /// The attribute of the namespace that the command line has set.
     fn argument(&self, names: &[Name<'_>], positional: bool) -> Option<(usize, &'a Data)> {
         let found = |(index, (group, name)): (usize, &Name<'_>)| {

@@ -12,10 +12,12 @@ pub mod parse;
 mod problem;
 pub mod registry;
 pub mod resolve;
+mod restart;
 mod source;
 mod substitute;
 
 use super::{Parsed, group};
+pub use restart::restarted;
 
 /// Joins files in the order in which oslo.config reads them. An option's values follow each other
 /// oldest first; see [`ConfigOption::values`](super::ConfigOption::values).

@@ -38,7 +38,8 @@ pub enum Cause {
 impl Problem {
     /// The same, of an option that refers to this one.
     pub fn of_reference(self) -> Problem {
-        Problem { referred: true, ..self }
+        // What leads into a ring of references has the same said of it as what is one of them.
+        Problem { referred: self.cause != Cause::Cycle, ..self }
     }
 
     /// In words. They quote nothing of the value, which may be a secret: what follows a dollar in

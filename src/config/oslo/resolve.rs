@@ -94,3 +94,7 @@ pub fn resolve(registry: &Registry, given: &Given<'_>) -> Vec<ResolvedGroup> {
     });
     resolved.collect()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests;

@@ -130,6 +130,7 @@ impl<'a> Sources<'a> {
             }
             for (index, option) in group.options.iter().enumerate() {
                 sources.options.entry((home, option.dest.raw())).or_insert(index);
+                // Before 10 (seen in 8.8), an old group alone led nowhere, as a reference.
                 for (old_group, old_name) in &option.deprecated {
                     let old_group = given_text(old_group).unwrap_or("DEFAULT");
                     let old_name = given_text(old_name).unwrap_or(option.dest.raw());
@@ -221,6 +222,7 @@ impl<'a> Sources<'a> {
         }
         Ok(match &option.default {
             Data::None => Source::nothing(),
+            value if option.default_changed => raw(value.clone(), SetBy::SetDefault),
             value => raw(value.clone(), SetBy::Default),
         })
     }
@@ -240,7 +242,7 @@ impl<'a> Sources<'a> {
             Scope::Mutable => self.mutable.as_ref(),
         };
         let Some(index) = index else { return Ok(None) };
-        let names = self.names(asked, option);
+        let names = names(self.key(asked.group), option);
         work.take(names.len())?;
         let found = index.find(&names, option, work)?;
         // What a file sets loses to the environment, even where the command line sets it, too.
@@ -272,18 +274,6 @@ impl<'a> Sources<'a> {
         Ok(Some(Source { value, set_by: Some(found.by), place, used, scope }))
     }
 
-    /// The names by which what is parsed may call an option: its own first.
-    fn names(&self, asked: &Asked, option: &'a Opt) -> Vec<Name<'a>> {
-        let group = self.key(asked.group);
-        let own = (group, option.dest.raw());
-        let old = option.deprecated.iter().filter_map(|(old_group, old_name)| {
-            let (old_group, old_name) = (given_text(old_group), given_text(old_name));
-            let is_old = old_group.is_some() || old_name.is_some();
-            is_old.then(|| (old_group.or(group), old_name.unwrap_or(option.dest.raw())))
-        });
-        std::iter::once(own).chain(old).collect()
-    }
-
     fn environment(&self, asked: &Asked, option: &Opt) -> Option<String> {
         if !self.registry.use_environment {
             return None;
@@ -296,6 +286,18 @@ impl<'a> Sources<'a> {
     fn key(&self, group: usize) -> Option<&'a str> {
         self.registry.groups.get(group)?.key.as_ref().map(Text::raw)
     }
+}
+
+/// The names by which what is parsed may call an option that is asked for in a group: its own
+/// first.
+pub fn names<'a>(group: Option<&'a str>, option: &'a Opt) -> Vec<Name<'a>> {
+    let own = (group, option.dest.raw());
+    let old = option.deprecated.iter().filter_map(|(old_group, old_name)| {
+        let (old_group, old_name) = (given_text(old_group), given_text(old_name));
+        let is_old = old_group.is_some() || old_name.is_some();
+        is_old.then(|| (old_group.or(group), old_name.unwrap_or(option.dest.raw())))
+    });
+    std::iter::once(own).chain(old).collect()
 }
 
 /// Python takes an empty text for none.
