@@ -15,7 +15,7 @@ use crate::evidence::Evidence;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::{Execution, NamedObject, RuntimeSummary};
-use crate::runtime::LoadedModule;
+use crate::runtime::{LoadedModule, RegisteredSection};
 use crate::stack::StackEnd;
 use crate::symbol;
 use crate::symbol::source::Sources;
@@ -36,12 +36,16 @@ pub struct Analysis<'a> {
     pub green: Option<Vec<Execution>>,
     /// The objects that were asked for.
     pub objects: Vec<NamedObject>,
+    /// The objects that sections of one's own show, in the order of these.
+    pub own_objects: Vec<NamedObject>,
     /// The configurations of oslo.config in memory, those that the program called first.
     pub registries: Vec<Registry>,
     /// The settings in memory of programs of other makes.
     pub settings: Vec<Settings>,
     /// The modules of the language that are loaded, as far as their versions are known.
     pub loaded: Vec<LoadedModule>,
+    /// The sections that the program has registered for a report of its own.
+    pub registered: Vec<RegisteredSection>,
     /// What was noticed.
     pub notes: Vec<Note>,
 }
@@ -79,9 +83,9 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     });
     let mut found = visited.objects.into_iter();
     let nowhere = || Err(Text::from("no runtime that could have it was recognized"));
-    let objects = snapshot.asked.objects.iter();
-    let objects =
-        objects.map(|path| execution::named(path, found.next().unwrap_or_else(nowhere))).collect();
+    let named = |path| execution::named(path, found.next().unwrap_or_else(nowhere));
+    let mut objects: Vec<NamedObject> = snapshot.asked.paths().map(named).collect();
+    let own_objects = objects.split_off(snapshot.asked.objects.len().min(objects.len()));
     notes.extend(cut(evidence));
     if !snapshot.asked.python_only {
         notes.extend(incomplete(&snapshot.threads, &threads));
@@ -94,7 +98,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         })
         .collect();
     let (registries, settings) = (visited.registries, visited.settings);
-    let loaded = visited.loaded;
+    let (loaded, registered) = (visited.loaded, visited.registered);
     Analysis {
         evidence,
         modules,
@@ -102,9 +106,11 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         threads,
         green,
         objects,
+        own_objects,
         registries,
         settings,
         loaded,
+        registered,
         notes,
     }
 }

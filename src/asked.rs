@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::note::Note;
 
+pub mod own;
+
+use own::{OwnSection, Source};
+
 /// What the user asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
@@ -14,9 +18,21 @@ pub struct Asked {
     /// No native stacks: neither are they recorded, nor unwound.
     #[serde(default)]
     pub python_only: bool,
+    /// Sections of one's own.
+    #[serde(default)]
+    pub sections: Vec<OwnSection>,
 }
 
 impl Asked {
+    /// The paths of all objects: first [`Self::objects`], then those that sections show.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let sections = self.sections.iter().filter_map(|section| match &section.source {
+            Source::Object(path) => Some(path.as_str()),
+            Source::File(_) | Source::Command { .. } => None,
+        });
+        self.objects.iter().map(String::as_str).chain(sections)
+    }
+
     /// Narrows what was asked for of a recording to what is wanted of it now: nothing in
     /// particular is all. What it does not hold is a note.
     pub fn select(&mut self, wanted: &Asked) -> Vec<Note> {
@@ -34,6 +50,17 @@ impl Asked {
                 Note::missing(format!("object {path}"), text)
             }));
             self.objects = held;
+        }
+        if !wanted.sections.is_empty() {
+            let same = |a: &OwnSection, b: &OwnSection| a.title == b.title && a.source == b.source;
+            let held = |section: &&OwnSection| self.sections.iter().any(|own| same(own, section));
+            let absent = wanted.sections.iter().filter(|section| !held(section));
+            notes.extend(absent.map(|section| {
+                let text = "the recording does not hold it: record with --section";
+                Note::missing(format!("section {}", section.title), text)
+            }));
+            let wanted = |own: &OwnSection| wanted.sections.iter().any(|other| same(own, other));
+            self.sections.retain(wanted);
         }
         notes
     }

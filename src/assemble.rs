@@ -5,10 +5,12 @@ use crate::evidence::Evidence;
 use crate::report::{Hold, ProcessSummary, Report, SCHEMA, Taken, timestamp};
 use crate::section::{self, Section};
 
-/// Makes a report of evidence, with these sections.
+/// Makes a report of evidence, with these sections and behind them those of one's own that were
+/// asked for.
 pub fn report(evidence: &Evidence, sections: &[&dyn Section]) -> Report {
     let analysis = analyse(evidence);
-    let sections = section::build(sections, &analysis);
+    let mut sections = section::build(sections, &analysis);
+    sections.extend(section::build_own(&analysis));
     Report {
         schema: SCHEMA,
         guru: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,13 +1,19 @@
 //! The command line: what was typed, as plain data. Nothing else knows clap.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use guru::asked::own::{MAX_SECTIONS, OwnSection};
 use guru::render::{Frames, RENDERERS};
 
 /// The largest process id that Linux gives: `PID_MAX_LIMIT` on 64-bit machines.
 const MAX_PID: i32 = 4_194_304;
+
+/// How much of the time that guru has the commands of sections may take, and all before them.
+const SHARE_OF_COMMANDS: f32 = 0.75;
 
 /// A Guru Meditation Report of any running process, assembled from outside.
 ///
@@ -70,6 +76,16 @@ pub struct Report {
     /// It is read from memory; no code of the process runs. May be given several times
     #[arg(long = "object", value_name = "PATH", value_parser = object_path)]
     pub objects: Vec<String>,
+    /// Add a section of your own: `TITLE=FILE`, a file as the process sees it, secrets masked;
+    /// `TITLE=!COMMAND`, what a command of the shell writes that is run as you, outside the process,
+    /// with its id in GURU_PID, for 10 seconds at the longest; `TITLE=@PATH`, an object of Python as
+    /// with `--object`. May be given several times; `gmr` leaves them out. See guru-sections(5) for
+    /// files that define such sections
+    #[arg(long = "section", value_name = "TITLE=WHAT", value_parser = OwnSection::parse)]
+    pub sections: Vec<OwnSection>,
+    /// Look for no files that define sections
+    #[arg(long)]
+    pub no_sections: bool,
     /// Save the evidence to a new file, mode 0600, that `--from` reads anywhere. It holds memory
     /// of the process: handle it like a core dump
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
@@ -104,6 +120,30 @@ pub struct Output {
     /// Look at no native stacks: they are neither recorded nor shown, and it is quicker
     #[arg(long)]
     pub python: bool,
+}
+
+impl Report {
+    /// What the parser of one argument can not know of the others; ends the program where that makes
+    /// no sense.
+    pub fn check(&self) {
+        let mut titles: Vec<&str> = self.sections.iter().map(|own| own.title.as_str()).collect();
+        titles.sort_unstable();
+        let twice = titles.windows(2).find(|pair| matches!(pair, [a, b] if a == b));
+        let wrong = match twice {
+            Some(pair) => format!(
+                "two sections have the title `{}`",
+                pair.first().copied().unwrap_or_default()
+            ),
+            None if titles.len() > MAX_SECTIONS => format!("more than {MAX_SECTIONS} sections"),
+            None => return,
+        };
+        Cli::command().error(ErrorKind::ValueValidation, wrong).exit()
+    }
+
+    /// When the commands of sections must have ended, so that there is still time for the report.
+    pub fn commands_until(&self) -> Instant {
+        Instant::now() + Duration::from_secs(self.timeout).mul_f32(SHARE_OF_COMMANDS)
+    }
 }
 
 impl Output {

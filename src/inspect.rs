@@ -16,6 +16,8 @@ use crate::evidence::{Evidence, Snapshot};
 use crate::mask::{hidden, mask_argv, mask_value};
 use crate::module::Modules;
 use crate::note::Note;
+use crate::own::definition::Definition;
+use crate::own::{self, live};
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
@@ -24,13 +26,14 @@ use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
 use crate::target::search::Search;
-use crate::target::{Mapping, ProcessFacts, ThreadFacts, Tid};
+use crate::target::{Mapping, ProcessFacts, ThreadFacts, Tid, environment};
 use crate::text::Text;
 
 mod hold;
 mod plan;
 mod recorded;
 mod search;
+mod sections;
 mod stacks;
 
 use plan::Plan;
@@ -57,6 +60,11 @@ pub struct Options {
     pub asked: Asked,
     /// How much at most.
     pub budget: Budget,
+    /// Sections of one's own that were found in files: those that fit the process are added to what
+    /// was asked for.
+    pub definitions: Vec<Definition>,
+    /// When the commands of such sections must have ended, however long each may take.
+    pub commands_until: Option<Instant>,
 }
 
 /// What to do when the threads can not be let go, because reading the memory of the process does
@@ -84,7 +92,7 @@ impl Found {
 }
 
 /// Takes the evidence of a living process. `id` is that of a process or of one of its threads.
-pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
+pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
     let (process, by_thread) = LiveProcess::open(id)?;
     let mut notes = Vec::new();
     if by_thread {
@@ -114,6 +122,12 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         first: process.pid,
     };
     let mut runtimes = Runtimes::find(&preview, &rehearsal);
+    let definitions = std::mem::take(&mut options.definitions);
+    if !definitions.is_empty() {
+        let known = sections::Known { target: &target, mappings: &mappings, modules: &modules };
+        let found = runtimes.found.iter().map(|found| &*found.visitor);
+        known.add(&mut options.asked, definitions, &files, found.collect(), &mut notes);
+    }
     search(&mut runtimes.found, &mappings, &memory, options.budget.memory);
     let plan =
         Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
@@ -133,6 +147,9 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
     secrets.extend(recorded::secrets(&runtimes.found, &options.asked, &recording));
     recording.overwrite(&secrets);
     let threads = plan.join(taken.threads, &mut notes);
+    // With the process running again: how long they take is the caller's affair alone.
+    let ran = live::run(&options.asked.sections, process.pid, options.commands_until);
+    let sections = own::masked(options.asked.sections);
     let snapshot = Snapshot {
         target,
         descendants,
@@ -141,7 +158,8 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         memory: recording,
         hold: taken.held,
         searches: runtimes.found.into_iter().map(|found| found.aged(stop)).collect(),
-        asked: options.asked,
+        ran,
+        asked: Asked { sections, ..options.asked },
         notes,
     };
     Ok(Evidence { snapshot, files })
@@ -157,13 +175,13 @@ fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
     secrets
 }
 
-/// As [`mask_command`]. Of `OS_GROUP__OPTION` the option's name says what it is, as it would in a
-/// file.
+/// As [`mask_command`]. Of a variable that is an option, the option's name says what it is, as it
+/// does in a file.
 fn mask_environment(environment: &mut [(Text, Text)]) -> Vec<String> {
     let mut secrets = Vec::new();
     for (name, value) in environment {
-        let named = name.raw().rsplit_once("__").map_or(name.raw(), |(_, option)| option);
-        let masked = Text::from(mask_value(named, value.raw()).as_ref());
+        let Some(option) = environment::option(name.raw()) else { continue };
+        let masked = Text::from(mask_value(option, value.raw()).as_ref());
         secrets.extend(hidden(value.raw(), masked.raw()).map(str::to_owned));
         *value = masked;
     }

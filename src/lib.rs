@@ -8,6 +8,9 @@
 //!
 //! Everything left of [`evidence`] touches the world; everything right of it is a pure function
 //! of the evidence.
+//!
+//! A program that embeds guru calls [`inspect::inspect`], [`assemble::report`] and a
+//! [`render::Renderer`]; [`section`] shows how, with a section of its own.
 
 pub mod addr;
 pub mod analysis;
@@ -25,6 +28,7 @@ pub mod module;
 pub mod native;
 pub mod new_file;
 pub mod note;
+pub mod own;
 pub mod package;
 pub mod path;
 pub mod processes;

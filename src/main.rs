@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 mod output;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use guru::error::{Error, Status};
 use guru::evidence::{Evidence, store};
 use guru::inspect::{Options, inspect};
 use guru::section::SECTIONS;
-use guru::{assemble, report};
+use guru::{assemble, own, report};
 use output::{complain, deadline, give_up};
 
 fn main() -> ExitCode {
@@ -44,24 +45,30 @@ fn run(command: Command) -> Result<Status, Error> {
 
 fn report(options: cli::Report) -> Result<Status, Error> {
     // Before any work is done, and before anything is printed.
+    options.check();
     let sink = output::Sink::open(&options.output)?;
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
+    let until = options.commands_until();
     let asked = Asked {
         locals: options.locals,
         objects: options.objects,
         python_only: options.output.python,
+        sections: options.sections,
     };
     let evidence = match (&options.from, options.pid) {
-        (Some(path), _) => {
-            let mut evidence = store::load(path)?;
-            let notes = evidence.snapshot.asked.select(&asked);
+        (Some(path), _) => replay(path, asked, options.no_sections)?,
+        (None, pid) => {
+            let mut notes = Vec::new();
+            let definitions = match options.no_sections {
+                true => Vec::new(),
+                false => own::live::definitions(&mut notes),
+            };
+            let commands_until = Some(until);
+            let options = Options { asked, definitions, commands_until, ..Options::default() };
+            let mut evidence = inspect(pid.unwrap_or_default(), options, give_up)?;
             evidence.snapshot.notes.extend(notes);
             evidence
-        }
-        (None, pid) => {
-            let options = Options { asked, ..Options::default() };
-            inspect(pid.unwrap_or_default(), options, give_up)?
         }
     };
     let report = print(&evidence, sink)?;
@@ -72,6 +79,19 @@ fn report(options: cli::Report) -> Result<Status, Error> {
         None => std::mem::forget((evidence, report)),
     }
     Ok(status)
+}
+
+/// The evidence of a recording, narrowed to what is asked for.
+fn replay(path: &Path, asked: Asked, no_sections: bool) -> Result<Evidence, Error> {
+    let asked = Asked { sections: own::masked(asked.sections), ..asked };
+    let mut evidence = store::load(path)?;
+    let held = &mut evidence.snapshot.asked;
+    if no_sections {
+        held.sections.retain(|section| section.defined_in.is_none());
+    }
+    let notes = held.select(&asked);
+    evidence.snapshot.notes.extend(notes);
+    Ok(evidence)
 }
 
 /// Makes the report and prints it.

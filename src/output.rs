@@ -97,12 +97,17 @@ fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
-/// Writes a manual page for the program and one for each of its commands.
+/// The manual page that no command line tells: its own source.
+const SECTIONS_PAGE: (&str, &str) = ("guru-sections.5", include_str!("../man/guru-sections.5"));
+
+/// Writes a manual page for the program, one for each of its commands, and that of the files.
 pub fn manual(directory: &Path) -> Result<Status, Error> {
     let failed = |error: io::Error| Error::Output {
         to: directory.display().to_string(),
         why: reason(&error),
     };
     clap_mangen::generate_to(cli::Cli::command(), directory).map_err(failed)?;
+    let (name, text) = SECTIONS_PAGE;
+    std::fs::write(directory.join(name), text).map_err(failed)?;
     Ok(Status::Complete)
 }

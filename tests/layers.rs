@@ -35,8 +35,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("native", &["module", "symbol", "target"]),
     ("runtime", &["config", "mask", "module", "report", "symbol", "target"]),
     ("merge", &["runtime"]),
-    ("inspect", &["evidence", "mask", "module", "report", "runtime", "target", "target::live"]),
-    ("package", &["config", "evidence", "module", "report", "target"]),
+    ("own", &["evidence", "mask"]),
+    (
+        "inspect",
+        &[
+            "evidence",
+            "mask",
+            "module",
+            "own",
+            "package",
+            "report",
+            "runtime",
+            "target",
+            "target::live",
+        ],
+    ),
+    ("package", &["config", "evidence", "mask", "module", "report", "runtime", "target"]),
     ("processes", &["evidence", "mask", "report", "target"]),
     (
         "analysis",
@@ -90,6 +104,7 @@ fn the_file_system_is_touched_by_the_living_target_and_the_store_only() {
     for (path, text) in sources() {
         let allowed = [
             "target/live",
+            "own/live",
             "evidence/store.rs",
             "new_file.rs",
             "main.rs",

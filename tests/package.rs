@@ -17,7 +17,7 @@ fn section(pid: i32, version: Option<&str>) -> (Vec<Field>, Vec<String>) {
     let Evidence { snapshot, files } = evidence(pid);
     let modules = Modules::new(&files, &snapshot.mappings);
     let path = snapshot.target.executable.clone().unwrap();
-    let interpreter = version.map(|version| Interpreter { version, path: &path });
+    let interpreter = version.map(|version| Interpreter { version, path: &path, loaded: &[] });
     let (fields, notes) = package(&snapshot, &files, &modules, interpreter);
     (fields, notes.iter().map(|note| note.message.raw().to_owned()).collect())
 }

@@ -10,7 +10,9 @@ use crate::evidence::Evidence;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::GilUse;
-use crate::runtime::{self, GreenThread, LanguageThread, LoadedModule, Preview, Visit, Visitor};
+use crate::runtime::{
+    self, GreenThread, LanguageThread, LoadedModule, Preview, RegisteredSection, Visit, Visitor,
+};
 use crate::target::search::Search;
 use crate::target::{Thread, Tid};
 use crate::text::Text;
@@ -49,6 +51,8 @@ pub struct Interpreted<'v> {
     pub settings: Vec<Settings>,
     /// The modules that are loaded.
     pub loaded: Vec<LoadedModule>,
+    /// The sections that programs have registered for reports of their own.
+    pub registered: Vec<RegisteredSection>,
     /// Where threads wait for a lock that lets one at a time run a language.
     locks: Vec<(Addr, u64)>,
     /// Who holds such a lock, and whether it collects garbage.
@@ -103,6 +107,7 @@ pub fn visit<'v>(
                 known.registries.extend(visited.registries);
                 known.settings.extend(visited.settings);
                 known.loaded.extend(visited.loaded);
+                known.registered.extend(visited.registered);
                 known.locks.extend(visited.locks);
                 known.holders.extend(visited.holders);
                 notes.extend(visited.notes);

@@ -95,18 +95,37 @@ impl Builder {
 
     /// Adds a value to an option of a group that [`Builder::group`] returned.
     pub(super) fn value(&mut self, group: usize, name: &str, value: ConfigValue) {
+        self.keyed_value(group, name, name.to_owned(), value);
+    }
+
+    /// As [`Builder::value`]; names with the same key are one option.
+    pub(super) fn keyed_value(
+        &mut self,
+        group: usize,
+        name: &str,
+        key: String,
+        value: ConfigValue,
+    ) {
         let Some(options) = self.parsed.groups.get_mut(group).map(|group| &mut group.options)
         else {
             return;
         };
         let next = options.len();
-        let index = *self.options.entry((group, name.to_owned())).or_insert(next);
+        let index = *self.options.entry((group, key)).or_insert(next);
         if index == next {
             options.push(ConfigOption { name: name.to_owned(), values: Vec::new() });
         }
         if let Some(option) = options.get_mut(index) {
             option.values.push(value);
         }
+    }
+
+    /// The newest value of an option by its group's name and its key.
+    pub(super) fn last(&self, group: &str, key: &str) -> Option<&str> {
+        let group = *self.groups.get(&(self.normalise)(group))?;
+        let option = *self.options.get(&(group, key.to_owned()))?;
+        let option = self.parsed.groups.get(group)?.options.get(option)?;
+        option.effective().map(|value| value.text.as_str())
     }
 
     /// Adds a note.

@@ -9,11 +9,18 @@
 //! replay parses the same bytes as the live run did, and no parser ever holds a secret it does not
 //! need.
 
+pub mod dialect;
 pub mod generic;
+mod glob;
 mod group;
+pub mod include;
+pub mod lookup;
 pub mod named;
 pub mod oslo;
+pub mod servers;
 pub mod settings;
+pub mod sources;
+pub mod unit;
 
 pub use group::{ConfigGroup, ConfigOption, ConfigValue, ParseNote, Parsed};
 

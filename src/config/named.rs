@@ -72,6 +72,16 @@ const OUTPUTS: &[&str] = &[
     "report",
 ];
 
+/// Whether a file's name ends as those of configuration files do.
+pub fn ends_like_configuration(path: &str) -> bool {
+    ends_like(base_name(path), ENDINGS)
+}
+
+fn ends_like(name: &str, endings: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    endings.iter().any(|ending| name.ends_with(ending))
+}
+
 /// The files that a command line names, absolute, in its order, each once.
 pub fn named_files(argv: &[String], cwd: &str) -> Vec<String> {
     // A title that the program gave itself is one word: `nginx: master process nginx -c F`.
@@ -132,20 +142,16 @@ fn file_of<'a>(option: &str, word: &'a str, by_option: bool) -> Option<&'a str> 
         && !word.ends_with('/')
         && !word.contains("://")
         && !word.contains(|c: char| c.is_whitespace() || c.is_control() || "{}<>|;*?$".contains(c));
-    let ends_like = |endings: &[&str]| {
-        let name = base_name(word);
-        endings.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
-    };
     if !is_path || OUTPUTS.contains(&option) {
         return None;
     }
-    if ends_like(ENDINGS) {
+    if ends_like_configuration(word) {
         return Some(word);
     }
     let named = by_option
         && OPTIONS.contains(&option)
         && (option.len() > 1 || word.contains('/'))
-        && !ends_like(OTHER_ENDINGS);
+        && !ends_like(base_name(word), OTHER_ENDINGS);
     named.then_some(word)
 }
 

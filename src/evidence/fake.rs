@@ -12,7 +12,7 @@ use crate::evidence::pages::Recording;
 use crate::evidence::{Held, Snapshot};
 use crate::report::Hold;
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
-use crate::target::{ProcessFacts, TargetFacts};
+use crate::target::{OpenFiles, ProcessFacts, TargetFacts};
 use crate::text::Text;
 
 /// A snapshot of process 10, of user 42, with this command line; it started at second 1000.
@@ -21,6 +21,7 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
     Snapshot {
         asked: Asked::default(),
         searches: Vec::new(),
+        ran: Vec::new(),
         target: TargetFacts {
             process: ProcessFacts { command, ..process(10, 1) },
             arch: Arch::X86_64,
@@ -28,6 +29,9 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
             directory: Some("/srv".into()),
             stack_start: None,
             environment: Vec::new(),
+            open_files: OpenFiles::default(),
+            cgroup: None,
+            mounts: Vec::new(),
         },
         descendants: Vec::new(),
         threads: Vec::new(),

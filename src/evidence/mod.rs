@@ -8,6 +8,7 @@ pub mod fake;
 pub mod files;
 pub mod inflate;
 pub mod pages;
+pub mod ran;
 pub mod store;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::asked::Asked;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recording;
+use crate::evidence::ran::Ran;
 use crate::note::Note;
 use crate::report::Hold;
 use crate::target::search::Search;
@@ -48,6 +50,9 @@ pub struct Snapshot {
     pub asked: Asked,
     /// What searches of the whole memory found, for each runtime that was found.
     pub searches: Vec<Search>,
+    /// What came of the commands that sections of one's own asked for.
+    #[serde(default)]
+    pub ran: Vec<Ran>,
     /// What was noticed while it was taken.
     pub notes: Vec<Note>,
 }

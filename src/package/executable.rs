@@ -54,10 +54,7 @@ impl<'a, 'm> Executable<'a, 'm> {
     ) -> Option<Executable<'a, 'm>> {
         let shown = snapshot.target.executable.as_ref()?;
         let module = modules.iter().find(|module| module.path() == shown);
-        let path = match shown.raw().strip_suffix(DELETED) {
-            Some(path) if files.in_root(shown.raw()).is_err() => path,
-            _ => shown.raw(),
-        };
+        let path = path_of(files, shown.raw());
         let on_disk = module.map_or(OnDisk::NotKnown, |module| on_disk(files, path, module));
         Some(Executable { path, module, on_disk })
     }
@@ -69,8 +66,16 @@ impl<'a, 'm> Executable<'a, 'm> {
     }
 }
 
+/// The path of a file that the kernel shows as `shown`.
+pub fn path_of<'a>(files: &Files, shown: &'a str) -> &'a str {
+    match shown.strip_suffix(DELETED) {
+        Some(path) if files.in_root(shown).is_err() => path,
+        _ => shown,
+    }
+}
+
 /// Compares the file at the path with the mapped one.
-fn on_disk(files: &Files, path: &str, module: &Module<'_>) -> OnDisk {
+pub fn on_disk(files: &Files, path: &str, module: &Module<'_>) -> OnDisk {
     let found = match files.in_root(path) {
         Ok(file) => file.meta().identity,
         Err(FileError::Absent) => return OnDisk::Deleted,

@@ -5,7 +5,10 @@
 //! files in the target's root, as they are now: what the process started with may have been
 //! replaced since, and where that shows, a note says so.
 
+mod build;
+mod container;
 mod executable;
+mod libraries;
 pub mod python;
 mod reader;
 mod similar;
@@ -17,12 +20,16 @@ use crate::evidence::files::Files;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::Field;
+use crate::target::cgroup;
 use crate::text::Text;
 
 pub use python::Interpreter;
 
+use build::Build;
+use container::Container;
 use executable::{Executable, OnDisk};
-use python::Service;
+use python::{Distribution, Origin, Service};
+use reader::Reader;
 use system::{Owner, SystemPackage};
 
 /// What GMR prints of a package; what is not known stays `None`.
@@ -43,7 +50,12 @@ pub fn package(
     let mut notes = Vec::new();
     let executable = Executable::of(snapshot, files, modules);
     let path = executable.as_ref().map(|executable| executable.path);
-    let owner = path.map(|path| system::owner(files, path));
+    let libraries = libraries::libraries(files, modules, path);
+    let paths = libraries.iter().map(|library| (library.path, false));
+    let paths: Vec<(&str, bool)> = path.map(|path| (path, true)).into_iter().chain(paths).collect();
+    let mut owners = system::owners(files, &paths).into_iter();
+    let owner = path.and_then(|_| owners.next());
+    let owners: Vec<Owner> = owners.collect();
     let service = interpreter.map(|python| {
         python::service(snapshot, files, python, path.unwrap_or("python"), &mut notes)
     });
@@ -51,21 +63,30 @@ pub fn package(
         .as_ref()
         .and_then(|executable| system_package(executable, owner.as_ref()?, &mut notes));
 
+    let image = executable.as_ref().and_then(|executable| executable.module?.image().ok());
+    let build = image.and_then(Build::of);
     let embedded = path.is_some_and(|path| !python::command::is_interpreter(path));
     let product = match &service {
         Some(service) if service.distribution.is_some() || !embedded => {
             of_service(service, files, &mut notes)
         }
-        _ => of_program(package.as_ref(), path, files),
+        _ => of_program(package.as_ref(), path, build.as_ref(), files),
     };
 
-    let mut fields = Fields(Vec::new());
+    let mut fields = Fields::default();
     fields.gmr("product", product.name);
     fields.gmr("vendor", product.vendor);
     fields.gmr("version", product.version);
+    let reader = Reader::new(files);
     if let Some(Service { script, distribution, .. }) = service {
         fields.more("script", script);
-        fields.more("distribution", distribution.map(|distribution| distribution.path));
+        if let Some(Distribution { path, .. }) = distribution {
+            let Origin { installer, source } = python::origin(&reader, &path);
+            fields.more("editable install", python::sources(&reader, &path));
+            fields.more("distribution", Some(path));
+            fields.more("installer", installer);
+            fields.more("installed from", source);
+        }
     }
     fields.more(
         "interpreter",
@@ -76,9 +97,36 @@ pub fn package(
     fields.more("executable on disk", on_disk.and_then(OnDisk::words));
     fields.more("build id", executable.as_ref().and_then(Executable::build_id));
     fields.more("distribution package", package.map(|package| package.line()));
+    fields.more("package note", image.and_then(system::note_of_image));
+    if let Some(build) = build {
+        build.show(&mut fields);
+    }
+    show_place(snapshot, files, &mut fields);
+    libraries::show(&libraries, &owners, &mut fields);
+    if let Some(python) = interpreter {
+        let started = snapshot.target.process.started;
+        python::show_loaded(&reader, python.loaded, started, &mut fields);
+    }
     (fields.0, notes)
 }
 
+/// Where the process runs: its unit of systemd and its container.
+fn show_place(snapshot: &Snapshot, files: &Files, fields: &mut Fields) {
+    let cgroup = snapshot.target.cgroup.as_ref().map_or("", Text::raw);
+    if let Some(unit) = cgroup::unit(cgroup) {
+        fields.more("systemd unit", Some(unit.name));
+        fields.more("systemd slice", unit.slice);
+        fields.more("systemd user", unit.user);
+    }
+    if let Some(container) = Container::of(&snapshot.target, files) {
+        fields.more("container", Some(container.line()));
+        fields.more("container image", container.image);
+        fields.more("pod", container.pod);
+    }
+}
+
+/// The fields of the section, as they are put together.
+#[derive(Debug, Default)]
 struct Fields(Vec<Field>);
 
 impl Fields {
@@ -145,12 +193,19 @@ fn of_service(service: &Service, files: &Files, notes: &mut Vec<Note>) -> Produc
     }
 }
 
-fn of_program(package: Option<&SystemPackage>, path: Option<&str>, files: &Files) -> Product {
+fn of_program(
+    package: Option<&SystemPackage>,
+    path: Option<&str>,
+    build: Option<&Build>,
+    files: &Files,
+) -> Product {
     match package {
         Some(package) => of_system_package(package, files),
         None => Product {
             name: path.and_then(|path| path.rsplit('/').next()).map(Text::from),
-            ..Product::default()
+            vendor: None,
+            // A program that was copied to its place may still know its own.
+            version: build.and_then(Build::version),
         },
     }
 }

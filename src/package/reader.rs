@@ -59,9 +59,14 @@ impl<'a> Reader<'a> {
         self.trouble.get().map(String::as_str)
     }
 
+    /// Remembers why a file does not tell all, if it is the first.
+    pub fn note(&self, path: &str, why: &str) {
+        self.trouble.get_or_init(|| format!("{path}: {why}"));
+    }
+
     fn failed(&self, path: &str, error: &FileError) {
         if *error != FileError::Absent {
-            self.trouble.get_or_init(|| format!("{path}: {error}"));
+            self.note(path, &error.to_string());
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Only values of one line are read; a line that continues another is passed over.
 
+use memchr::{memchr, memmem};
+
 use crate::text::Text;
 
 /// The stanzas of a text: what empty lines divide.
@@ -11,7 +13,7 @@ pub fn stanzas(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         if rest.is_empty() {
             return None;
         }
-        let end = rest.windows(2).position(|pair| pair == b"\n\n").unwrap_or(rest.len());
+        let end = memmem::find(rest, b"\n\n").unwrap_or(rest.len());
         let (stanza, after) = rest.split_at(end);
         rest = after.get(2..).unwrap_or_default();
         Some(stanza)
@@ -20,7 +22,16 @@ pub fn stanzas(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The lines of a text.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end)
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (line, after) = match memchr(b'\n', text) {
+            Some(end) => (text.get(..end)?, text.get(end + 1..)),
+            None => (text, None),
+        };
+        rest = after;
+        Some(line.trim_ascii_end())
+    })
 }
 
 /// The first value of that name in a stanza, if it is not empty. Names are compared exactly:

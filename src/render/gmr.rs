@@ -40,9 +40,14 @@ impl Renderer for Gmr {
     }
 }
 
-/// Whether a GMR has such a section. Objects were asked for beyond it.
+/// Whether a GMR has such a section: others, as those of one's own, were asked for beyond it.
 fn in_gmr(section: &SectionReport) -> bool {
-    !section.blocks.iter().any(|block| matches!(block, Block::Objects { .. }))
+    let has = |block: &Block| match block {
+        Block::Fields { fields } => fields.iter().any(|field| field.in_gmr),
+        Block::Objects { .. } | Block::Text { .. } => false,
+        _ => true,
+    };
+    section.blocks.is_empty() || section.blocks.iter().any(has)
 }
 
 /// The blocks that a GMR would have: of several objects of oslo.config, the first.
@@ -72,6 +77,7 @@ fn block(block: &Block, language: Language, frames: Frames) -> String {
             self::groups(object.as_ref(), groups)
         }
         Block::Objects { objects: _ } => String::new(),
+        Block::Text { file: _, command: _, text: _, left: _ } => String::new(),
         Block::NotLookedFor { why: _ } => "(not looked for)".into(),
     }
 }

@@ -53,6 +53,31 @@ pub fn lines_of_file(out: &mut String, value: &Data) {
     push_lines(out, OPTION_INDENT, &lines);
 }
 
+/// Text that is not guru's: each of its lines indented, so that none passes for one of a report. A
+/// tab takes it to the next column of eight, as on a terminal.
+pub fn foreign(out: &mut String, text: &str) {
+    for text in text.lines() {
+        let text = if text.contains('\t') { &without_tabs(text) } else { text };
+        push_indented(out, OPTION_INDENT, &line(text));
+        out.push('\n');
+    }
+}
+
+fn without_tabs(text: &str) -> String {
+    const TAB: usize = 8;
+    let mut out = String::with_capacity(text.len());
+    let mut column = 0;
+    for character in text.chars() {
+        let (character, width) = match character {
+            '\t' => (' ', TAB - column % TAB),
+            other => (other, 1),
+        };
+        out.extend(std::iter::repeat_n(character, width));
+        column += width;
+    }
+    out
+}
+
 fn push_lines(out: &mut String, indent: usize, lines: &[String]) {
     for line in lines {
         push_indented(out, indent, line);
@@ -158,6 +183,14 @@ mod tests {
         let mut out = String::new();
         lines_of_file(&mut out, &Data::List(vec![Data::text("b:"), Data::text("  - a")]));
         assert_eq!(out, "  b:\n    - a\n");
+    }
+
+    #[test]
+    fn foreign_text_is_indented_and_its_tabs_are_spaces() {
+        let mut out = String::new();
+        foreign(&mut out, "====\na\tb\n\n12345678\tc\x1b[2J\r\n");
+        let expected = "  ====\n  a       b\n  \n  12345678        c\\x1b[2J\n";
+        assert_eq!(out, expected);
     }
 
     #[test]

@@ -132,6 +132,7 @@ pub fn report() -> Report {
             section("processes", "Processes", processes()),
             configuration(),
             section("objects", "Objects", objects()),
+            own(),
         ],
         notes: vec![Note::missing("memory", "a page was gone")],
     }
@@ -250,6 +251,35 @@ fn objects() -> Block {
         NamedObject { path: "mini.nothing".into(), value: None, missing },
     ];
     Block::Objects { objects }
+}
+
+/// A section of one's own, with something of every kind of text.
+fn own() -> SectionReport {
+    let file = ConfigFile {
+        path: "/etc/mini/cells".into(),
+        why: "named by --section".into(),
+        modified: Some("2026-11-22T17:00:00Z".into()),
+        changed_since_start: false,
+        unread: None,
+    };
+    let text =
+        |file, command, text: &str, left| Block::Text { file, command, text: text.into(), left };
+    let run = |command: &str| CommandRun { command: command.into(), ..CommandRun::default() };
+    let failed = CommandRun {
+        status: Some(3),
+        errors: "no such cell\n".into(),
+        errors_left: 5,
+        ..run("mini-status --cells")
+    };
+    let hung = CommandRun { signal: Some(9), killed_after_ms: Some(10_000), ..run("sleep 1000") };
+    let not_run = CommandRun { failed: Some("no time was left for it".into()), ..run("true") };
+    let blocks = vec![
+        text(Some(file), None, "cell1\n\tup\n", 0),
+        text(None, Some(failed), "==== forged ====\n", 1_048_576),
+        text(None, Some(hung), "", 0),
+        text(None, Some(not_run), "", 0),
+    ];
+    SectionReport { id: "own".into(), title: "Cells".into(), blocks, notes: Vec::new() }
 }
 
 fn processes() -> Block {

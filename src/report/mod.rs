@@ -163,11 +163,54 @@ pub enum Block {
         /// The objects.
         objects: Vec<NamedObject>,
     },
+    /// Text that is shown as it is: a file's, or what a command wrote. Secrets are masked.
+    Text {
+        /// The file that it is the text of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<ConfigFile>,
+        /// The command that wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        command: Option<CommandRun>,
+        /// The text.
+        text: Text,
+        /// How many bytes of it follow that are left out.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        left: u64,
+    },
     /// The subject was not looked for: it may be there or not.
     NotLookedFor {
         /// Why not.
         why: String,
     },
+}
+
+/// How a command ran that the caller asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRun {
+    /// The command, secrets masked.
+    pub command: Text,
+    /// The status that it ended with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i32>,
+    /// The signal that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// After how many milliseconds it was killed, because it ran too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub killed_after_ms: Option<u64>,
+    /// Why it did not run, or how it went is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Text>,
+    /// What it wrote to its standard error.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub errors: Text,
+    /// How many bytes of that follow that are left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub errors_left: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// An object of the process that was asked for.
@@ -193,6 +236,13 @@ pub struct Field {
     pub value: Option<Text>,
     /// Whether a GMR has this field, too (`--format gmr` prints only those).
     pub in_gmr: bool,
+}
+
+impl Field {
+    /// A field that a GMR does not have.
+    pub fn new(name: impl Into<String>, value: impl Into<Text>) -> Field {
+        Field { name: name.into(), value: Some(value.into()), in_gmr: false }
+    }
 }
 
 /// What kind of flow of control it is.

@@ -154,12 +154,14 @@ pub struct Visited {
     pub settings: Vec<Settings>,
     /// The modules that are loaded, as far as their versions are known.
     pub loaded: Vec<LoadedModule>,
+    /// The sections that the program has registered for a report of its own.
+    pub registered: Vec<RegisteredSection>,
     /// What was noticed.
     pub notes: Vec<Note>,
 }
 
 /// A module that is loaded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LoadedModule {
     /// Its name: `oslo_config`.
     pub name: Text,
@@ -167,6 +169,15 @@ pub struct LoadedModule {
     pub file: Option<Text>,
     /// The version that it tells (`__version__`).
     pub version: Option<Text>,
+}
+
+/// A section that the program has registered with oslo.reports for a report of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegisteredSection {
+    /// Its title.
+    pub title: Text,
+    /// What makes it: `mini.extra_section`.
+    pub generator: Text,
 }
 
 /// A thread as a runtime knows it.

@@ -2,12 +2,70 @@
 //!
 //! A section never fails: what is missing is a note, and "not looked for" is not "there is
 //! none". It knows the analysis and the evidence, and no other section.
+//!
+//! # A section of a program that embeds guru
+//! A program can add sections of its own make to the built-in ones. They appear in every format.
+//!
+//! ```
+//! use guru::analysis::Analysis;
+//! use guru::error::Error;
+//! use guru::inspect::{Options, inspect};
+//! use guru::note::Note;
+//! use guru::render::{Frames, Renderer as _, text::Plain};
+//! use guru::report::{Block, Field};
+//! use guru::section::{SECTIONS, Section};
+//!
+//! /// How many threads there are, and how many of them sleep.
+//! struct Load;
+//!
+//! impl Section for Load {
+//!     fn id(&self) -> &str {
+//!         "load"
+//!     }
+//!
+//!     fn title(&self) -> &str {
+//!         "Load"
+//!     }
+//!
+//!     fn build(&self, analysis: &Analysis<'_>, _: &mut Vec<Note>) -> Vec<Block> {
+//!         let threads = &analysis.threads;
+//!         let sleep = threads.iter().filter(|thread| thread.state.as_deref() == Some("sleeping"));
+//!         let threads = Field::new("threads", threads.len().to_string());
+//!         let asleep = Field::new("asleep", sleep.count().to_string());
+//!         vec![Block::Fields { fields: vec![threads, asleep] }]
+//!     }
+//! }
+//!
+//! // Called if only the end of this program can let the process go.
+//! fn give_up(error: &Error) -> ! {
+//!     eprintln!("{error}");
+//!     std::process::exit(error.status() as i32)
+//! }
+//!
+//! let mut process = std::process::Command::new("sleep").arg("1000").spawn()?;
+//! let evidence = inspect(process.id().cast_signed(), Options::default(), give_up);
+//! process.kill()?;
+//! process.wait()?;
+//!
+//! // The evidence is all that a report needs.
+//! let load: &dyn Section = &Load;
+//! let report = guru::assemble::report(&evidence?, &[SECTIONS, &[load]].concat());
+//! let mut text = Vec::new();
+//! Plain.render(&report, Frames::Merged, &mut text)?;
+//! assert!(String::from_utf8(text)?.contains("\nthreads = 1\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Sections of the caller's make that need no code (a file, a command, an object) are asked for in
+//! [`Asked::sections`](crate::asked::Asked::sections).
 
 mod configuration;
 mod green_threads;
 mod objects;
+mod own;
 mod package;
 mod processes;
+mod registered;
 mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,9 +77,9 @@ use crate::report::{Block, SectionReport};
 /// A section of the report.
 pub trait Section: Sync {
     /// A stable name: `threads`.
-    fn id(&self) -> &'static str;
+    fn id(&self) -> &str;
     /// The heading: `Threads`.
-    fn title(&self) -> &'static str;
+    fn title(&self) -> &str;
     /// Whether the report has it. Only one that has to be asked for may be absent.
     fn is_wanted(&self, _: &Analysis<'_>) -> bool {
         true
@@ -37,8 +95,16 @@ pub const SECTIONS: &[&dyn Section] = &[
     &green_threads::GreenThreads,
     &processes::Processes,
     &configuration::Configuration,
+    &registered::Registered,
     &objects::Objects,
 ];
+
+/// Builds the sections of one's own that were asked for, in their order.
+pub fn build_own(analysis: &Analysis<'_>) -> Vec<SectionReport> {
+    let own = own::sections(analysis);
+    let sections: Vec<&dyn Section> = own.iter().map(|section| section as &dyn Section).collect();
+    build(&sections, analysis)
+}
 
 /// Builds sections. One that panics loses itself, not the report.
 pub fn build(sections: &[&dyn Section], analysis: &Analysis<'_>) -> Vec<SectionReport> {

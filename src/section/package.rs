@@ -21,7 +21,8 @@ impl Section for Package {
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
         let evidence = analysis.evidence;
         let interpreter = analysis.runtimes.iter().find_map(|(summary, path)| {
-            Some(Interpreter { version: &summary.version, path: path.as_ref()? })
+            let loaded = &analysis.loaded;
+            Some(Interpreter { version: &summary.version, path: path.as_ref()?, loaded })
         });
         let (fields, mut found) =
             package(&evidence.snapshot, &evidence.files, &analysis.modules, interpreter);

@@ -3,6 +3,8 @@
 //! Opening a target disturbs nothing; only a hold does, and dropping it, a panic and `kill -9`
 //! all set the process free. Nothing here knows stacks, languages, sections or formats.
 
+pub mod cgroup;
+pub mod environment;
 pub mod files;
 pub mod live;
 pub mod memory;
@@ -20,6 +22,9 @@ pub const MAX_THREADS: usize = 100_000;
 
 /// The most descendants of a process that are looked at.
 pub const MAX_PROCESSES: usize = 4096;
+
+/// The most open files of a process that are kept.
+pub const MAX_OPEN_FILES: usize = 1024;
 
 /// A thread's id, as the inspecting side counts.
 pub type Tid = i32;
@@ -60,8 +65,37 @@ pub struct TargetFacts {
     /// stack below.
     pub stack_start: Option<Addr>,
     /// The few environment variables that the analysis may know: see
-    /// `live::facts::ENVIRONMENT`. Not yet masked.
+    /// [`environment`]. Not yet masked.
     pub environment: Vec<(Text, Text)>,
+    /// The files that it holds open for reading only.
+    #[serde(default)]
+    pub open_files: OpenFiles,
+    /// The text of its `/proc/PID/cgroup`: see [`cgroup`].
+    #[serde(default)]
+    pub cgroup: Option<Text>,
+    /// What is mounted where a container's engine mounts files of its own.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+}
+
+/// Files that a process holds open for reading only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenFiles {
+    /// Their paths, as the process sees them, sorted.
+    pub paths: Vec<Text>,
+    /// Whether there may be more than were looked at.
+    pub more: bool,
+}
+
+/// A line of `/proc/PID/mountinfo`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// What of the file system is mounted: a path in it.
+    pub root: Text,
+    /// Where, as the process sees the path.
+    pub point: Text,
+    /// The kind of file system: `overlay`.
+    pub kind: Text,
 }
 
 /// What a thread was doing when it was looked at, before anything was stopped.

@@ -1,24 +1,28 @@
 //! Line by line: INI, properties and environment files, and `name value` lines.
 
-use super::{Output, TOP_GROUP, is_comment, numbered, unquote};
+use super::{Output, TOP_GROUP, is_comment, logical_lines, numbered, unquote, without_comment};
 
 /// `[section]`, `name = value`, `name: value`, a bare `name`; a line that is indented more than the
 /// name and has no separator continues the value.
-pub(super) fn parse(text: &str, out: &mut Output) {
-    let mut section = TOP_GROUP;
-    let mut open: Option<Open<'_>> = None;
-    for (number, line) in numbered(text) {
+pub(super) fn parse(text: &str, out: &mut Output<'_>) {
+    let mut section = TOP_GROUP.to_owned();
+    let mut open: Option<Open> = None;
+    for (number, line) in logical_lines(text, out.dialect.continued) {
         let content = line.trim();
         let indent = line.len() - line.trim_start().len();
         if is_comment(content) {
             continue;
         }
         if let Some(name) = content.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            flush(&mut open, section, out);
-            section = name.trim();
+            flush(&mut open, &section, out);
+            section = name.trim().to_owned();
             continue;
         }
-        let separated = content.split_once(['=', ':']);
+        let separated = match content.starts_with('!') {
+            // MySQL's `!include file`
+            true => content.split_once(char::is_whitespace),
+            false => content.split_once(['=', ':']),
+        };
         if let (None, Some(open)) = (separated, &mut open)
             && indent > open.indent
         {
@@ -26,29 +30,31 @@ pub(super) fn parse(text: &str, out: &mut Output) {
             open.value.push_str(content);
             continue;
         }
-        flush(&mut open, section, out);
+        flush(&mut open, &section, out);
         let (name, value) = separated.unwrap_or((content, ""));
-        let value = unquote(value.trim()).to_owned();
-        open = Some(Open { name: name.trim_end(), value, indent, number });
+        let value = value.trim();
+        let value = if out.dialect.comments_behind { without_comment(value) } else { value };
+        let (name, value) = (name.trim_end().to_owned(), unquote(value).to_owned());
+        open = Some(Open { name, value, indent, number });
     }
-    flush(&mut open, section, out);
+    flush(&mut open, &section, out);
 }
 
-struct Open<'a> {
-    name: &'a str,
+struct Open {
+    name: String,
     value: String,
     indent: usize,
     number: u32,
 }
 
-fn flush(open: &mut Option<Open<'_>>, section: &str, out: &mut Output) {
+fn flush(open: &mut Option<Open>, section: &str, out: &mut Output<'_>) {
     if let Some(open) = open.take() {
-        out.value(section, open.name, &open.value, open.number);
+        out.value(section, &open.name, &open.value, open.number);
     }
 }
 
 /// `NAME=value`, `export NAME=value`, `name: value`; a backslash at the end continues the line.
-pub(super) fn parse_properties(text: &str, out: &mut Output) {
+pub(super) fn parse_properties(text: &str, out: &mut Output<'_>) {
     let mut lines = numbered(text);
     while let Some((number, line)) = lines.next() {
         let line = line.trim();
@@ -68,20 +74,32 @@ pub(super) fn parse_properties(text: &str, out: &mut Output) {
     }
 }
 
-/// `name value`: everything behind the first word is the value.
-pub(super) fn parse_words(text: &str, out: &mut Output) {
-    for (number, line) in numbered(text) {
+/// `name value`: everything behind the first word is the value. In some dialects a name begins a
+/// section, which ends with the file or with the next one.
+pub(super) fn parse_words(text: &str, out: &mut Output<'_>) {
+    let mut in_section = false;
+    for (number, line) in logical_lines(text, out.dialect.continued) {
         let line = line.trim();
         if is_comment(line) {
             continue;
         }
+        let line = if out.dialect.comments_behind { without_comment(line) } else { line };
         let (name, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        if out.dialect.sections.iter().any(|section| section.eq_ignore_ascii_case(name)) {
+            if in_section {
+                out.leave();
+            }
+            out.enter(line);
+            in_section = true;
+            continue;
+        }
         // postgres and others write `name = value` in the same form.
         let value = value.trim();
         let value = value.strip_prefix('=').map_or(value, str::trim_start);
-        match (value.is_empty(), line.split_once('=')) {
-            (true, Some((name, value))) => out.value(TOP_GROUP, name, unquote(value), number),
-            _ => out.value(TOP_GROUP, name, unquote(value), number),
-        }
+        let (name, value) = match (value.is_empty(), line.split_once('=')) {
+            (true, Some((name, value))) => (name, value),
+            _ => (name, value),
+        };
+        out.value(&out.here(), name, unquote(value), number);
     }
 }

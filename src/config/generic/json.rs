@@ -4,10 +4,10 @@
 
 use serde_json::Value;
 
-use super::{Output, TOP_GROUP};
+use super::{MAX_KEY_BYTES, Output, TOP_GROUP, cut};
 
 /// Adds the values of a JSON text. False if it is none; `serde_json` bounds the depth (128).
-pub(super) fn parse(text: &str, out: &mut Output) -> bool {
+pub(super) fn parse(text: &str, out: &mut Output<'_>) -> bool {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return false };
     match value {
         Value::Object(members) => {
@@ -15,10 +15,10 @@ pub(super) fn parse(text: &str, out: &mut Output) -> bool {
                 match value {
                     Value::Object(inner) if !inner.is_empty() => {
                         for (option, value) in inner {
-                            flatten(&name, option, &value, out);
+                            flatten(&name, cut(&option, MAX_KEY_BYTES).to_owned(), &value, out);
                         }
                     }
-                    value => flatten(TOP_GROUP, name, &value, out),
+                    value => flatten(TOP_GROUP, cut(&name, MAX_KEY_BYTES).to_owned(), &value, out),
                 }
             }
         }
@@ -28,11 +28,11 @@ pub(super) fn parse(text: &str, out: &mut Output) -> bool {
 }
 
 /// Adds a value and what is in it.
-fn flatten(group: &str, path: String, value: &Value, out: &mut Output) {
+fn flatten(group: &str, path: String, value: &Value, out: &mut Output<'_>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
             for (name, value) in members {
-                flatten(group, format!("{path}.{name}"), value, out);
+                flatten(group, format!("{path}.{}", cut(name, MAX_KEY_BYTES)), value, out);
             }
         }
         Value::Array(items) if !items.is_empty() => {

@@ -4,6 +4,7 @@
 //! says in `entry_points.txt` which scripts it has, in `RECORD` or `installed-files.txt` which
 //! files. Names only order the search: ownership is what one of these files states.
 
+use super::editable::{is_in_sources, linked};
 use super::site::Site;
 use crate::package::reader::Reader;
 use crate::package::similar::distance;
@@ -44,35 +45,52 @@ pub enum Wanted<'a> {
 
 /// The distribution in `site` that owns what is wanted.
 pub fn owner(reader: &Reader<'_>, site: &Site, wanted: Wanted<'_>) -> Option<Distribution> {
-    let traces = Traces::of(reader, site, wanted)?;
-    let mut names: Vec<(u8, &str)> = reader
+    let like = wanted.name();
+    let mut names: Vec<(u8, String)> = reader
         .list(&site.path)
         .filter_map(|name| {
-            let stem =
-                name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))?;
-            Some((distance(stem.split('-').next().unwrap_or(stem), &traces.name), name))
+            let (stem, path) = match name.strip_suffix(".egg-link") {
+                Some(stem) => (stem, linked(reader, &format!("{}/{name}", site.path))?),
+                None => {
+                    let stem = name.strip_suffix(".dist-info");
+                    let stem = stem.or_else(|| name.strip_suffix(".egg-info"))?;
+                    (stem, format!("{}/{name}", site.path))
+                }
+            };
+            Some((distance(stem.split('-').next().unwrap_or(stem), like), path))
         })
         .take(MAX_DISTRIBUTIONS)
         .collect();
     names.sort();
     let similar = names.partition_point(|(distance, _)| *distance <= SIMILAR);
     let (similar, others) = names.split_at(similar);
-    let path = |(_, name): &(u8, &str)| format!("{}/{name}", site.path);
-    let declares = |path: &String| traces.declared_by(reader, path);
-    let records = |path: &String| traces.recorded_by(reader, path);
-    let found = similar
-        .iter()
-        .map(path)
-        .find(|path| declares(path) || records(path))
-        .or_else(|| others.iter().map(path).find(declares))
-        .or_else(|| others.iter().map(path).find(records))?;
+    let path = |(_, path): &(u8, String)| path.clone();
+    let listed = Traces::of(reader, site, wanted).and_then(|traces| {
+        let declares = |path: &String| traces.declared_by(reader, path);
+        let records = |path: &String| traces.recorded_by(reader, path);
+        let similar = similar.iter().map(path).find(|path| declares(path) || records(path));
+        similar
+            .or_else(|| others.iter().map(path).find(declares))
+            .or_else(|| others.iter().map(path).find(records))
+    });
+    // No list names sources that run where they are.
+    let found = listed
+        .or_else(|| names.iter().map(path).find(|path| is_in_sources(reader, path, wanted)))?;
     Some(describe(reader, found))
+}
+
+impl<'a> Wanted<'a> {
+    /// The name that the distribution's may resemble.
+    fn name(&self) -> &'a str {
+        match self {
+            Wanted::Module(module) => module.split('.').next().unwrap_or(module),
+            Wanted::Script(script) => base_name(script),
+        }
+    }
 }
 
 /// What would show in a distribution's files that it owns what is wanted.
 struct Traces {
-    /// The name that the distribution's may resemble.
-    name: String,
     /// The console script, if it lies where this site's are installed.
     script: Option<String>,
     /// Paths relative to the site, and absolute ones.
@@ -85,10 +103,9 @@ impl Traces {
         match wanted {
             Wanted::Module(module) => {
                 let path = module.replace('.', "/");
-                let name = module.split('.').next().unwrap_or(module).to_owned();
                 let files = ["/__main__.py", ".py", "/__init__.py"];
                 let files = files.map(|ending| format!("{path}{ending}")).to_vec();
-                Some(Traces { name, script: None, files })
+                Some(Traces { script: None, files })
             }
             Wanted::Script(script) => {
                 let name = base_name(script).to_owned();
@@ -104,7 +121,7 @@ impl Traces {
                     }
                 };
                 let files = vec![relative, path.to_owned()];
-                Some(Traces { script: here.then(|| name.clone()), name, files })
+                Some(Traces { script: here.then_some(name), files })
             }
         }
     }

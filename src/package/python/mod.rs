@@ -2,17 +2,25 @@
 
 pub mod command;
 mod distribution;
+mod editable;
+mod loaded;
+mod origin;
 mod site;
+mod versions;
 
 use crate::evidence::Snapshot;
 use crate::evidence::files::Files;
 use crate::note::Note;
 use crate::package::reader::Reader;
 use crate::path::absolute;
+use crate::runtime::LoadedModule;
 use crate::target::files::FileError;
 use crate::text::Text;
 
 pub use distribution::Distribution;
+pub use editable::sources;
+pub(super) use loaded::show as show_loaded;
+pub use origin::{Origin, origin};
 
 use command::Program;
 use distribution::Wanted;
@@ -25,6 +33,8 @@ pub struct Interpreter<'a> {
     pub version: &'a str,
     /// The path of the module that holds its machine code.
     pub path: &'a Text,
+    /// The modules that are loaded.
+    pub loaded: &'a [LoadedModule],
 }
 
 /// What a Python process runs.

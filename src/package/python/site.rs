@@ -55,7 +55,7 @@ pub fn sites(
     let near = [by_script, by_command, by_shebang, by_variable].into_iter().flatten();
     let far = [variable("PYTHONHOME").map(str::to_owned), by_interpreter].into_iter().flatten();
 
-    let mapped = snapshot.mappings.iter().filter_map(|mapping| mapped_site(mapping.path.raw()));
+    let mapped = snapshot.mappings.iter().filter_map(|mapping| site_of(mapping.path.raw()));
     let candidates = near
         .flat_map(|prefix| below(&prefix, version))
         .chain(mapped.map(str::to_owned))
@@ -93,8 +93,8 @@ pub fn minor(version: &str) -> String {
     version.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
-/// The directory that a mapped extension module was installed in.
-fn mapped_site(path: &str) -> Option<&str> {
+/// The directory of distributions that a module's file lies in.
+pub fn site_of(path: &str) -> Option<&str> {
     ["/site-packages", "/dist-packages"].iter().find_map(|name| {
         let at = path.find(&format!("{name}/"))?;
         path.get(..at + name.len())
@@ -150,8 +150,8 @@ mod tests {
     #[test]
     fn a_mapped_extension_module_shows_its_directory() {
         let path = "/opt/venv/lib/python3.11/site-packages/greenlet/_greenlet.so";
-        assert_eq!(mapped_site(path), Some("/opt/venv/lib/python3.11/site-packages"));
-        assert_eq!(mapped_site("/opt/site-packages-old/x.so"), None);
+        assert_eq!(site_of(path), Some("/opt/venv/lib/python3.11/site-packages"));
+        assert_eq!(site_of("/opt/site-packages-old/x.so"), None);
     }
 
     #[test]

@@ -1,43 +1,46 @@
 //! apk (Alpine): one file with a stanza per package, its files among it.
 
-use super::{Owner, SystemPackage, aliases};
+use super::wanted::Wanted;
+use super::{Searched, SystemPackage};
 use crate::package::reader::Reader;
 use crate::package::stanza::{field, lines, stanzas};
 
 /// Where it is, newer first (apk-tools 3 on a merged `/usr`).
 const INSTALLED: [&str; 2] = ["/usr/lib/apk/db/installed", "/lib/apk/db/installed"];
 
-/// The package that has the file.
-pub fn owner(reader: &Reader<'_>, path: &str) -> Owner {
+/// Finds the packages that have the files.
+pub fn find(reader: &Reader<'_>, wanted: &mut Wanted<'_>) -> Searched {
     let Some(text) = INSTALLED.iter().find_map(|database| reader.read(database)) else {
-        return Owner::NoDatabase;
+        let unread = INSTALLED.iter().any(|database| reader.has(database));
+        return if unread { Searched::Everywhere } else { Searched::NoDatabase };
     };
-    let names = aliases(reader.files, path);
-    let Some(stanza) = stanzas(text).find(|stanza| has(stanza, &names)) else {
-        return Owner::Nobody;
-    };
-    Owner::Package(SystemPackage {
-        name: field(stanza, "P").unwrap_or_default(),
-        version: field(stanza, "V"),
-        origin: None,
-        database: "apk",
-    })
+    for stanza in stanzas(text) {
+        if wanted.is_done() {
+            break;
+        }
+        let paths = paths(stanza);
+        wanted.claim(paths.iter().map(Vec::as_slice), || SystemPackage {
+            name: field(stanza, "P").unwrap_or_default(),
+            version: field(stanza, "V"),
+            origin: None,
+            database: "apk",
+        });
+    }
+    Searched::Everywhere
 }
 
-/// Whether a package has a file: a line `F:bin` begins a directory, `R:busybox` is a file in it.
-fn has(stanza: &[u8], names: &[String]) -> bool {
+/// The files of a package: a line `F:bin` begins a directory, `R:busybox` is a file in it.
+fn paths(stanza: &[u8]) -> Vec<Vec<u8>> {
     let mut directory: &[u8] = b"";
-    lines(stanza).any(|line| match line {
+    let paths = lines(stanza).filter_map(|line| match line {
         [b'F', b':', name @ ..] => {
             directory = name;
-            false
+            None
         }
-        [b'R', b':', file @ ..] => {
-            let packed: Vec<u8> = [b"/", directory, b"/", file].concat();
-            names.iter().any(|name| name.as_bytes() == packed)
-        }
-        _ => false,
-    })
+        [b'R', b':', file @ ..] => Some([directory, b"/", file].concat()),
+        _ => None,
+    });
+    paths.collect()
 }
 
 #[cfg(test)]

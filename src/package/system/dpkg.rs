@@ -1,61 +1,213 @@
-//! dpkg: `/var/lib/dpkg/info/NAME.list` names the files, `/var/lib/dpkg/status` the version.
+//! dpkg: `/var/lib/dpkg/info/NAME.list` names the files, `/var/lib/dpkg/status` the packages.
 //!
-//! There is no index from file to package: the lists are searched, likely ones first. Diversions
-//! and alternatives are not followed; the kernel has resolved the latter already.
+//! There is no index from file to package, and a machine has thousands of lists. So likely ones are
+//! read first: those of like names, then those of what the packages found depend on. All of them are
+//! read only for a file that must be found. Diversions and alternatives are not followed; the kernel
+//! has resolved the latter already.
 
-use super::{Owner, SystemPackage, aliases};
+use std::cell::Cell;
+use std::collections::VecDeque;
+
+use super::likely::{guesses, is_never_run};
+use super::wanted::Wanted;
+use super::{Searched, SystemPackage};
 use crate::package::reader::Reader;
-use crate::package::similar::distance;
 use crate::package::stanza::{field, lines, stanzas};
 
 const STATUS: &str = "/var/lib/dpkg/status";
 const INFO: &str = "/var/lib/dpkg/info";
 
-/// Distroless images have one stanza a file here, and no lists but those of the checksums.
-const STATUS_D: &str = "/var/lib/dpkg/status.d";
+/// The most packages that are looked at; a full desktop has 5,000.
+const MAX_PACKAGES: usize = 100_000;
 
-/// The package that lists the file.
-pub fn owner(reader: &Reader<'_>, path: &str) -> Owner {
-    if !reader.has(STATUS) {
-        return Owner::NoDatabase;
-    }
-    let names = aliases(reader.files, path);
-    let found = likely_first(reader.list(INFO), ".list", path).into_iter().find(|package| {
-        reader.read(&format!("{INFO}/{package}.list")).is_some_and(|list| {
-            lines(list).any(|line| names.iter().any(|name| name.as_bytes() == line))
-        })
-    });
-    let Some(package) = found else { return Owner::Nobody };
-    // `libc6:amd64` where several architectures can be installed.
-    let (name, arch) = package.split_once(':').map_or((package, None), |(n, a)| (n, Some(a)));
-    let text = reader.read(STATUS).unwrap_or_default();
-    let stanza = stanzas(text).find(|stanza| {
-        let is = |key, value: &str| field(stanza, key).is_some_and(|known| known.raw() == value);
-        is("Package", name) && arch.is_none_or(|arch| is("Architecture", arch))
-    });
-    Owner::Package(described(name, stanza.unwrap_or_default()))
+/// The most lists that are read for files that need not be found: what maps more libraries than a
+/// small Python has most of them in few packages.
+const MAX_LIKELY: usize = 64;
+
+/// The most packages whose name begins with a guess that are asked.
+const MAX_OF_A_GUESS: usize = 6;
+
+/// What nearly every program has mapped, and what no name leads to (`libm`, `libdl`, `ld-linux`).
+const EVERYWHERE: &str = "libc6";
+
+/// Finds the packages that list the files.
+pub fn find(reader: &Reader<'_>, wanted: &mut Wanted<'_>) -> Searched {
+    let Some(text) = reader.read(STATUS) else {
+        return if reader.has(STATUS) { Searched::Everywhere } else { Searched::NoDatabase };
+    };
+    let search = Search { reader, status: Status::new(text), left: Cell::new(MAX_LIKELY) };
+    let mut found = VecDeque::new();
+    search.by_name(wanted, &mut found, |must, exact| must || exact);
+    search.exactly(EVERYWHERE.as_bytes(), wanted, &mut found);
+    search.by_dependencies(wanted, &mut found);
+    search.by_name(wanted, &mut found, |_, exact| !exact);
+    search.everywhere(wanted);
+    Searched::MustEverywhere
 }
 
-/// The package of a distroless image whose checksums name the file.
-pub fn distroless_owner(reader: &Reader<'_>, path: &str) -> Owner {
-    if reader.files.list(STATUS_D).is_err() {
-        return Owner::NoDatabase;
-    }
-    let names = aliases(reader.files, path);
-    let found = likely_first(reader.list(STATUS_D), ".md5sums", path).into_iter().find(|package| {
-        // `CHECKSUM  usr/bin/x`
-        reader.read(&format!("{STATUS_D}/{package}.md5sums")).is_some_and(|sums| {
-            lines(sums)
-                .filter_map(|line| line.splitn(2, |byte| *byte == b' ').nth(1))
-                .any(|file| names.iter().any(|name| name.as_bytes()[1..] == *file.trim_ascii()))
-        })
-    });
-    let Some(package) = found else { return Owner::Nobody };
-    let stanza = reader.read(&format!("{STATUS_D}/{package}")).unwrap_or_default();
-    Owner::Package(described(package, stanza))
+/// The packages of the status file, by name.
+struct Status<'a> {
+    packages: Vec<Package<'a>>,
 }
 
-fn described(name: &str, stanza: &[u8]) -> SystemPackage {
+/// A stanza of the status file.
+struct Package<'a> {
+    name: &'a [u8],
+    stanza: &'a [u8],
+    /// Whether its list of files was read.
+    asked: Cell<bool>,
+}
+
+impl<'a> Status<'a> {
+    fn new(text: &'a [u8]) -> Status<'a> {
+        let packages = stanzas(text).filter_map(|stanza| {
+            // dpkg writes this line first; whoever else wrote the file may not.
+            let name = match stanza.trim_ascii_start().strip_prefix(b"Package:") {
+                Some(_) => lines(stanza.trim_ascii_start()).next()?.get(8..)?,
+                None => lines(stanza).find_map(|line| line.strip_prefix(b"Package:"))?,
+            };
+            Some(Package { name: name.trim_ascii(), stanza, asked: Cell::new(false) })
+        });
+        let mut packages: Vec<_> = packages.take(MAX_PACKAGES).collect();
+        packages.sort_by_key(|package| package.name);
+        Status { packages }
+    }
+
+    /// The packages whose name begins like this; for `exact`, those of this name.
+    fn named(&self, begin: &[u8], exact: bool) -> Vec<&Package<'a>> {
+        let from = self.packages.partition_point(|package| package.name < begin);
+        let packages = self.packages.get(from..).unwrap_or_default().iter();
+        let matching = packages.take_while(|package| match exact {
+            true => package.name == begin,
+            false => package.name.starts_with(begin),
+        });
+        let mut found: Vec<_> = matching.filter(|package| !is_never_run(package.name)).collect();
+        // `libexpat1` rather than `libexpat1-udeb`.
+        found.sort_by_key(|package| package.name.len());
+        found.truncate(MAX_OF_A_GUESS);
+        found
+    }
+}
+
+struct Search<'r, 'a> {
+    reader: &'r Reader<'a>,
+    status: Status<'a>,
+    /// How many lists may still be read for files that need not be found.
+    left: Cell<usize>,
+}
+
+type Found<'s, 'a> = VecDeque<&'s Package<'a>>;
+
+impl<'a> Search<'_, 'a> {
+    /// Asks the packages whose names are like those of the files; `take` tells of which files
+    /// (those that must be found or not) which guesses (whole names or not) are tried.
+    fn by_name<'s>(
+        &'s self,
+        wanted: &mut Wanted<'_>,
+        found: &mut Found<'s, 'a>,
+        take: impl Fn(bool, bool) -> bool,
+    ) {
+        let left = wanted.left().map(|file| (file.number, file.path, file.must));
+        let left: Vec<(usize, &str, bool)> = left.collect();
+        for (number, path, must) in left {
+            let guesses = guesses(path);
+            let ways = guesses.iter().flat_map(|guess| [(guess, true), (guess, false)]);
+            for (guess, exact) in ways.filter(|(_, exact)| take(must, *exact)) {
+                for package in self.status.named(guess.as_bytes(), exact) {
+                    if !wanted.is_left(number) {
+                        break;
+                    }
+                    self.ask_likely(package, wanted, found);
+                }
+            }
+        }
+    }
+
+    fn exactly<'s>(&'s self, name: &[u8], wanted: &mut Wanted<'_>, found: &mut Found<'s, 'a>) {
+        for package in self.status.named(name, true) {
+            self.ask_likely(package, wanted, found);
+        }
+    }
+
+    /// Asks what the packages found depend on, and what that depends on.
+    fn by_dependencies<'s>(&'s self, wanted: &mut Wanted<'_>, found: &mut Found<'s, 'a>) {
+        while let Some(package) = found.pop_front()
+            && !wanted.is_done()
+        {
+            let family = first_word(package.name);
+            let named = lines(package.stanza).filter_map(|line| {
+                line.strip_prefix(b"Depends:").or_else(|| line.strip_prefix(b"Pre-Depends:"))
+            });
+            // `libc6 (>= 2.36), libgcc-s1 | libgcc1, python3:any`
+            let names = named.flat_map(|list| list.split(|byte| matches!(byte, b',' | b'|')));
+            for name in names.map(<[u8]>::trim_ascii_start) {
+                let name = name.split(|byte| matches!(byte, b' ' | b'(' | b':')).next();
+                let name = name.unwrap_or_default();
+                // What is mapped comes from packages of libraries, and from parts of the program.
+                if memchr::memmem::find(name, b"lib").is_some() || first_word(name) == family {
+                    self.exactly(name, wanted, found);
+                }
+            }
+        }
+    }
+
+    /// Asks every package, as long as something is missing that must be found.
+    fn everywhere(&self, wanted: &mut Wanted<'_>) {
+        for package in self.status.packages.iter().filter(|package| !package.asked.get()) {
+            if !wanted.left().any(|file| file.must) {
+                break;
+            }
+            self.ask(package, wanted);
+        }
+    }
+
+    fn ask_likely<'s>(
+        &'s self,
+        package: &'s Package<'a>,
+        wanted: &mut Wanted<'_>,
+        found: &mut Found<'s, 'a>,
+    ) {
+        if package.asked.get() || wanted.is_done() || self.left.get() == 0 {
+            return;
+        }
+        self.left.set(self.left.get() - 1);
+        if self.ask(package, wanted) {
+            found.push_back(package);
+        }
+    }
+
+    /// Whether the package has any of the files.
+    fn ask(&self, package: &Package<'a>, wanted: &mut Wanted<'_>) -> bool {
+        package.asked.set(true);
+        let name = String::from_utf8_lossy(package.name);
+        // A name with a path in it is none of dpkg's.
+        if name.contains('/') {
+            return false;
+        }
+        let of_arch = || {
+            let arch = field(package.stanza, "Architecture")?;
+            Some(format!("{INFO}/{name}:{}.list", arch.raw())).filter(|_| !arch.raw().contains('/'))
+        };
+        let plain = || Some(format!("{INFO}/{name}.list"));
+        // `libc6:amd64.list` where packages of several architectures can be installed together.
+        let together = field(package.stanza, "Multi-Arch").is_some_and(|v| v.raw() == "same");
+        let paths = if together { [of_arch(), plain()] } else { [plain(), of_arch()] };
+        let Some(list) = paths.into_iter().flatten().find_map(|path| self.reader.read(&path))
+        else {
+            return false;
+        };
+        let paths = lines(list).filter_map(|line| line.strip_prefix(b"/"));
+        wanted.claim(paths, || described(&name, package.stanza))
+    }
+}
+
+/// `python3.11` of `python3.11-minimal`.
+fn first_word(name: &[u8]) -> &[u8] {
+    name.split(|byte| *byte == b'-').next().unwrap_or_default()
+}
+
+/// A package by its stanza.
+pub fn described(name: &str, stanza: &[u8]) -> SystemPackage {
     SystemPackage {
         name: field(stanza, "Package").unwrap_or_else(|| name.into()),
         version: field(stanza, "Version"),
@@ -64,24 +216,11 @@ fn described(name: &str, stanza: &[u8]) -> SystemPackage {
     }
 }
 
-/// The names with this ending, without it: those like the file's name first.
-fn likely_first<'a>(
-    names: impl Iterator<Item = &'a str>,
-    ending: &str,
-    path: &str,
-) -> Vec<&'a str> {
-    let wanted = path.rsplit('/').next().unwrap_or(path);
-    let mut names: Vec<&str> = names.filter_map(|name| name.strip_suffix(ending)).collect();
-    // The architecture is no part of the name.
-    names.sort_by_cached_key(|name| distance(name.split(':').next().unwrap_or(name), wanted));
-    names
-}
-
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::panic, reason = "tests")]
+    #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-    use super::super::{Owner, owner};
+    use super::super::{Owner, owner, owners};
     use super::*;
     use crate::evidence::fake::{FakeFile, FakeRoot};
     use crate::target::files::FileError;
@@ -148,20 +287,9 @@ mod tests {
     #[test]
     fn a_list_that_cannot_be_read_makes_the_answer_unknown() {
         let mut root = root();
-        root.fail("/var/lib/dpkg/info/locked.list", FileError::Denied);
+        root.fail("/var/lib/dpkg/info/coreutils.list", FileError::Denied);
         let Owner::NotKnown(why) = owner(&root.files(), "/opt/other") else { panic!() };
-        assert!(why.ends_with("/var/lib/dpkg/info/locked.list: permission denied"), "{why}");
-    }
-
-    #[test]
-    fn a_distroless_image_has_its_packages_one_by_one() {
-        let root = FakeRoot::new(&[
-            ("/var/lib/dpkg/status.d/base", "Package: base\nVersion: 12\n"),
-            ("/var/lib/dpkg/status.d/base.md5sums", "d41d8  usr/bin/tool\n"),
-        ]);
-        let files = root.files();
-        assert_eq!(package(owner(&files, "/usr/bin/tool")).0, "base 12 (dpkg)");
-        assert_eq!(owner(&files, "/usr/bin/other"), Owner::Nobody);
+        assert!(why.ends_with("/var/lib/dpkg/info/coreutils.list: permission denied"), "{why}");
     }
 
     #[test]
@@ -172,9 +300,68 @@ mod tests {
 
     #[test]
     fn a_database_of_another_kind_is_told_of() {
-        let root = FakeRoot::new(&[("/var/lib/rpm/rpmdb.sqlite", "")]);
-        let why = Owner::NotKnown("rpm database found, not read".into());
+        let root = FakeRoot::new(&[("/var/lib/rpm/Packages", "")]);
+        let why = Owner::NotKnown("rpm (Berkeley DB) database found, not read".into());
         assert_eq!(owner(&root.files(), "/usr/bin/x"), why);
         assert_eq!(owner(&FakeRoot::default().files(), "/usr/bin/x"), Owner::NoDatabase);
+    }
+
+    /// A database of so many packages, each with a file of no telling name; the last depends on the
+    /// first.
+    fn many(count: usize) -> FakeRoot {
+        let mut root = FakeRoot::default();
+        let mut status = String::new();
+        let text = |text: &str| FakeFile { bytes: text.into(), modified: 0, inode: 1 };
+        for number in 0..count {
+            status += &format!("Package: p{number}-lib\nVersion: {number}\n");
+            if number == count - 1 {
+                status += "Depends: p0-lib (>= 0) | other, p1-lib:any\n";
+            }
+            status += "\n";
+            let list = format!("/usr/lib/file{number:04}\n");
+            root.add(&format!("{INFO}/p{number}-lib.list"), text(&list));
+        }
+        root.add(STATUS, text(&status));
+        root
+    }
+
+    #[test]
+    fn a_file_that_must_be_found_is_looked_for_everywhere_and_others_where_they_are_likely() {
+        let files = many(300).files();
+        let paths = [
+            ("/usr/lib/file0299", true),
+            ("/usr/lib/file0000", false),
+            ("/usr/lib/file0001", false),
+            ("/usr/lib/file0150", false),
+        ];
+        let answers: Vec<String> =
+            owners(&files, &paths).into_iter().map(|owner| package(owner).0).collect();
+        assert_eq!(answers[0], "p299-lib 299 (dpkg)");
+        // On the way to the last, all lists were read.
+        assert_eq!(answers[3], "p150-lib 150 (dpkg)");
+        let files = many(300).files();
+        let answers: Vec<Owner> = owners(&files, &paths[1..]);
+        assert!(answers.iter().all(|answer| matches!(answer, Owner::NotKnown(_))), "{answers:?}");
+        assert_eq!(owner(&files, "/usr/lib/nowhere"), Owner::Nobody);
+    }
+
+    #[test]
+    fn what_a_package_depends_on_is_asked_for_its_libraries() {
+        let mut root = many(300);
+        let list = FakeFile { bytes: b"/usr/bin/p299-lib\n".to_vec(), modified: 0, inode: 1 };
+        root.add(&format!("{INFO}/p299-lib.list"), list);
+        let files = root.files();
+        let paths = [
+            ("/usr/bin/p299-lib", true),
+            ("/usr/lib/file0000", false),
+            ("/usr/lib/file0001", false),
+            ("/usr/lib/file0150", false),
+        ];
+        let answers = owners(&files, &paths);
+        let why = "looked for in likely packages only".to_owned();
+        let (last, known) = answers.split_last().unwrap();
+        let known: Vec<String> = known.iter().cloned().map(|owner| package(owner).0).collect();
+        assert_eq!(known, ["p299-lib 299 (dpkg)", "p0-lib 0 (dpkg)", "p1-lib 1 (dpkg)"]);
+        assert_eq!(*last, Owner::NotKnown(why));
     }
 }

@@ -3,10 +3,13 @@
 //! Format: systemd's "Package Metadata for Executable Files" (ELF note of owner `FDO`, JSON).
 //! Fedora has it in every program since 36. It tells of the running file, whatever is installed.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::SystemPackage;
 use crate::module::Image;
+use crate::text::Text;
 
 /// `FDO_PACKAGING_METADATA`.
 const KIND: u32 = 0xcafe_1a7e;
@@ -25,7 +28,33 @@ pub fn of_image(image: &Image<'_>) -> Option<SystemPackage> {
     parse(image.section(".note.package")?.to_bytes(MAX_NOTE)?)
 }
 
+/// All that the note says: `name=bash, osCpe=cpe:/o:…, type=rpm, …`.
+pub fn shown(image: &Image<'_>) -> Option<Text> {
+    pairs(image.section(".note.package")?.to_bytes(MAX_NOTE)?)
+}
+
+fn pairs(section: &[u8]) -> Option<Text> {
+    let known: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json(section)?).ok()?;
+    let pairs = known.iter().map(|(name, value)| match value.as_str() {
+        Some(text) => format!("{name}={text}"),
+        None => format!("{name}={value}"),
+    });
+    let pairs: Vec<String> = pairs.collect();
+    Some(pairs.join(", ").into())
+}
+
 fn parse(section: &[u8]) -> Option<SystemPackage> {
+    let metadata: Metadata = serde_json::from_slice(json(section)?).ok()?;
+    Some(SystemPackage {
+        name: metadata.name.into(),
+        version: metadata.version.map(Into::into),
+        origin: None,
+        database: "package note",
+    })
+}
+
+/// The text of the note.
+fn json(section: &[u8]) -> Option<&[u8]> {
     let word = |at: usize| {
         let bytes = section.get(at..)?.first_chunk::<4>()?;
         usize::try_from(u32::from_le_bytes(*bytes)).ok()
@@ -35,14 +64,7 @@ fn parse(section: &[u8]) -> Option<SystemPackage> {
         return None;
     }
     let text = section.get(16..)?.get(..len)?;
-    let text = text.split(|byte| *byte == 0).next()?;
-    let metadata: Metadata = serde_json::from_slice(text).ok()?;
-    Some(SystemPackage {
-        name: metadata.name.into(),
-        version: metadata.version.map(Into::into),
-        origin: None,
-        database: "package note",
-    })
+    text.split(|byte| *byte == 0).next()
 }
 
 #[cfg(test)]
@@ -60,6 +82,8 @@ mod tests {
         let text = br#"{"type":"rpm","name":"bash","version":"5.2.26-3.fc40","osCpe":"x"}"#;
         let found = parse(&note(KIND, &[text.as_slice(), b"\0\0"].concat())).map(|p| p.line());
         assert_eq!(found, Some("bash 5.2.26-3.fc40 (package note)".into()));
+        let all = pairs(&note(KIND, text));
+        assert_eq!(all, Some("name=bash, osCpe=x, type=rpm, version=5.2.26-3.fc40".into()));
     }
 
     #[test]

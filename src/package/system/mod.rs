@@ -1,19 +1,25 @@
-//! The distribution's packages: which one installed a file.
+//! The distribution's packages: which ones installed files.
 //!
-//! Reads the files of the package databases in the target's root and runs no tool. Databases
-//! that need a library (rpm, pacman) are told of, not read.
+//! Reads the files of the package databases in the target's root and runs no tool. Older kinds of
+//! rpm's database and pacman's are told of, not read.
 
 mod apk;
+mod distroless;
 mod dpkg;
 mod elf_note;
+mod likely;
 mod os_release;
+mod rpm;
+mod sqlite;
+mod wanted;
 
-pub use elf_note::of_image;
+pub use elf_note::{of_image, shown as note_of_image};
 pub use os_release::name as os_name;
 
 use crate::evidence::files::Files;
 use crate::package::reader::Reader;
 use crate::text::Text;
+use wanted::Wanted;
 
 /// A package of the distribution.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +31,7 @@ pub struct SystemPackage {
     /// Who made it, if it says that it does not come from the distribution itself (dpkg's
     /// `Origin`).
     pub origin: Option<Text>,
-    /// Where it was found: `dpkg`, `apk`, `package note`.
+    /// Where it was found: `dpkg`, `apk`, `rpm`, `package note`.
     pub database: &'static str,
 }
 
@@ -61,45 +67,77 @@ const INSTALLED: &[&str] = &[
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/srv", "/var",
 ];
 
-/// Databases that are not read, with their names.
+/// Databases that are not read, with their names: rpm's in Berkeley DB and ndb, and pacman's.
 const UNREAD: &[(&str, &str)] = &[
-    ("/var/lib/rpm/rpmdb.sqlite", "rpm"),
-    ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "rpm"),
-    ("/usr/lib/sysimage/rpm/Packages.db", "rpm"),
-    ("/var/lib/rpm/Packages.db", "rpm"),
-    ("/var/lib/rpm/Packages", "rpm"),
+    ("/usr/lib/sysimage/rpm/Packages.db", "rpm (ndb)"),
+    ("/var/lib/rpm/Packages.db", "rpm (ndb)"),
+    ("/var/lib/rpm/Packages", "rpm (Berkeley DB)"),
     ("/var/lib/pacman/local/ALPM_DB_VERSION", "pacman"),
 ];
 
+/// How far a database was searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Searched {
+    /// There is none.
+    NoDatabase,
+    /// Whole for the files that must be found, in likely places for the others.
+    MustEverywhere,
+    /// Whole.
+    Everywhere,
+}
+
+/// The databases, in the order in which they are asked.
+const DATABASES: &[fn(&Reader<'_>, &mut Wanted<'_>) -> Searched] =
+    &[dpkg::find, distroless::find, apk::find, rpm::find];
+
 /// The package that installed the file at this absolute path.
 pub fn owner(files: &Files, path: &str) -> Owner {
-    if let Some(directory) = LOCAL.iter().find(|directory| is_below(path, directory)) {
-        return Owner::NotKnown(format!(
-            "not looked for in package databases: packages install nothing in {directory}"
-        ));
-    }
+    owners(files, &[(path, true)]).pop().unwrap_or(Owner::NoDatabase)
+}
+
+/// The packages that installed the files at these absolute paths, in their order. Where it would
+/// take long, a file that is not marked as one that must be found is looked for in likely packages
+/// only.
+pub fn owners(files: &Files, paths: &[(&str, bool)]) -> Vec<Owner> {
     let reader = Reader::new(files);
-    let answers = [dpkg::owner(&reader, path), dpkg::distroless_owner(&reader, path)]
-        .into_iter()
-        .chain([apk::owner(&reader, path)]);
-    let mut searched = false;
-    for answer in answers {
-        match answer {
-            Owner::NoDatabase => {}
-            Owner::Nobody => searched = true,
-            Owner::Package(_) | Owner::NotKnown(_) => return answer,
+    let local = |path: &str| LOCAL.iter().find(|directory| is_below(path, directory));
+    let wanted = paths.iter().filter(|(path, _)| local(path).is_none());
+    let mut wanted = Wanted::new(files, wanted.copied());
+    let mut searched = Searched::NoDatabase;
+    for find in DATABASES {
+        if !wanted.is_done() {
+            match find(&reader, &mut wanted) {
+                Searched::NoDatabase => {}
+                how => searched = how,
+            }
         }
     }
-    if let Some(trouble) = reader.trouble() {
-        return Owner::NotKnown(format!("the package database was not read in full: {trouble}"));
-    }
-    if searched {
-        return Owner::Nobody;
-    }
-    match UNREAD.iter().find(|(database, _)| reader.has(database)) {
-        Some((_, name)) => Owner::NotKnown(format!("{name} database found, not read")),
-        None => Owner::NoDatabase,
-    }
+    let unfound = |must: bool| match (reader.trouble(), searched) {
+        (Some(trouble), _) => {
+            Owner::NotKnown(format!("the package database was not read in full: {trouble}"))
+        }
+        (None, Searched::NoDatabase) => {
+            match UNREAD.iter().find(|(database, _)| reader.has(database)) {
+                Some((_, name)) => Owner::NotKnown(format!("{name} database found, not read")),
+                None => Owner::NoDatabase,
+            }
+        }
+        (None, Searched::MustEverywhere) if !must => {
+            Owner::NotKnown("looked for in likely packages only".into())
+        }
+        (None, _) => Owner::Nobody,
+    };
+    let mut found = wanted.owners();
+    let owners = paths.iter().map(|(path, must)| match local(path) {
+        Some(directory) => Owner::NotKnown(format!(
+            "not looked for in package databases: packages install nothing in {directory}"
+        )),
+        None => match found.next().flatten() {
+            Some(package) => Owner::Package(package.clone()),
+            None => unfound(*must),
+        },
+    });
+    owners.collect()
 }
 
 /// Whether a distribution's own packages may install a file at this absolute path.
@@ -109,18 +147,4 @@ pub fn may_install(path: &str) -> bool {
 
 fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// The names that a database may have for a file: where `/bin` is a symlink to `/usr/bin`, files
-/// are still listed under the path that they were packed with.
-fn aliases(files: &Files, path: &str) -> Vec<String> {
-    const MERGED: &[&str] = &["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
-    let moved = path.strip_prefix("/usr").map_or_else(|| format!("/usr{path}"), str::to_owned);
-    let merged = |path: &str| {
-        MERGED.iter().any(|dir| is_below(path.strip_prefix("/usr").unwrap_or(path), dir))
-    };
-    let identity = |path: &str| files.in_root(path).ok().map(|file| file.meta().identity);
-    // The same file, or neither is there any more; else there are two directories.
-    let same = merged(path) && identity(&moved) == identity(path);
-    std::iter::once(path.to_owned()).chain(same.then_some(moved)).collect()
 }

@@ -9,6 +9,7 @@ use crate::note::{Note, Weight};
 use crate::report::{Block, Field, Hold, ProcessNode, Report, SectionReport};
 
 mod drift;
+mod foreign;
 mod objects;
 mod options;
 mod threads;
@@ -114,6 +115,9 @@ fn block(block: &Block, frames: Frames) -> String {
             options::options(object.as_ref(), files, groups, drift)
         }
         Block::Objects { objects } => objects::objects(objects),
+        Block::Text { file, command, text, left } => {
+            foreign::text(file.as_ref(), command.as_ref(), text, *left)
+        }
         Block::NotLookedFor { why } => format!("(not looked for: {})", line(why)),
     }
 }

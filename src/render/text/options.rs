@@ -140,7 +140,8 @@ fn none(object: Option<&ConfigObject>, files: &[ConfigFile]) -> &'static str {
     }
 }
 
-fn file(file: &ConfigFile) -> String {
+/// A file and its state, on a line.
+pub fn file(file: &ConfigFile) -> String {
     let mut facts = vec![format!("file {}", line(file.path.raw())), line(&file.why)];
     facts.extend(file.modified.as_ref().map(|at| format!("modified {}", line(at))));
     if file.changed_since_start {

@@ -17,9 +17,11 @@ pub mod gil;
 pub mod greenlet;
 pub mod layout;
 pub mod lines;
+pub mod modules;
 pub mod names;
 pub mod objects;
 mod oslo;
+mod registered;
 mod subclasses;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -159,6 +161,9 @@ impl Visitor for Interpreters {
             self.add_objects(visit.asked, walker.objects, &mut visited);
         }
         if (visit.wanted)(Part::Lasting) {
+            let interpreters = self.lists(memory).interpreters();
+            visited.registered = registered::sections(walker.objects, &interpreters);
+            self.add_modules(walker.objects, &mut visited);
             let registries = oslo::registries(visit.search, *objects, &mut visited.notes);
             visited.secrets = oslo::secrets(&registries);
             visited.registries = registries;
@@ -185,15 +190,31 @@ impl Interpreters {
 
     /// The objects that were asked for.
     fn add_objects(&self, asked: &Asked, objects: Objects<'_>, visited: &mut Visited) {
-        if asked.objects.is_empty() {
+        if asked.paths().next().is_none() {
             return;
         }
         let interpreters = self.interpreters(objects.memory);
         let values = Values::new(objects, value::OBJECTS);
-        for path in &asked.objects {
+        for path in asked.paths() {
             let found = values.object(&interpreters, path, &mut visited.notes);
             visited.objects.push(found);
         }
+    }
+
+    /// The modules that are loaded in all interpreters, each once.
+    fn add_modules(&self, objects: Objects<'_>, visited: &mut Visited) {
+        for interpreter in self.lists(objects.memory).interpreters() {
+            let modules = self.found.layout.interpreter.modules;
+            let Some(modules) = objects.pointer(interpreter, modules) else { continue };
+            let (found, more) = modules::loaded(&objects, modules);
+            visited.loaded.extend(found);
+            if more {
+                let text = format!("only {} loaded modules are looked at", modules::MAX_MODULES);
+                visited.notes.push(Note::missing("modules", text));
+            }
+        }
+        visited.loaded.sort();
+        visited.loaded.dedup();
     }
 
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.

@@ -1,5 +1,6 @@
 //! Configuration files as they are now, each with its state.
 
+use crate::config::lookup::Lookup;
 use crate::evidence::files::Files;
 use crate::note::Note;
 use crate::report::{ConfigFile, timestamp};
@@ -17,17 +18,13 @@ pub struct Found {
 }
 
 impl Found {
-    /// What is missing of it, or looks odd.
-    pub fn notes(&self) -> Vec<Note> {
-        let path = &self.shown.path;
-        let unread = self.shown.unread.iter();
-        let mut notes: Vec<Note> =
-            unread.map(|unread| Note::missing(path.clone(), unread.clone())).collect();
-        if self.text.contains(char::REPLACEMENT_CHARACTER) {
-            let what = "what is not UTF-8 in it is shown as \u{fffd}";
-            notes.push(Note::remark(path.clone(), what));
-        }
-        notes
+    /// What is wrong with it.
+    pub fn notes(&self) -> impl Iterator<Item = Note> {
+        let unread = self.shown.unread.as_ref();
+        let unread = unread.map(|why| Note::missing(self.shown.path.clone(), why.clone()));
+        let what = "what is not UTF-8 in it is shown as \u{fffd}";
+        let replaced = self.text.contains(char::REPLACEMENT_CHARACTER);
+        unread.into_iter().chain(replaced.then(|| Note::remark(self.shown.path.clone(), what)))
     }
 
     /// Reads it, unless it cannot be read.
@@ -47,6 +44,25 @@ impl Found {
         };
         let absent = matches!(read, Err(FileError::Absent));
         Found { shown, absent, text: read.map(|(text, _)| text).unwrap_or_default() }
+    }
+}
+
+/// The files of the target, as those who look for configuration ask for them.
+pub struct InRoot<'a>(pub &'a Files);
+
+impl Lookup for InRoot<'_> {
+    fn exists(&self, path: &str) -> bool {
+        // It is read at once, not only opened: whoever asks reads it next, and nothing stays open.
+        !matches!(self.0.config(path), Err(FileError::Absent | FileError::NotRecorded))
+    }
+
+    fn list(&self, directory: &str) -> Option<Vec<String>> {
+        let names = self.0.list(directory).ok()?;
+        Some(names.iter().map(|name| name.raw().to_owned()).collect())
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
+        text(self.0, path).ok().map(|(text, _)| text)
     }
 }
 

@@ -6,6 +6,7 @@ mod drift;
 mod file;
 mod live;
 mod masked;
+mod other;
 mod program;
 mod reading;
 
@@ -16,7 +17,7 @@ use self::program::Program;
 use super::Section;
 use crate::analysis::Analysis;
 use crate::config::oslo::registry::Registry;
-use crate::config::{ConfigGroup, ConfigOption, Parsed, generic, oslo};
+use crate::config::{ConfigGroup, ConfigOption, Parsed, oslo};
 use crate::data::Data;
 use crate::mask::mask_value;
 use crate::note::Note;
@@ -36,56 +37,49 @@ impl Section for Configuration {
     }
 
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
-        let mut blocks = live::blocks(analysis, notes);
-        let known = paths(&blocks);
-        blocks.extend(files(analysis, &known, notes));
-        blocks
+        let live = live::blocks(analysis, notes);
+        let mut of_files = of_files(analysis, notes);
+        if !live.is_empty() {
+            let known = live.iter().flat_map(files).map(|file| file.path.clone());
+            let known: HashSet<Text> = known.collect();
+            of_files.retain(|block| files(block).iter().any(|file| !known.contains(&file.path)));
+        }
+        live.into_iter().chain(of_files).collect()
     }
 }
 
-/// The files that were read for objects.
-fn paths(blocks: &[Block]) -> HashSet<Text> {
-    let of_block = |block: &Block| match block {
-        Block::Options { files, .. } => files.iter().map(|file| file.path.clone()).collect(),
-        _ => Vec::new(),
-    };
-    blocks.iter().flat_map(of_block).collect()
-}
-
-/// The files that the command line names, or that oslo.config would find; but for those that an
-/// object has read.
-fn files(analysis: &Analysis<'_>, known: &HashSet<Text>, notes: &mut Vec<Note>) -> Vec<Block> {
+/// The configuration files that the command line and the environment name, or that are found.
+fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     let target = &analysis.evidence.snapshot.target;
     let files = &analysis.evidence.files;
     let program = Program::of(target, !analysis.runtimes.is_empty());
-    let (mut candidates, by_oslo) = program.candidates(files);
-    let registries = &analysis.registries;
-    if by_oslo && registries.iter().any(Registry::is_parsed) {
-        // Which files it reads is known, and not to be guessed.
-        return Vec::new();
-    }
-    candidates.retain(|(path, _)| !known.contains(&Text::from(path.as_str())));
-    let found: Vec<Found> =
-        candidates.into_iter().map(|(path, why)| Found::read(target, files, path, why)).collect();
-    notes.extend(found.iter().flat_map(Found::notes));
-    if by_oslo {
+    let Some(candidates) = program.of_oslo(files) else {
+        return other::blocks(&program, target, files, notes);
+    };
+    let mut blocks = Vec::new();
+    // Which files an object has read is known, and not to be guessed.
+    if !analysis.registries.iter().any(Registry::is_parsed) {
+        let found: Vec<Found> = candidates
+            .into_iter()
+            .map(|(path, why)| Found::read(target, files, path, why))
+            .collect();
+        notes.extend(found.iter().flat_map(Found::notes));
         // Its files are one configuration: what a later one says wins.
         let parsed = found.iter().enumerate();
         let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
         let merged = oslo::merge(parsed.collect());
-        return vec![block(merged, found, notes)];
+        blocks.push(block(merged, found, notes));
     }
-    if found.is_empty() && !registries.is_empty() {
-        return Vec::new();
+    blocks.extend(other::unit_blocks(&program, target, files, notes));
+    blocks
+}
+
+/// The files of a block.
+fn files(block: &Block) -> &[ConfigFile] {
+    match block {
+        Block::Options { files, .. } => files,
+        _ => &[],
     }
-    if found.is_empty() {
-        return vec![block(Parsed::default(), found, notes)];
-    }
-    let one_each = found.into_iter().map(|file| {
-        let parsed = generic::parse(file.shown.path.raw(), &file.text, 0);
-        block(parsed, vec![file], notes)
-    });
-    one_each.collect()
 }
 
 fn block(parsed: Parsed, found: Vec<Found>, notes: &mut Vec<Note>) -> Block {

@@ -1,7 +1,7 @@
 //! What the command line tells of a program, and which configuration files follow from that.
 
-use crate::config::named;
 use crate::config::oslo::find;
+use crate::config::servers::Process;
 use crate::evidence::files::Files;
 use crate::package::python::command;
 use crate::target::TargetFacts;
@@ -54,34 +54,63 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// The files that it reads, each with the reason to think so, and whether oslo.config does.
-    pub fn candidates(&self, files: &Files) -> (Vec<(String, &'static str)>, bool) {
-        if self.python {
-            let home = self.environment.iter().find(|(name, _)| name == "HOME");
-            let program = find::Program {
-                args: &self.args,
-                name: &self.name,
-                project: find::guess_project(&self.name),
-                home: home.map(|(_, value)| value.as_str()),
-                cwd: self.directory,
-                environment: &self.environment,
-            };
-            let exists = |path: &str| !matches!(files.in_root(path), Err(FileError::Absent));
-            let list = |path: &str| {
-                let names = files.list(path).unwrap_or_default();
-                names.iter().map(|name| name.raw().to_owned()).collect()
-            };
-            let lookup = find::Lookup { exists: &exists, list: &list };
-            let planned = find::plan(&program, &lookup);
-            if !planned.is_empty() || find::names_config(&self.args) {
-                let planned = planned.into_iter().map(|file| (file.path, file.reason.words()));
-                return (planned.collect(), true);
-            }
+    /// The files that oslo.config reads for it, each with the reason to think so; `None` if it is no
+    /// program that oslo.config serves.
+    pub fn of_oslo(&self, files: &Files) -> Option<Vec<(String, &'static str)>> {
+        if !self.python {
+            return None;
         }
-        // What counts is the script and its words, not the interpreter's.
-        let script = [std::slice::from_ref(&self.name), &self.args].concat();
-        let words = if self.python { &script } else { &self.command };
-        let named = named::named_files(words, self.directory);
-        (named.into_iter().map(|path| (path, "named on the command line")).collect(), false)
+        let program = find::Program {
+            args: &self.args,
+            name: &self.name,
+            project: find::guess_project(&self.name),
+            home: self.home(),
+            cwd: self.directory,
+            environment: &self.environment,
+        };
+        let exists = |path: &str| !matches!(files.in_root(path), Err(FileError::Absent));
+        let list = |path: &str| {
+            let names = files.list(path).unwrap_or_default();
+            names.iter().map(|name| name.raw().to_owned()).collect()
+        };
+        let lookup = find::Lookup { exists: &exists, list: &list };
+        let planned = find::plan(&program, &lookup);
+        let serves = !planned.is_empty() || find::names_config(&self.args);
+        serves.then(|| planned.into_iter().map(|file| (file.path, file.reason.words())).collect())
+    }
+
+    /// The home directory of its user.
+    pub fn home(&self) -> Option<&str> {
+        let home = self.environment.iter().find(|(name, _)| name == "HOME");
+        home.map(|(_, value)| value.as_str())
+    }
+
+    /// Its words with a program's name before them; of a script without those of the interpreter.
+    pub fn words(&self) -> Vec<String> {
+        if self.python {
+            [std::slice::from_ref(&self.name), &self.args].concat()
+        } else {
+            self.command.clone()
+        }
+    }
+
+    /// Its command line, its environment and its working directory as a process's.
+    pub fn process<'p>(&'p self, names: &'p [&'p str]) -> Process<'p> {
+        Process {
+            names,
+            command: &self.command,
+            directory: self.directory,
+            environment: &self.environment,
+        }
+    }
+
+    /// The script's or executable's path or name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is known of its environment.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
     }
 }

@@ -8,26 +8,22 @@ use procfs::{CurrentSI as _, FromRead as _, ProcError};
 
 use crate::addr::Addr;
 use crate::arch::Arch;
-use crate::target::live::sys;
 use crate::target::live::tasks::{ROOM, Tasks};
 use crate::target::live::wait::Waits;
-use crate::target::{MAX_PROCESSES, ProcessFacts, TargetFacts, ThreadFacts, Tid};
+use crate::target::live::{mounts, opened, sys};
+use crate::target::{MAX_PROCESSES, ProcessFacts, TargetFacts, ThreadFacts, Tid, environment};
 use crate::text::Text;
-
-/// The environment variables that may be read: where configuration is found, and nothing else but
-/// what [`is_option`] names. An environment is full of secrets.
-pub const ENVIRONMENT: &[&str] = &["HOME", "SNAP", "SNAP_COMMON", "VIRTUAL_ENV", "PYTHONHOME"];
-
-/// Whether a variable is configuration of oslo.config itself: an option (`OS_GROUP__OPTION`), or
-/// where a WSGI service finds its files (`OS_PROJECT_CONFIG_DIR`).
-fn is_option(name: &str) -> bool {
-    let rest = name.strip_prefix("OS_");
-    let ends = ["_CONFIG_DIR", "_CONFIG_FILES"];
-    rest.is_some_and(|rest| rest.contains("__") || ends.iter().any(|end| rest.ends_with(end)))
-}
 
 /// The most bytes of a command line or environment that are looked at.
 const MAX_STRINGS: usize = 1 << 20;
+
+/// The most bytes of the list of control groups that are looked at: a line has at most 4 KiB, and
+/// there are about fifteen.
+const MAX_CGROUP: usize = 64 << 10;
+
+/// The most bytes of the list of mounts that are looked at. A container has few; a host of
+/// containers may have more than this, and is none itself.
+const MAX_MOUNTINFO: usize = 1 << 20;
 
 /// `PF_KTHREAD` and `PF_IO_WORKER` of the kernel's `include/linux/sched.h`.
 const KERNEL_FLAGS: u32 = 0x0020_0000 | 0x10;
@@ -63,9 +59,9 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<Target
     facts.cut |= cut;
     let environment = environment.into_iter().filter_map(|pair| {
         let (name, value) = pair.raw().split_once('=')?;
-        let wanted = ENVIRONMENT.contains(&name) || is_option(name);
-        wanted.then(|| (name.into(), value.into()))
+        environment::may_be_kept(name, value).then(|| (name.into(), value.into()))
     });
+    let open_files = opened::open_files(process.pid, &root);
     Some(TargetFacts {
         process: facts,
         arch,
@@ -73,6 +69,10 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<Target
         directory: path(process.cwd()),
         stack_start: Some(Addr(stat.startstack)).filter(|addr| !addr.is_null()),
         environment: environment.collect(),
+        open_files,
+        cgroup: text(process, "cgroup", MAX_CGROUP).map(|bytes| Text::from_bytes(&bytes)),
+        mounts: text(process, "mountinfo", MAX_MOUNTINFO)
+            .map_or_else(Vec::new, |bytes| mounts::parse(&bytes)),
     })
 }
 
@@ -164,14 +164,18 @@ fn comm(pid: i32) -> Option<Text> {
     Some(Text::from_bytes(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
 }
 
+/// The first bytes of a file of the process's in `/proc`, and one more if there are more.
+fn text(process: &Process, file: &str, limit: usize) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let opened = process.open_relative(file).ok()?;
+    opened.take(limit as u64 + 1).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Strings that end in zeros: a command line, an environment. And whether there are more of them.
 fn strings(process: &Process, file: &str) -> (Vec<Text>, bool) {
-    use std::io::Read as _;
-    let Ok(opened) = process.open_relative(file) else { return (Vec::new(), false) };
-    let mut bytes = Vec::new();
-    if opened.take(MAX_STRINGS as u64 + 1).read_to_end(&mut bytes).is_err() {
-        return (Vec::new(), false);
-    }
+    let Some(mut bytes) = text(process, file, MAX_STRINGS) else { return (Vec::new(), false) };
     let cut = bytes.len() > MAX_STRINGS;
     bytes.truncate(MAX_STRINGS);
     // A process may overwrite its arguments (setproctitle): the title is padded with zeros.

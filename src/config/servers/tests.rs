@@ -1,0 +1,234 @@
+//! Servers by their command lines, on files as their packages have them.
+
+use super::super::lookup::FakeFiles;
+use super::*;
+
+/// The files of each configuration, and the values with their places.
+fn read(command: &str, files: &[(&str, &str)]) -> (Vec<Vec<String>>, Vec<String>) {
+    read_as(command, &[], files)
+}
+
+fn read_as(
+    command: &str,
+    environment: &[(&str, &str)],
+    files: &[(&str, &str)],
+) -> (Vec<Vec<String>>, Vec<String>) {
+    let command: Vec<String> = command.split('|').map(str::to_owned).collect();
+    let environment: Vec<(String, String)> =
+        environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let name = command.first().map_or("", |word| word.split([' ', ':']).next().unwrap_or_default());
+    let process = Process {
+        names: &[name],
+        command: &command,
+        directory: "/work",
+        environment: &environment,
+    };
+    let trees = configurations(&process, &FakeFiles(files));
+    let mut values = Vec::new();
+    for tree in &trees {
+        for group in &tree.parsed.groups {
+            for option in &group.options {
+                for value in &option.values {
+                    let file = tree.files.get(value.file).map_or("", |file| base_name(&file.path));
+                    let (group, name, text) = (&group.name, &option.name, &value.text);
+                    values.push(format!("{group}.{name}={text} {file}:{}", value.line));
+                }
+            }
+        }
+        for note in &tree.parsed.notes {
+            values.push(format!("note {}: {}", note.line, note.what));
+        }
+    }
+    let paths = |tree: &Tree| tree.files.iter().map(|file| file.path.clone()).collect();
+    (trees.iter().map(paths).collect(), values)
+}
+
+#[test]
+fn nginx_includes_files_in_the_blocks_where_it_names_them() {
+    let files = [
+        (
+            "/etc/nginx/nginx.conf",
+            "include modules/*.conf;\nhttp {\n  include sites/*;\n gzip on;\n}\n",
+        ),
+        ("/etc/nginx/sites/b", "server { listen 81; include snip; }\n"),
+        ("/etc/nginx/sites/a", "server {\n listen 80;\n include snip; }\n } stray on;\n"),
+        ("/etc/nginx/snip", "root /srv;"),
+    ];
+    let (paths, values) = read("nginx: master process /usr/sbin/nginx -g daemon on;", &files);
+    let names = ["nginx.conf", "sites/a", "snip", "sites/b"];
+    assert_eq!(paths, [names.map(|name| format!("/etc/nginx/{name}"))]);
+    for expected in [
+        "http/server.listen=80 a:2",
+        "http/server.root=/srv snip:1",
+        "http/server #2.listen=81 b:1",
+        "http/server #2.root=/srv snip:1",
+        // A brace too many closes no block of the file around.
+        "http.stray=on a:4",
+        "http.gzip=on nginx.conf:4",
+    ] {
+        assert!(values.iter().any(|value| value == expected), "{expected}: {values:?}");
+    }
+    let (paths, _) = read("/usr/sbin/nginx|-p|/opt/n/|-c|conf/x.conf", &[]);
+    assert_eq!(paths, [["/opt/n/conf/x.conf"]]);
+}
+
+#[test]
+fn postgres_reads_what_alter_system_set_last() {
+    let files = [
+        (
+            "/etc/pg/postgresql.conf",
+            "data_directory = '/var/pg'\nhba_file = '/etc/pg/hba.conf'\nport = 1\n\
+             include_dir = 'conf.d'\ninclude_if_exists 'none.conf'\nwork_mem = 4MB\n",
+        ),
+        ("/etc/pg/conf.d/a.conf", "port = 2\nWORK_MEM = 8MB\n"),
+        ("/etc/pg/conf.d/.b.conf", "port = 9\n"),
+        ("/etc/pg/conf.d/b.bak", "port = 9\n"),
+        ("/etc/pg/hba.conf", "local all all peer\n"),
+        ("/var/pg/postgresql.auto.conf", "# c\nport = '3'\n"),
+        (
+            "/work/postmaster.opts",
+            "/usr/bin/postgres \"-D\" \"/var/pg\" \"-c\" \"config_file=/etc/pg/postgresql.conf\"\n",
+        ),
+    ];
+    let command = "postgres|-D|/var/pg|-c|config_file=/etc/pg/postgresql.conf";
+    for command in [command, "postgres: 15/main: checkpointer "] {
+        let (paths, values) = read(command, &files);
+        assert_eq!(
+            paths,
+            [
+                vec![
+                    "/etc/pg/postgresql.conf",
+                    "/etc/pg/conf.d/a.conf",
+                    "/var/pg/postgresql.auto.conf"
+                ],
+                vec!["/etc/pg/hba.conf"],
+                vec!["/var/pg/pg_ident.conf"]
+            ]
+        );
+        for expected in
+            ["main.port=3 postgresql.auto.conf:2", "main.WORK_MEM=4MB postgresql.conf:6"]
+        {
+            assert!(values.iter().any(|value| value == expected), "{expected}: {values:?}");
+        }
+        assert!(values.iter().any(|value| value == "raw.=local all all peer hba.conf:1"));
+    }
+    let data = [("/d/postgresql.conf", "a = 1\n")];
+    assert_eq!(read_as("postgres", &[("PGDATA", "/d")], &data).1, ["main.a=1 postgresql.conf:1"]);
+    assert!(read("postgres", &[]).0.is_empty());
+}
+
+#[test]
+fn the_other_servers_of_the_table_read_what_their_manuals_say() {
+    let redis = [
+        ("/work/r.conf", "include /etc/more.conf\nmaxmemory 1\n"),
+        ("/etc/more.conf", "Maxmemory 2\nsave 1 1\nsave 2 2\n"),
+    ];
+    assert_eq!(
+        read("redis-server|./r.conf|--port|1", &redis).1,
+        [
+            "main.include=/etc/more.conf r.conf:1",
+            "main.Maxmemory=1 r.conf:2",
+            "main.save=1 1 more.conf:2",
+            "main.save=2 2 more.conf:3"
+        ]
+    );
+    let redis = [("/etc/redis/redis.conf", "port 1\n")];
+    assert_eq!(read("redis-server 127.0.0.1:6379", &redis).0, [["/etc/redis/redis.conf"]]);
+
+    let haproxy = [("/h/b.cfg", "global\n a 1\n"), ("/h/a.cfg", ""), ("/h/c.txt", "")];
+    assert_eq!(
+        read("haproxy|-Ws|-f|/h|-f|/i.cfg", &haproxy).0,
+        [["/h/a.cfg", "/h/b.cfg", "/i.cfg"]]
+    );
+
+    let mysql = [
+        ("/etc/mysql/my.cnf", "[mysqld]\nport=1\n!includedir /etc/mysql/d/\n"),
+        ("/etc/mysql/d/a.cnf", "[mysqld]\nport=2 # c\n"),
+        ("/etc/mysql/d/a.txt", "[mysqld]\nport=3\n"),
+        ("/root/.my.cnf", "[mysqld]\nsocket=x\n"),
+    ];
+    let (paths, values) = read_as("mariadbd", &[("HOME", "/root")], &mysql);
+    assert_eq!(paths, [["/etc/mysql/my.cnf", "/etc/mysql/d/a.cnf", "/root/.my.cnf"]]);
+    assert!(values.contains(&"mysqld.port=2 a.cnf:2".to_owned()), "{values:?}");
+    assert!(read("mysqld|--no-defaults", &mysql).0.is_empty());
+    assert_eq!(read("mysqld|--defaults-file=/x.cnf", &mysql).0, [["/x.cnf"]]);
+
+    let apache = [
+        (
+            "/etc/apache2/apache2.conf",
+            "IncludeOptional mods/*.load\nInclude sites\nInclude ${X}/a\n",
+        ),
+        ("/etc/apache2/sites/a.conf", "<VirtualHost *:80>\nServerName a\n</VirtualHost>\n"),
+        ("/etc/apache2/sites/more/b.conf", "Listen 80\n"),
+    ];
+    let (paths, values) = read("apache2|-k|start", &apache);
+    assert_eq!(
+        paths.concat(),
+        [
+            "/etc/apache2/apache2.conf",
+            "/etc/apache2/sites/a.conf",
+            "/etc/apache2/sites/more/b.conf"
+        ]
+    );
+    assert!(values.contains(&"VirtualHost *:80.ServerName=a a.conf:2".to_owned()), "{values:?}");
+    assert!(values.iter().any(|value| value.starts_with("note 3: ")), "{values:?}");
+
+    let sshd = [
+        ("/etc/ssh/sshd_config", "Include sshd_config.d/*.conf\nPermitRootLogin yes\n"),
+        ("/etc/ssh/sshd_config.d/a.conf", "PermitRootLogin no\nMatch User a\nX11Forwarding yes\n"),
+    ];
+    let (_, values) = read("sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", &sshd);
+    assert!(values.contains(&"main.PermitRootLogin=no a.conf:1".to_owned()), "{values:?}");
+    assert!(values.contains(&"Match User a.X11Forwarding=yes a.conf:3".to_owned()), "{values:?}");
+
+    let rabbit = [
+        ("/etc/rabbitmq/rabbitmq.conf", "listeners.tcp.default = 5672\n"),
+        ("/etc/rabbitmq/conf.d/10.conf", "listeners.tcp.default = 5673\n"),
+        ("/etc/rabbitmq/advanced.config", "[].\n"),
+    ];
+    let (paths, values) = read("beam.smp|-noshell|-s|rabbit|boot", &rabbit);
+    assert_eq!(paths.concat().len(), 3);
+    assert!(values.contains(&"main.listeners.tcp.default=5673 10.conf:1".to_owned()), "{values:?}");
+    assert!(read("beam.smp|-noshell", &rabbit).0.is_empty());
+    let named = read_as(
+        "beam.smp|-s|rabbit",
+        &[("RABBITMQ_CONFIG_FILE", "/etc/rabbitmq/rabbitmq")],
+        &rabbit,
+    );
+    assert_eq!(named.0.first().map(Vec::len), Some(2));
+}
+
+#[test]
+fn includes_without_end_are_noted_and_end() {
+    let itself = [("/etc/redis.conf", "include /etc/redis.conf\nport 1\n")];
+    let (_, values) = read("redis-server", &itself);
+    assert!(values.contains(&"note 1: it includes itself; not followed".to_owned()), "{values:?}");
+    assert!(values.contains(&"main.port=1 redis.conf:2".to_owned()), "{values:?}");
+
+    let deep: Vec<(String, String)> = (0..40)
+        .map(|n| (format!("/etc/{n}"), format!("include /etc/{}\nport {n}\n", n + 1)))
+        .collect();
+    let mut deep: Vec<(&str, &str)> = deep.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    deep.push(("/etc/redis.conf", "include /etc/0\n"));
+    let (paths, values) = read("redis-server", &deep);
+    assert_eq!(paths.concat().len(), crate::config::include::MAX_DEPTH);
+    assert!(values.iter().any(|value| value.contains("too deeply")), "{values:?}");
+
+    let many = "include /etc/d/*\n".repeat(50);
+    let names: Vec<String> = (0..300).map(|n| format!("/etc/d/{n}")).collect();
+    let mut files: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.as_str(), "port 1\n")).collect();
+    files.push(("/etc/redis.conf", &many));
+    let (paths, values) = read("redis-server", &files);
+    assert_eq!(paths.concat().len(), crate::config::include::MAX_FILES);
+    assert!(values.iter().any(|value| value.contains("too many files")));
+    assert!(values.len() < 20_000);
+
+    let large = "port 1\n".repeat(140_000);
+    let names: Vec<String> = (0..20).map(|n| format!("/etc/d/{n}")).collect();
+    let mut files: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.as_str(), large.as_str())).collect();
+    files.push(("/etc/redis.conf", "include /etc/d/*\n"));
+    let (_, values) = read("redis-server", &files);
+    assert!(values.iter().any(|value| value.contains("too large in all")));
+}

@@ -1,0 +1,123 @@
+//! Which configuration files any program reads, as far as can be told from outside: those of the
+//! servers that are known, then those that its command line and its environment name, those that it
+//! holds open, and those of its unit.
+
+use super::dialect::PLAIN;
+use super::include::{Reader, Tree};
+use super::lookup::Lookup;
+use super::named::{ends_like_configuration, named_files};
+use super::servers::{self, Process};
+use super::unit::{self, Unit};
+
+/// Files that are held open and shown for that alone.
+const MAX_OPEN: usize = 16;
+
+/// Where what is held open is data of packages, not configuration.
+const DATA: &[&str] = &["/usr/", "/lib/", "/opt/", "/nix/", "/snap/", "/var/cache/"];
+
+/// What tells of configuration files.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    /// The process.
+    pub process: Process<'a>,
+    /// The words of the command line that count: of a script, its own.
+    pub words: &'a [String],
+    /// Variables of the environment that name a file.
+    pub variables: &'a [(String, String)],
+    /// Files that it holds open for reading.
+    pub open: &'a [&'a str],
+    /// The unit that it belongs to.
+    pub unit: Option<Unit<'a>>,
+}
+
+/// The configurations that follow, each file in one of them.
+pub fn configurations(sources: &Sources<'_>, lookup: &dyn Lookup) -> Vec<Tree> {
+    let mut found = servers::configurations(&sources.process, lookup);
+    let named = named_files(sources.words, sources.process.directory).into_iter();
+    // What the command line names is shown even if it is not there: it may be the reason for a look.
+    add(&mut found, named.map(|path| (path, "named on the command line".to_owned())), lookup);
+    let variables = sources.variables.iter().filter(|(_, path)| is_file(path, lookup));
+    let variables = variables.map(|(name, path)| (path.clone(), format!("named by {name}")));
+    add(&mut found, variables, lookup);
+    let is_data = |path: &str| DATA.iter().any(|prefix| path.starts_with(prefix));
+    let open = sources.open.iter().filter(|path| ends_like_configuration(path) && !is_data(path));
+    let open = open.filter(|path| is_file(path, lookup)).take(MAX_OPEN);
+    add(&mut found, open.map(|path| ((*path).to_owned(), "held open".to_owned())), lookup);
+    for tree in of_unit(sources.unit, lookup) {
+        let known = |path: &str| found.iter().flat_map(|tree| &tree.files).any(|f| f.path == path);
+        if !tree.files.iter().all(|file| known(&file.path)) {
+            found.push(tree);
+        }
+    }
+    found
+}
+
+/// The configurations of a unit alone.
+pub fn of_unit(unit: Option<Unit<'_>>, lookup: &dyn Lookup) -> Vec<Tree> {
+    unit.map(|unit| unit::configurations(&unit, lookup)).unwrap_or_default()
+}
+
+/// Whether something other than a directory is at a path.
+fn is_file(path: &str, lookup: &dyn Lookup) -> bool {
+    lookup.exists(path) && lookup.list(path).is_none()
+}
+
+/// Reads files, each a configuration of its own, unless it is in one already.
+fn add(found: &mut Vec<Tree>, files: impl Iterator<Item = (String, String)>, lookup: &dyn Lookup) {
+    for (path, why) in files {
+        if found.iter().flat_map(|tree| &tree.files).any(|file| file.path == path) {
+            continue;
+        }
+        let mut reader = Reader::new(&PLAIN, "/", lookup);
+        reader.read(path, why);
+        found.push(reader.finish());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lookup::FakeFiles;
+    use super::*;
+
+    #[test]
+    fn every_file_is_shown_once_with_the_first_reason_to_think_of_it() {
+        let words: Vec<String> =
+            ["app", "--config", "/etc/a.conf", "/etc/gone.conf"].map(str::to_owned).into();
+        let variable = |name: &str, path: &str| (name.to_owned(), path.to_owned());
+        let sources = Sources {
+            process: Process { names: &["app"], command: &words, directory: "/", environment: &[] },
+            words: &words,
+            variables: &[
+                variable("APP_CONFIG", "/etc/b"),
+                variable("OTHER_CONFIG", "/etc/none"),
+                variable("DIR_CONFIG", "/etc"),
+                variable("A_CONFIG", "/etc/a.conf"),
+            ],
+            open: &["/etc/b", "/srv/c.yaml", "/srv/data.bin", "/usr/share/x/d.json"],
+            unit: Some(Unit { name: "app.service", of_user: false, home: None }),
+        };
+        let files = FakeFiles(&[
+            ("/etc/a.conf", "a 1\n"),
+            ("/etc/b", "b 1\n"),
+            ("/srv/c.yaml", "c: 1\n"),
+            ("/srv/data.bin", "d 1\n"),
+            ("/usr/share/x/d.json", "{}"),
+            ("/lib/systemd/system/app.service", "[Service]\nEnvironmentFile=/etc/b\n"),
+        ]);
+        let shown: Vec<String> = configurations(&sources, &files)
+            .iter()
+            .flat_map(|tree| &tree.files)
+            .map(|file| format!("{} {}", file.path, file.why))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "/etc/a.conf named on the command line",
+                "/etc/gone.conf named on the command line",
+                "/etc/b named by APP_CONFIG",
+                "/srv/c.yaml held open",
+                "/lib/systemd/system/app.service the unit app.service of the process",
+            ]
+        );
+    }
+}

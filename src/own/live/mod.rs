@@ -1,0 +1,9 @@
+//! The inspecting side: the files that define sections, and the commands that sections run. It
+//! touches the world, and never the inspected process.
+
+mod command;
+mod directories;
+mod interrupts;
+
+pub use command::run;
+pub use directories::definitions;

@@ -1,0 +1,82 @@
+//! Text that is not guru's, for eyes: where it comes from, how that went, and then its lines.
+
+use super::options;
+use crate::render::layout;
+use crate::render::sanitize::line;
+use crate::report::{CommandRun, ConfigFile};
+use crate::text::Text;
+
+/// The text of a file, or what a command wrote.
+pub fn text(
+    file: Option<&ConfigFile>,
+    command: Option<&CommandRun>,
+    text: &Text,
+    left: u64,
+) -> String {
+    let mut out = file.map(options::file).unwrap_or_default();
+    out.push_str(&command.map(run).unwrap_or_default());
+    let unread = file.is_some_and(|file| file.unread.is_some())
+        || command.is_some_and(|command| command.failed.is_some());
+    if unread {
+        return out;
+    }
+    out.push('\n');
+    lines(&mut out, text, left);
+    if let Some(command) = command.filter(|command| !command.errors.is_empty()) {
+        out.push_str("\nstandard error:\n");
+        lines(&mut out, &command.errors, command.errors_left);
+    }
+    out
+}
+
+fn lines(out: &mut String, text: &Text, left: u64) {
+    if text.is_empty() && left == 0 {
+        out.push_str("(nothing)\n");
+    }
+    layout::foreign(out, text.raw());
+    if left > 0 {
+        out.push_str(&format!("({left} more bytes are left out)\n"));
+    }
+}
+
+/// A command and how it ended, on a line.
+fn run(run: &CommandRun) -> String {
+    let mut facts = vec![format!("command {}", line(run.command.raw()))];
+    facts.extend(run.status.map(|status| format!("exit status {status}")));
+    facts.extend(run.signal.map(|signal| format!("ended by signal {signal}")));
+    facts.extend(run.killed_after_ms.map(|ms| format!("killed after {} s", ms as f64 / 1000.0)));
+    facts.extend(run.failed.as_ref().map(|why| line(why.raw())));
+    format!("{}\n", facts.join(" · "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_written_and_not_run_differ() {
+        let ran = CommandRun { command: "x".into(), status: Some(0), ..CommandRun::default() };
+        assert_eq!(
+            text(None, Some(&ran), &"".into(), 0),
+            "command x · exit status 0\n\n(nothing)\n"
+        );
+        let why = Some("no time was left for it".into());
+        let failed = CommandRun { command: "x".into(), failed: why, ..CommandRun::default() };
+        let expected = "command x · no time was left for it\n";
+        assert_eq!(text(None, Some(&failed), &"".into(), 0), expected);
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_of_each_output() {
+        let ran = CommandRun {
+            command: "x".into(),
+            killed_after_ms: Some(1500),
+            errors: "e\n".into(),
+            errors_left: 2,
+            ..CommandRun::default()
+        };
+        let expected = "command x · killed after 1.5 s\n\n  o\n(1 more bytes are left out)\n\n\
+                        standard error:\n  e\n(2 more bytes are left out)\n";
+        assert_eq!(text(None, Some(&ran), &"o\n".into(), 1), expected);
+    }
+}

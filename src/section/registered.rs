@@ -1,0 +1,33 @@
+//! The sections that the process has registered for a report of its own. What they would show is
+//! not known: only the process itself can make it.
+
+use super::Section;
+use crate::analysis::Analysis;
+use crate::note::Note;
+use crate::report::{Block, Field};
+
+/// Registered sections.
+pub struct Registered;
+
+impl Section for Registered {
+    fn id(&self) -> &'static str {
+        "registered_sections"
+    }
+
+    fn title(&self) -> &'static str {
+        "Registered Sections"
+    }
+
+    fn is_wanted(&self, analysis: &Analysis<'_>) -> bool {
+        !analysis.registered.is_empty()
+    }
+
+    fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
+        let registered = analysis.registered.iter();
+        let fields =
+            registered.map(|section| Field::new(section.title.raw(), section.generator.clone()));
+        let text = "the process itself makes them for its own report; `guru trigger` asks it to";
+        notes.push(Note::remark("registered sections", text));
+        vec![Block::Fields { fields: fields.collect() }]
+    }
+}

@@ -1,0 +1,76 @@
+//! The files that a process holds open for reading only.
+//!
+//! What it can write is data or a log. Nothing is opened here: the links below `/proc/PID/fd` tell
+//! path and mode (proc_pid_fd(5)).
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use crate::target::live::facts::Root;
+use crate::target::{MAX_OPEN_FILES, OpenFiles};
+use crate::text::Text;
+
+/// The most descriptors that are looked at: a busy server has 100,000 sockets, and what it reads at its
+/// start has low numbers.
+const MAX_DESCRIPTORS: usize = 4096;
+
+/// Files whose paths begin so are the kernel's, or memory.
+const NO_FILES: &[&[u8]] = &[b"/dev/", b"/proc/", b"/sys/", b"/memfd:"];
+
+/// The files that this process holds open for reading only, by their paths, each once.
+pub fn open_files(pid: i32, root: &Root) -> OpenFiles {
+    let mut found = OpenFiles::default();
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return found };
+    for (index, entry) in entries.flatten().enumerate() {
+        if index >= MAX_DESCRIPTORS || found.paths.len() >= MAX_OPEN_FILES {
+            found.more = true;
+            break;
+        }
+        found.paths.extend(file(entry.path(), root));
+    }
+    found.paths.sort();
+    found.paths.dedup();
+    found
+}
+
+/// The path of a file that is open for reading only.
+fn file(descriptor: PathBuf, root: &Root) -> Option<Text> {
+    let link = std::fs::read_link(&descriptor).ok()?;
+    let path = link.as_os_str().as_bytes();
+    let is_file = path.starts_with(b"/")
+        && !path.ends_with(b" (deleted)")
+        && !NO_FILES.iter().any(|prefix| path.starts_with(prefix));
+    // The link's own mode says how the file was opened.
+    let readable_only = || {
+        let mode = std::fs::symlink_metadata(&descriptor).ok()?.mode();
+        Some(mode & 0o600 == 0o400)
+    };
+    (is_file && readable_only()?).then(|| Text::from_bytes(root.inside(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn files_open_for_reading_are_listed_and_those_open_for_writing_are_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let written = std::fs::File::create(path("written.conf")).unwrap();
+        std::fs::write(path("read.conf"), "a 1\n").unwrap();
+        let read = std::fs::File::open(path("read.conf")).unwrap();
+        let pid = std::process::id().cast_signed();
+        let process = procfs::process::Process::new(pid).unwrap();
+        let found = open_files(pid, &Root::of(&process));
+        let has = |name: &str| {
+            let path = path(name);
+            found.paths.iter().any(|found| found.raw() == path.to_str().unwrap())
+        };
+        assert!(has("read.conf") && !has("written.conf"), "{found:?}");
+        assert!(!found.more);
+        drop((written, read));
+    }
+}
