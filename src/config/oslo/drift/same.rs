@@ -15,8 +15,8 @@ use crate::text::Text;
 /// Values inside values that are compared. What lies deeper is taken to be the same.
 const MAX_DEPTH: usize = 32;
 
-/// What a secret that was overwritten in memory has at least; shorter ones are left there.
-const OVERWRITTEN: &str = "******";
+/// What a secret that was overwritten in memory has at least: there each character is an asterisk.
+const OVERWRITTEN: &str = MASK;
 
 /// Whether a text of the process can be this text of a file.
 pub fn text(held: &str, file: &str) -> bool {
