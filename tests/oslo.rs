@@ -14,20 +14,27 @@ use serde_json::{Value, json};
 
 use crate::support::pythons::pythons;
 use crate::support::sections::{options, section};
-use crate::support::{Service, Target, await_some, evidence, guru, reads_stdin, root, stdout_of, venv};
+use crate::support::{
+    Service, Target, await_some, evidence, guru, reads_stdin, root, stdout_of, venv,
+};
 
 /// What is in memory, as it was recorded.
-fn registries(evidence: &Evidence) -> Vec<Registry> {
+pub fn registries(evidence: &Evidence) -> Vec<Registry> {
     guru::analysis::analyse(evidence).registries
 }
 
 /// A process with every kind of option.
-struct Stress {
-    target: Target,
+pub struct Stress {
+    pub target: Target,
     directory: tempfile::TempDir,
 }
 
 impl Stress {
+    /// Started with the Python of a service.
+    pub fn start(name: &str) -> Option<Stress> {
+        Some(Stress::with(&mut Command::new(venv(name)?)))
+    }
+
     /// Started with a command that runs a Python.
     fn with(python: &mut Command) -> Stress {
         let directory = tempfile::tempdir().unwrap();
@@ -38,14 +45,14 @@ impl Stress {
         Stress { target, directory }
     }
 
-    fn truth(&mut self) -> Vec<Value> {
+    pub fn truth(&mut self) -> Vec<Value> {
         let truth = hide_secrets(self.target.ask("truth"));
         let mut truth: Value = serde_json::from_str(&truth).unwrap();
         await_some("it waits for stdin", || reads_stdin(self.target.pid()).then_some(()));
         serde_json::from_value(truth["objects"].take()).unwrap()
     }
 
-    fn registries(&self) -> Vec<Registry> {
+    pub fn registries(&self) -> Vec<Registry> {
         registries(&evidence(self.target.pid()))
     }
 }
@@ -302,7 +309,10 @@ fn the_configuration_that_panko_runs_with_comes_first() {
     assert!(middleware.namespace.as_ref().unwrap().files.is_empty());
     let global = |known: &&Registry| known.held_by.iter().any(|one| one.raw() == GLOBAL);
     assert!(!others.iter().find(global).unwrap().is_parsed());
-    assert!(all.iter().all(|known| known.troubles.is_empty() && !known.held_by.is_empty()), "{holders:?}");
+    assert!(
+        all.iter().all(|known| known.troubles.is_empty() && !known.held_by.is_empty()),
+        "{holders:?}"
+    );
 }
 
 const GLOBAL: &str = "oslo_config.cfg.CONF";

@@ -134,7 +134,8 @@ impl<'h, 'a> Walk<'h, 'a> {
                     kind,
                     Some(Kind::Instance | Kind::Dict | Kind::List | Kind::Tuple | Kind::Set)
                 );
-                if leads_on && let Some(module) = self.names.text(name)
+                if leads_on
+                    && let Some(module) = self.names.text(name)
                     && let Some(key) = self.names.text(key)
                 {
                     self.meet(value, None, Step::Module(module, key), STEPS_FROM_MODULES);
@@ -252,7 +253,11 @@ impl<'h, 'a> Walk<'h, 'a> {
     }
 
     /// How what is at the end of this step is called: by the last step that has a name.
-    fn describe<'s>(&'s self, mut from: Option<usize>, mut step: &'s Step) -> Option<(Rank, String)> {
+    fn describe<'s>(
+        &'s self,
+        mut from: Option<usize>,
+        mut step: &'s Step,
+    ) -> Option<(Rank, String)> {
         let mut items = String::new();
         loop {
             let before = from.and_then(|from| self.met.get(from));
