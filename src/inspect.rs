@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
-use crate::mask::{hidden, mask_argv};
+use crate::mask::{hidden, mask_argv, mask_value};
 use crate::module::Modules;
 use crate::note::Note;
 use crate::own::definition::Definition;
@@ -26,7 +26,7 @@ use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
 use crate::target::search::Search;
-use crate::target::{Mapping, ProcessFacts, ThreadFacts, Tid};
+use crate::target::{Mapping, ProcessFacts, ThreadFacts, Tid, environment};
 use crate::text::Text;
 
 mod hold;
@@ -102,6 +102,7 @@ pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidenc
     let mut target = process.facts()?;
     target.arch = process.arch()?;
     let mut secrets = mask_command(&mut target.process);
+    secrets.extend(mask_environment(&mut target.environment));
     let mappings = process.mappings()?;
     let files = Files::live(Box::new(LiveOpener::new(process.living, mappings.clone())));
     let mut descendants = facts::descendants(process.pid);
@@ -171,6 +172,19 @@ fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
     let secrets = words.iter().zip(&masked).filter_map(|(word, masked)| hidden(word, masked));
     let secrets = secrets.map(str::to_owned).collect();
     process.command = masked.into_iter().map(Text::from).collect();
+    secrets
+}
+
+/// As [`mask_command`]. Of a variable that is an option, the option's name says what it is, as it
+/// does in a file.
+fn mask_environment(environment: &mut [(Text, Text)]) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for (name, value) in environment {
+        let Some(option) = environment::option(name.raw()) else { continue };
+        let masked = Text::from(mask_value(option, value.raw()).as_ref());
+        secrets.extend(hidden(value.raw(), masked.raw()).map(str::to_owned));
+        *value = masked;
+    }
     secrets
 }
 

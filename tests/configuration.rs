@@ -26,7 +26,8 @@ fn run_guru(target: &Target, format: &str) -> Output {
     guru(&["report", "--format", format, &target.pid().to_string()])
 }
 
-/// A program that hands its command line to oslo.config and prints what that makes of it.
+/// A program that hands its command line to oslo.config and prints what that makes of it. It becomes
+/// another one then, without the object that holds it: only its files are left to be read.
 const OSLO_PROGRAM: &str = r#"
 import json, os, sys
 from oslo_config import cfg
@@ -36,9 +37,16 @@ conf.register_opts([cfg.StrOpt(name) for name in names])
 conf.register_opts([cfg.MultiStrOpt("many")])
 conf.register_opts([cfg.StrOpt("host"), cfg.StrOpt("later")], group="api")
 conf(sys.argv[1:], project="guru-test-app", default_config_files=[], default_config_dirs=[])
-print("ready", os.getpid(), flush=True)
 values = {name: conf[name] for name in names + ["many"]}
-print(json.dumps({"default": values, "api": dict(conf.api)}), flush=True)
+os.environ["VALUES"] = json.dumps({"default": values, "api": dict(conf.api)})
+waiting = os.path.join(os.path.dirname(sys.argv[0]), "waiting.py")
+os.execv(sys.executable, [sys.executable, waiting] + sys.argv[1:])
+"#;
+
+const WAITING: &str = r#"
+import os, sys
+print("ready", os.getpid(), flush=True)
+print(os.environ["VALUES"], flush=True)
 sys.stdin.read()
 "#;
 
@@ -51,6 +59,7 @@ quoted = \"with spaces \"\nsingle = 'x'\ncontinued = a\n  b\n  c\nempty =\nlater
 twice = 1\ntwice = 2\nmany = m1\nmany = m2\n[api]\nhost = h # no comment\n";
     let files = directory(&[
         ("app.py", OSLO_PROGRAM),
+        ("waiting.py", WAITING),
         ("first.conf", first),
         ("app.d/20-b.conf", "[DEFAULT]\nlater = second\nmany = m3\n[API]\nlater = upper\n"),
         ("app.d/10-a.conf", "[DEFAULT]\nlater = never\n"),

@@ -1,6 +1,6 @@
 //! The small oslo app, with green threads and without: line by line what it says of itself.
 
-use crate::support::sections::{frames, options, section};
+use crate::support::sections::{frames, section};
 use crate::support::{Service, functions, guru, report, stdout_of, threads};
 use guru::note::Weight;
 use guru::report::Execution;
@@ -24,18 +24,11 @@ fn its_threads_processes_and_configuration_are_those_of_its_own_report() {
         let expected = running.replace("state: running", "state: sleeping");
         assert_eq!(section(&ours, "Processes").trim_end(), expected.trim_end(), "{name}");
 
+        // But for the password that it prints of a URL.
+        let own = own.replace("https://user:pw@db/", "https://user:***@db/");
         let (ours, own) = (section(&ours, "Configuration"), section(&own, "Configuration"));
-        let (ours, own) = (options(ours), options(own));
-        for option in ["workers", "plug", "multiline"] {
-            let key = ("default", option);
-            assert_eq!(ours[&key], own[&key], "{option}");
-        }
-        let key = ("My-Group", "only");
-        assert_eq!(ours[&key], own[&key]);
-        // The file calls it by its deprecated name; as an object it is secret as a whole.
-        assert_eq!(ours[&("default", "sql_connection")], " = mysql://root:***@127.0.0.1/db");
-        assert_eq!(own[&("database", "connection")], " = ***");
-        assert_eq!(ours[&("never_registered", "password")], " = ***");
+        assert!(own.contains("leaky_uri = https://user:***@db/\n"), "{own}");
+        assert_eq!(ours.trim_end(), own.trim_end(), "{name}");
     }
 }
 

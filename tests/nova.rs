@@ -1,5 +1,5 @@
-//! nova as published, and the small oslo app: their green threads and real threads, line by line
-//! what they say of themselves.
+//! nova as published, and the small oslo app: their green threads, real threads and configuration,
+//! line by line what they say of themselves.
 
 use crate::support::sections::{green_threads, section};
 use crate::support::{Service, await_some, guru, stdout_of, thread_states};
@@ -29,6 +29,7 @@ fn reports(service: &Service, pid: i32) -> [String; 2] {
 fn assert_same(service: &Service, pid: i32) -> usize {
     let [ours, own] = reports(service, pid);
     assert_eq!(section(&ours, "Threads"), section(&own, "Threads"));
+    assert_same_configuration(&ours, &own);
     // The process lists them in the order of its garbage collector.
     let sorted = |report| {
         let mut all = green_threads(section(report, "Green Threads"));
@@ -38,6 +39,16 @@ fn assert_same(service: &Service, pid: i32) -> usize {
     let (ours, own) = (sorted(&ours), sorted(&own));
     assert_eq!(ours, own);
     own.len()
+}
+
+/// Every option of every group, line by line; but for the password that one prints of a URL.
+fn assert_same_configuration(ours: &str, own: &str) {
+    let own = own.replace("https://user:pw@db/", "https://user:***@db/");
+    let (ours, own) = (section(ours, "Configuration"), section(&own, "Configuration"));
+    for (line, (ours, own)) in ours.lines().zip(own.lines()).enumerate() {
+        assert_eq!(ours, own, "line {}", line + 1);
+    }
+    assert_eq!(ours.trim_end(), own.trim_end());
 }
 
 #[test]

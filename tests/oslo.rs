@@ -1,36 +1,48 @@
 //! The configuration objects of oslo.config in living processes: everything that lies in memory, as
 //! the process itself tells it.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
 
+use flate2::read::GzDecoder;
 use guru::config::oslo::registry::{Group, Kind, Namespace, Opt, Registry};
 use guru::evidence::Evidence;
+use guru::evidence::store::load;
 use serde_json::{Value, json};
 
-use crate::support::{Target, await_some, evidence, reads_stdin, venv};
+use crate::support::pythons::pythons;
+use crate::support::sections::{options, section};
+use crate::support::{
+    Service, Target, await_some, evidence, guru, reads_stdin, root, stdout_of, venv,
+};
 
 /// What is in memory, as it was recorded.
 pub fn registries(evidence: &Evidence) -> Vec<Registry> {
     guru::analysis::analyse(evidence).registries
 }
 
-/// A process with every kind of option, with the Python of a service.
+/// A process with every kind of option.
 pub struct Stress {
     pub target: Target,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Stress {
+    /// Started with the Python of a service.
     pub fn start(name: &str) -> Option<Stress> {
-        let python = venv(name)?;
-        Some(Stress::with(&python))
+        Some(Stress::with(&mut Command::new(venv(name)?)))
     }
 
-    fn with(python: &Path) -> Stress {
+    /// Started with a command that runs a Python.
+    fn with(python: &mut Command) -> Stress {
         let directory = tempfile::tempdir().unwrap();
-        let target = Target::python(python, "oslo_stress.py", &[directory.path()]);
+        python.arg(root("fixtures/targets/oslo_stress.py")).arg(directory.path());
+        python.env("PYTHONDONTWRITEBYTECODE", "1").stderr(Stdio::null());
+        let target = Target::start(std::mem::replace(python, Command::new("true")));
         await_some("it waits for stdin", || reads_stdin(target.pid()).then_some(()));
-        Stress { target, _directory: directory }
+        Stress { target, directory }
     }
 
     pub fn truth(&mut self) -> Vec<Value> {
@@ -155,7 +167,7 @@ fn assert_same(registry: &Registry, truth: &Value) {
 
 /// Fails unless these are all objects of the process, and whole.
 fn assert_all(registries: &[Registry], truth: &[Value]) {
-    let addresses = |all: Vec<String>| std::collections::BTreeSet::from_iter(all);
+    let addresses = |all: Vec<String>| BTreeSet::from_iter(all);
     let ours = registries.iter().map(|registry| registry.address.to_string()).collect();
     let theirs = truth.iter().map(|object| object["address"].as_str().unwrap().into()).collect();
     assert_eq!(addresses(ours), addresses(theirs));
@@ -165,29 +177,172 @@ fn assert_all(registries: &[Registry], truth: &[Value]) {
     }
 }
 
+/// Fails unless something is known to hold each, the first of which begins like this.
+fn assert_held(registries: &[Registry], truth: &[Value], expected: &[(&str, &str)]) {
+    for (name, holder) in expected {
+        let object = truth.iter().find(|object| object["name"] == *name).unwrap();
+        let known = registries.iter().find(|known| object["address"] == json!(known.address));
+        let held_by = &known.unwrap().held_by;
+        let is_so = held_by.first().is_some_and(|first| first.raw().starts_with(holder));
+        assert!(is_so, "{name}: {held_by:?} should begin with {holder}");
+        assert!(held_by.len() <= 5, "{held_by:?}");
+    }
+}
+
+const HOLDERS: [(&str, &str); 5] = [
+    ("started", "local `conf` of main (oslo_stress.py)"),
+    ("global", "oslo_config.cfg.CONF"),
+    ("middleware", "attribute `_conf` of __main__.Middleware at 0x"),
+    ("derived", "local `derived` of main (oslo_stress.py)"),
+    ("hidden", "variable `conf` of hide.<locals>.<lambda>"),
+];
+
+/// The interpreters that can import the oslo.config of `mini`, which is pure Python: that of its
+/// venv, and the same under others.
+fn each_python(test: impl Fn(Stress)) {
+    if let Some(python) = venv("mini") {
+        test(Stress::with(&mut Command::new(python)));
+    }
+    let packages = root("target/services/venv/mini/lib/python3.11/site-packages");
+    for python in pythons() {
+        let mut command = python.command();
+        command.env("PYTHONPATH", &packages);
+        let imports = command.args(["-c", "import oslo_config.cfg, oslo_reports"]).output();
+        if python.version != (3, 11) && imports.unwrap().status.success() {
+            let mut command = python.command();
+            command.env("PYTHONPATH", &packages);
+            test(Stress::with(&mut command));
+        }
+    }
+}
+
+/// All that is in memory is what the process tells, before and after it was asked.
+fn all_is_read(mut stress: Stress) {
+    let before = stress.registries();
+    let truth = stress.truth();
+    assert_all(&before, &truth);
+    assert_held(&before, &truth, &HOLDERS);
+    // What was called with the command line comes first, then what was called without.
+    let order: Vec<String> = before.iter().map(|known| known.address.to_string()).collect();
+    let expected = ["started", "middleware", "global"].map(|name| {
+        let object = truth.iter().find(|object| object["name"] == name).unwrap();
+        object["address"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(order[..3], expected);
+
+    let files = &before[0].namespace.as_ref().unwrap().files;
+    let paths: Vec<Option<&str>> =
+        files.iter().map(|file| file.path.as_ref().map(|path| path.raw())).collect();
+    let [Some(second), None, Some(first)] = paths.as_slice() else { panic!("{paths:?}") };
+    assert!(second.ends_with("/stress.d/20-second.conf") && first.ends_with("/stress.conf"));
+
+    assert_eq!(stress.target.ask("fill"), "filled");
+    let truth = stress.truth();
+    assert_all(&stress.registries(), &truth);
+    assert_eq!(stress.target.ask("mutate"), "mutated");
+    let truth = stress.truth();
+    let mutated = stress.registries();
+    assert!(mutated[0].mutable_namespace.is_some());
+    assert_all(&mutated, &truth);
+}
+
 #[test]
-fn all_that_old_and_new_oslo_config_keep_in_memory_is_read() {
-    for name in ["mini", "panko"] {
-        let Some(mut stress) = Stress::start(name) else { continue };
-        let before = stress.registries();
-        let truth = stress.truth();
-        let held: Vec<_> = before
-            .iter()
-            .map(|known| {
-                (
-                    &known.held_by,
-                    &known.args,
-                    known.address,
-                    known.groups.iter().map(|g| g.options.len()).sum::<usize>(),
-                    &known.type_name,
-                )
-            })
-            .collect();
-        eprintln!("{held:?}");
-        // Nothing was asked for yet, so the caches of answers are empty.
-        assert_all(&before, &truth);
-        assert_eq!(stress.target.ask("fill"), "filled");
-        let truth = stress.truth();
-        assert_all(&stress.registries(), &truth);
+fn all_that_oslo_config_keeps_in_memory_is_read_in_every_python() {
+    each_python(all_is_read);
+}
+
+#[test]
+fn all_that_an_old_oslo_config_keeps_in_memory_is_read() {
+    let Some(python) = venv("panko") else { return };
+    all_is_read(Stress::with(&mut Command::new(python)));
+}
+
+#[test]
+fn a_recording_has_the_same_and_no_secret() {
+    let Some(python) = venv("mini") else { return };
+    let stress = Stress::with(&mut Command::new(python));
+    let path = stress.directory.path().join("recording");
+    let pid = stress.target.pid().to_string();
+    stdout_of(&guru(&["report", "--record", path.to_str().unwrap(), &pid]));
+    let expected = stress.registries();
+    assert_eq!(registries(&load(&path).unwrap()), expected);
+    let file = fs::read(&path).unwrap();
+    let head = file.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let mut held = Vec::new();
+    GzDecoder::new(&file[head..]).read_to_end(&mut held).unwrap();
+    let contains = |text: &str| held.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(contains("by the old name"));
+    assert!(!contains("made-up-1") && !contains("made-up-2"));
+}
+
+fn options_of<'a>(registry: &'a Registry, group: &str) -> Vec<&'a str> {
+    let groups = registry.groups.iter().filter(|known| known.name.raw() == group);
+    groups.flat_map(|group| &group.options).map(|option| option.name.raw()).collect()
+}
+
+#[test]
+fn the_configuration_that_panko_runs_with_comes_first() {
+    let Some(service) = Service::start("panko") else { return };
+    let all = registries(&evidence(service.pid()));
+    assert!(all.len() >= 3, "{}", all.len());
+    let (started, others) = all.split_first().unwrap();
+    let args: Vec<&str> = started.args.iter().flatten().map(|word| word.raw()).collect();
+    assert!(matches!(args.as_slice(), ["--config-file", path] if path.ends_with("/panko.conf")));
+    assert_eq!(started.project.as_ref().unwrap().raw(), "panko");
+    assert!(options_of(started, "keystone_authtoken").is_empty());
+    assert!(options_of(started, "database").contains(&"connection"));
+    let files = &started.namespace.as_ref().unwrap().files;
+    let names: Vec<&str> =
+        files.iter().flat_map(|file| &file.sections).map(|section| section.name.raw()).collect();
+    assert!(names.contains(&"keystone_authtoken"), "{names:?}");
+
+    // The middleware has one of its own, for which nothing was parsed.
+    let has_own = |known: &&Registry| {
+        let holder = known.held_by.first().map_or("", |holder| holder.raw());
+        options_of(known, "keystone_authtoken").contains(&"auth_type")
+            && known.args.as_ref().is_some_and(Vec::is_empty)
+            && holder.contains("keystonemiddleware")
+    };
+    let middleware = others.iter().find(has_own);
+    let holders: Vec<_> = all.iter().map(|known| &known.held_by).collect();
+    let middleware = middleware.unwrap_or_else(|| panic!("{holders:?}"));
+    assert!(middleware.namespace.as_ref().unwrap().files.is_empty());
+    let global = |known: &&Registry| known.held_by.iter().any(|one| one.raw() == GLOBAL);
+    assert!(!others.iter().find(global).unwrap().is_parsed());
+    assert!(
+        all.iter().all(|known| known.troubles.is_empty() && !known.held_by.is_empty()),
+        "{holders:?}"
+    );
+}
+
+const GLOBAL: &str = "oslo_config.cfg.CONF";
+
+#[test]
+fn the_options_of_services_are_those_of_their_own_reports() {
+    for name in ["mini", "mini-threads", "nova-conductor"] {
+        let Some(service) = Service::start(name) else { continue };
+        let all = registries(&evidence(service.pid()));
+        let first = &all[0];
+        assert_eq!(first.held_by[0].raw(), GLOBAL, "{name}");
+        assert!(first.is_parsed() && first.troubles.is_empty(), "{:?}", first.troubles);
+        let own = service.own_report();
+        let expected: BTreeSet<(&str, &str)> =
+            options(section(&own, "Configuration")).into_keys().collect();
+        let group = |group: &'_ Group| match &group.key {
+            None => "default".to_owned(),
+            Some(_) => group.name.raw().to_owned(),
+        };
+        let mut ours = BTreeSet::new();
+        let named: Vec<(String, &Group)> =
+            first.groups.iter().map(|known| (group(known), known)).collect();
+        for (group, known) in &named {
+            ours.extend(known.options.iter().map(|option| (group.as_str(), option.name.raw())));
+        }
+        assert!(ours.len() > 50, "{name}");
+        // What the report itself registers in between, if it does.
+        let missing: Vec<_> = expected.difference(&ours).collect();
+        assert!(missing.is_empty(), "{name}: {missing:?}");
+        let more: Vec<_> = ours.difference(&expected).collect();
+        assert!(more.is_empty(), "{name}: {more:?}");
     }
 }

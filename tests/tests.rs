@@ -8,6 +8,7 @@ mod config_hostile;
 mod configuration;
 mod demo;
 mod distributions;
+mod drift;
 mod fuzz;
 mod green;
 mod hostile;

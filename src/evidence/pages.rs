@@ -326,26 +326,42 @@ impl Recording {
         self.stacks.insert(stack.start.0, stack);
     }
 
-    /// Overwrites each of these texts, wherever it is recorded in one piece. Short ones are left:
-    /// they are found by chance in what is no text.
+    /// Overwrites each of these texts, wherever it is recorded, as UTF-8 and as the strings of
+    /// programs have it that keep each character in the same number of bytes. Short ones are left:
+    /// they are found by chance in what is no text. Of one that is longer than a page, nothing that
+    /// crosses two ends of pages is found.
     pub fn overwrite(&mut self, secrets: &[String]) {
-        /// The shortest text that is overwritten, in bytes: four letters may be half a pointer.
-        const SHORTEST: usize = 6;
-
-        let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
-        let long: Vec<String> = long.map(|secret| regex::escape(secret)).collect();
-        let Ok(any) = regex::bytes::Regex::new(&long.join("|")) else { return };
-        if long.is_empty() {
-            return;
+        for width in [1, 2, 4] {
+            if let Some(texts) = Texts::new(secrets, width) {
+                self.overwrite_texts(&texts);
+            }
         }
+    }
+
+    fn overwrite_texts(&mut self, texts: &Texts) {
         let pages = self.pages.values_mut().map(|page| page.as_mut_slice());
         let stacks = self.stacks.values_mut().map(|stack| stack.bytes.as_mut_slice());
-        for bytes in pages.chain(stacks) {
-            let found: Vec<_> = any.find_iter(bytes).map(|found| found.range()).collect();
-            for range in found {
-                if let Some(secret) = bytes.get_mut(range) {
-                    secret.fill(b'*');
-                }
+        pages.chain(stacks).for_each(|bytes| texts.overwrite(bytes));
+        // Where two pages meet.
+        let reach = texts.longest.saturating_sub(1).min(PAGE_LEN);
+        let starts: Vec<u64> = self.pages.keys().copied().collect();
+        for (before, after) in starts.iter().zip(starts.iter().skip(1)) {
+            if before.checked_add(PAGE) != Some(*after) {
+                continue;
+            }
+            let end = self.pages.get(before).and_then(|page| page.get(PAGE_LEN - reach..));
+            let begin = self.pages.get(after).and_then(|page| page.get(..reach));
+            let Some((end, begin)) = end.zip(begin) else { continue };
+            let mut both = [end, begin].concat();
+            texts.overwrite(&mut both);
+            let (end, begin) = both.split_at(reach);
+            if let Some(page) = self.pages.get_mut(before)
+                && let Some(place) = page.get_mut(PAGE_LEN - reach..)
+            {
+                place.copy_from_slice(end);
+            }
+            if let Some(place) = self.pages.get_mut(after).and_then(|page| page.get_mut(..reach)) {
+                place.copy_from_slice(begin);
             }
         }
     }
@@ -366,6 +382,66 @@ impl Recording {
         let from = usize::try_from(addr.0 - start).ok()?;
         stack.bytes.get(from..from.checked_add(len)?)
     }
+}
+
+/// Texts that are to be overwritten, in characters of some bytes each.
+struct Texts {
+    any: regex::bytes::Regex,
+    width: usize,
+    /// The length of the longest, in bytes.
+    longest: usize,
+}
+
+impl Texts {
+    /// The shortest text that is overwritten, in bytes: four letters may be half a pointer.
+    const SHORTEST: usize = 6;
+
+    /// Those of the texts that can be written so; `None` if there are none.
+    fn new(texts: &[String], width: usize) -> Option<Texts> {
+        let mut known: Vec<Vec<u8>> = Vec::new();
+        for text in texts.iter().filter(|text| text.len() >= Texts::SHORTEST) {
+            if width == 1 {
+                known.push(text.clone().into_bytes());
+            }
+            // What is all ASCII is the same in one byte each, and never wider.
+            if !text.is_ascii() {
+                known.extend(in_width(text, width));
+            }
+        }
+        let longest = known.iter().map(Vec::len).max()?;
+        let hex = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        let patterns: Vec<String> = known.iter().map(hex).collect();
+        let any = format!("(?-u){}", patterns.join("|"));
+        let any = regex::bytes::RegexBuilder::new(&any).size_limit(Texts::SIZE).build().ok()?;
+        Some(Texts { any, width, longest })
+    }
+
+    /// How large the compiled pattern may become, in bytes: the texts of a large configuration.
+    const SIZE: usize = 256 << 20;
+
+    fn overwrite(&self, bytes: &mut [u8]) {
+        let found: Vec<_> = self.any.find_iter(bytes).map(|found| found.range()).collect();
+        for range in found {
+            for character in bytes.get_mut(range).unwrap_or_default().chunks_mut(self.width) {
+                character.fill(0);
+                character.iter_mut().take(1).for_each(|byte| *byte = b'*');
+            }
+        }
+    }
+}
+
+/// A text with so many bytes for each character, the lowest first.
+fn in_width(text: &str, width: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for char in text.chars() {
+        let point = u32::from(char).to_le_bytes();
+        let (low, high) = point.split_at_checked(width)?;
+        if high.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        bytes.extend_from_slice(low);
+    }
+    Some(bytes)
 }
 
 impl Memory for Recording {
@@ -440,6 +516,23 @@ mod tests {
         let recorder = Recorder::new(&source, 2 * PAGE_LEN);
         recorder.prefetch(&[1, 2, 3]);
         assert_eq!(recorder.u8(Addr(3 * PAGE)).unwrap_err().kind, FaultKind::OverBudget);
+    }
+
+    #[test]
+    fn secrets_are_overwritten_where_pages_meet_and_in_wide_characters() {
+        let mut recording = Recording::default();
+        let wide: Vec<u8> = "größe日本語".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut bytes = vec![0; 2 * PAGE_LEN];
+        bytes[PAGE_LEN - 3..PAGE_LEN + 5].copy_from_slice(b"hunter2!");
+        bytes[100..100 + wide.len()].copy_from_slice(&wide);
+        bytes[200..207].copy_from_slice(b"gr\xf6\xdfeXY");
+        for (at, page) in [0x5000, 0x6000].into_iter().zip(bytes.chunks(PAGE_LEN)) {
+            recording.add_pages(BTreeMap::from([(at, page.into())]));
+        }
+        recording.overwrite(&["hunter2!".into(), "größe日本語".into(), "größeXY".into()]);
+        assert_eq!(recording.bytes(Addr(0x6000 - 4), 10).unwrap(), b"\0********\0");
+        assert_eq!(recording.bytes(Addr(0x5064), 16).unwrap(), b"*\0".repeat(8));
+        assert_eq!(recording.bytes(Addr(0x5000 + 200), 7).unwrap(), b"*******");
     }
 
     #[test]

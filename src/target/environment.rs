@@ -1,5 +1,5 @@
-//! Which variables of an environment may be kept: those that tell where configuration is, and nothing
-//! else. An environment is full of secrets.
+//! Which variables of an environment may be kept: those that tell where configuration is, those that
+//! are options of oslo.config, and nothing else. An environment is full of secrets.
 
 /// Variables that are known by their whole name.
 const NAMES: &[&str] = &["HOME", "SNAP", "SNAP_COMMON", "VIRTUAL_ENV", "PYTHONHOME"];
@@ -37,9 +37,15 @@ pub fn names_configuration(name: &str) -> bool {
     FILES.contains(&name) || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Whether a variable with this value may be kept.
+/// The option that a variable is for oslo.config: `OS_GROUP__OPTION`.
+pub fn option(name: &str) -> Option<&str> {
+    let (_, option) = name.strip_prefix("OS_")?.split_once("__")?;
+    Some(option)
+}
+
+/// Whether a variable with this value may be kept. Options are masked then as those of a file are.
 pub fn may_be_kept(name: &str, value: &str) -> bool {
-    if NAMES.contains(&name) {
+    if NAMES.contains(&name) || option(name).is_some() {
         return true;
     }
     let is_path = value.len() <= MAX_VALUE && !value.contains(|c: char| c.is_control());
@@ -61,6 +67,7 @@ mod tests {
             ("RABBITMQ_CONFIG_FILE", "/etc/rabbitmq/rabbitmq"),
             ("PGDATA", "/var/lib/postgresql"),
             ("OS_NOVA_CONFIG_FILES", "nova.conf;nova-cell1.conf"),
+            ("OS_DEFAULT__WORKERS", "4"),
         ] {
             assert!(may_be_kept(name, value), "{name}");
         }

@@ -65,7 +65,7 @@ pub struct TargetFacts {
     /// stack below.
     pub stack_start: Option<Addr>,
     /// The few environment variables that the analysis may know: see
-    /// [`environment`].
+    /// [`environment`]. Not yet masked.
     pub environment: Vec<(Text, Text)>,
     /// The files that it holds open for reading only.
     #[serde(default)]

@@ -5,6 +5,7 @@
 
 mod answer;
 mod convert;
+pub mod drift;
 pub mod find;
 mod index;
 mod number;

@@ -122,7 +122,7 @@ impl Visitor for Interpreters {
 
     fn sift(&self, search: &mut Search, roster: &Roster, memory: &dyn Memory) {
         let objects = Objects { memory, layout: &self.found.layout };
-        oslo::sift(search, &self.interpreters(memory), objects);
+        oslo::sift(search, &self.interpreters(memory), roster, objects);
         if let Some(greenlets) = &self.greenlets {
             greenlets.sift(search, roster, objects);
         }

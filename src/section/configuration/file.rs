@@ -13,6 +13,8 @@ pub struct Found {
     pub shown: ConfigFile,
     /// Its text, masked; empty if it could not be read.
     pub text: String,
+    /// Whether there is no such file.
+    pub absent: bool,
 }
 
 impl Found {
@@ -40,7 +42,8 @@ impl Found {
             changed_since_start: changed,
             unread: read.as_ref().err().map(|error| error.to_string().into()),
         };
-        Found { shown, text: read.map(|(text, _)| text).unwrap_or_default() }
+        let absent = matches!(read, Err(FileError::Absent));
+        Found { shown, absent, text: read.map(|(text, _)| text).unwrap_or_default() }
     }
 }
 

@@ -1,20 +1,28 @@
-//! The configuration files of the process, as they are now, with their secrets masked.
-//!
-//! What the process itself holds in memory is another question, and not looked for yet.
+//! The configuration of the process: what its objects of oslo.config hold, and where their files
+//! differ ([`live`]); of any other program, its configuration files as they are now. Secrets are
+//! masked.
 
+mod drift;
 mod file;
+mod live;
+mod masked;
 mod other;
 mod program;
+mod reading;
+
+use std::collections::HashSet;
 
 use self::file::Found;
 use self::program::Program;
 use super::Section;
 use crate::analysis::Analysis;
+use crate::config::oslo::registry::Registry;
 use crate::config::{ConfigGroup, ConfigOption, Parsed, oslo};
 use crate::data::Data;
 use crate::mask::mask_value;
 use crate::note::Note;
 use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin};
+use crate::text::Text;
 
 /// The configuration files of the process.
 pub struct Configuration;
@@ -29,12 +37,28 @@ impl Section for Configuration {
     }
 
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
-        let target = &analysis.evidence.snapshot.target;
-        let files = &analysis.evidence.files;
-        let program = Program::of(target, !analysis.runtimes.is_empty());
-        let Some(candidates) = program.of_oslo(files) else {
-            return other::blocks(&program, target, files, notes);
-        };
+        let live = live::blocks(analysis, notes);
+        let mut of_files = of_files(analysis, notes);
+        if !live.is_empty() {
+            let known = live.iter().flat_map(files).map(|file| file.path.clone());
+            let known: HashSet<Text> = known.collect();
+            of_files.retain(|block| files(block).iter().any(|file| !known.contains(&file.path)));
+        }
+        live.into_iter().chain(of_files).collect()
+    }
+}
+
+/// The configuration files that the command line and the environment name, or that are found.
+fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
+    let target = &analysis.evidence.snapshot.target;
+    let files = &analysis.evidence.files;
+    let program = Program::of(target, !analysis.runtimes.is_empty());
+    let Some(candidates) = program.of_oslo(files) else {
+        return other::blocks(&program, target, files, notes);
+    };
+    let mut blocks = Vec::new();
+    // Which files an object has read is known, and not to be guessed.
+    if !analysis.registries.iter().any(Registry::is_parsed) {
         let found: Vec<Found> = candidates
             .into_iter()
             .map(|(path, why)| Found::read(target, files, path, why))
@@ -44,9 +68,17 @@ impl Section for Configuration {
         let parsed = found.iter().enumerate();
         let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
         let merged = oslo::merge(parsed.collect());
-        let mut blocks = vec![block(merged, found, notes)];
-        blocks.extend(other::unit_blocks(&program, target, files, notes));
-        blocks
+        blocks.push(block(merged, found, notes));
+    }
+    blocks.extend(other::unit_blocks(&program, target, files, notes));
+    blocks
+}
+
+/// The files of a block.
+fn files(block: &Block) -> &[ConfigFile] {
+    match block {
+        Block::Options { files, .. } => files,
+        _ => &[],
     }
 }
 
@@ -88,6 +120,7 @@ fn option_value(option: &ConfigOption, files: &[ConfigFile]) -> OptionValue {
         value: data(values),
         set_by: None,
         origin,
+        variable: None,
         unconverted: false,
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::MAX_REGISTRIES;
 use super::holder::Holders;
+use super::walk::Walk;
 use crate::addr::Addr;
+use crate::runtime::Roster;
 use crate::runtime::python::layout::flags;
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::subclasses::with_subclasses;
@@ -37,7 +39,7 @@ pub fn types(objects: &Objects<'_>, interpreters: &[Addr]) -> BTreeSet<Addr> {
 
 /// Takes out of the findings of a search what are words of these types, and keeps the objects
 /// among them, each with what holds it.
-pub fn sift(search: &mut Search, interpreters: &[Addr], objects: Objects<'_>) {
+pub fn sift(search: &mut Search, interpreters: &[Addr], roster: &Roster, objects: Objects<'_>) {
     let types = types(&objects, interpreters);
     if types.is_empty() {
         return;
@@ -54,6 +56,11 @@ pub fn sift(search: &mut Search, interpreters: &[Addr], objects: Objects<'_>) {
     let is_another = |object| !is_whole && is_registry(&objects, &types, object);
     let mut holders = Holders::of(found);
     holders.look_at_modules(&objects, interpreters, &is_another);
+    if holders.is_one_left() {
+        let mut walk = Walk::new(objects, &mut holders);
+        walk.from_locals(roster);
+        walk.from_modules(interpreters);
+    }
     let named = holders.into_named().map(|(addr, held_by)| HeldObject { addr, held_by });
     search.registries = named.take(MAX_REGISTRIES).collect();
 }

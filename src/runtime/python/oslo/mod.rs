@@ -3,8 +3,8 @@
 //! A process has several: the global `oslo_config.cfg.CONF`, what a service made for itself, what
 //! its middleware made. No list leads to all of them, so the whole memory is searched for the
 //! address of their class, together with what else is searched for. On the running process the
-//! findings are looked at (`find`) and named by what holds them (`holder`); what they hold is
-//! read (`read`) before running threads are stopped, and over the evidence. Nothing is resolved here,
+//! findings are looked at (`find`) and named by what holds them (`holder`, `walk`); what they hold
+//! is read (`read`) before running threads are stopped, and over the evidence. Nothing is resolved here,
 //! and nothing masked: what is read is for [`crate::config::oslo`], and never stored.
 
 mod fields;
@@ -16,6 +16,7 @@ mod option;
 mod plain;
 mod read;
 mod secret;
+mod walk;
 
 pub use find::{sift, types};
 pub use read::registries;

@@ -25,7 +25,17 @@ pub fn secrets(registries: &[Registry]) -> Vec<String> {
             secrets.remove(option.name.raw());
         }
     }
-    secrets.into_iter().collect()
+    secrets.iter().flat_map(|secret| pieces(secret)).collect()
+}
+
+/// How long a piece is, in characters, in which a long secret is looked for: it lies on several
+/// pages.
+const PIECE: usize = 1000;
+
+fn pieces(secret: &str) -> impl Iterator<Item = String> {
+    let characters: Vec<char> = secret.chars().collect();
+    let pieces = characters.chunks(PIECE).map(|piece| piece.iter().collect());
+    pieces.collect::<Vec<String>>().into_iter()
 }
 
 /// Which names are those of secret options.

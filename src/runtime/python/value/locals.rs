@@ -41,39 +41,70 @@ impl Values<'_> {
         locals.unwrap_or_default()
     }
 
+    /// The objects that the variables of a function's frame are; those that have none, and numbers
+    /// that are no objects, are left out.
+    pub fn objects_of(&self, frame: Addr, code: Addr) -> Vec<(Text, Addr)> {
+        let references = self.references(frame, code).unwrap_or_default().into_iter();
+        let object = |(variable, reference): (Variable, u64)| {
+            let object = match self.number(reference) {
+                Some(_) => None,
+                None => self.referenced(&variable, reference),
+            };
+            Some((variable.name, object?))
+        };
+        references.filter_map(object).collect()
+    }
+
     fn in_frame(&self, frame: Addr, code: Addr) -> Option<Vec<Local>> {
+        let mut locals = Vec::new();
+        for (variable, reference) in self.references(frame, code)? {
+            if self.is_used_up() {
+                break;
+            }
+            let value = self.variable(&variable, reference);
+            locals.extend(value.map(|value| Local { name: variable.name, value }));
+        }
+        Some(locals)
+    }
+
+    /// The variables of a function's frame, and what stands there for each.
+    fn references(&self, frame: Addr, code: Addr) -> Option<Vec<(Variable, u64)>> {
         let first = match &self.objects.layout.frame {
             Frame::Object(layout) => frame.checked_add(layout.variables)?,
             Frame::Internal(layout) => frame.checked_add(layout.variables)?,
         };
         let variables = self.variables(code)?;
         let values = self.objects.memory.bytes(first, variables.len() * 8).ok()?;
-        let mut locals = Vec::new();
-        for (variable, value) in variables.into_iter().zip(values.as_chunks().0) {
-            if self.is_used_up() {
-                break;
-            }
-            let value = self.variable(&variable, u64::from_le_bytes(*value));
-            locals.extend(value.map(|value| Local { name: variable.name, value }));
-        }
-        Some(locals)
+        let values = values.as_chunks().0.iter().map(|value| u64::from_le_bytes(*value));
+        Some(variables.into_iter().zip(values).collect())
     }
 
     /// The value of a variable; `None` while it has none.
     fn variable(&self, variable: &Variable, reference: u64) -> Option<Value> {
-        /// The two bits of a reference that is no address but a small number (3.14+).
-        const NUMBER: u64 = 3;
-        if reference & NUMBER == NUMBER && self.objects.layout.version.minor() >= 14 {
-            let number = reference.cast_signed() >> 2;
+        if let Some(number) = self.number(reference) {
             let shown = Some(number.to_string().into());
             return Some(Value { type_name: "int".into(), shown, ..Value::default() });
         }
-        let mut object = untagged(Addr(reference));
+        let object = self.referenced(variable, reference)?;
+        Some(self.read(object, Hint::Name(variable.name.raw())))
+    }
+
+    /// The number that a reference is, which is no address then (3.14+).
+    fn number(&self, reference: u64) -> Option<i64> {
+        /// The two bits that tell it.
+        const NUMBER: u64 = 3;
+        let is_number = reference & NUMBER == NUMBER && self.objects.layout.version.minor() >= 14;
+        is_number.then(|| reference.cast_signed() >> 2)
+    }
+
+    /// The object that a variable is; `None` while it has none.
+    fn referenced(&self, variable: &Variable, reference: u64) -> Option<Addr> {
+        let object = untagged(Addr(reference));
         // An argument is put into its cell by the first instructions of the function.
         if variable.in_cell && self.types.of(object).is_some_and(|kind| kind.kind == Kind::Cell) {
-            object = self.objects.pointer(object, self.objects.layout.pointers.cell)?;
+            return self.objects.pointer(object, self.objects.layout.pointers.cell);
         }
-        (!object.is_null()).then(|| self.read(object, Hint::Name(variable.name.raw())))
+        (!object.is_null()).then_some(object)
     }
 
     fn variables(&self, code: Addr) -> Option<Vec<Variable>> {
