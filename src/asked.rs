@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::mask::Secrets;
 use crate::note::Note;
 
 /// What the user asked for.
@@ -14,6 +15,9 @@ pub struct Asked {
     /// No native stacks: neither are they recorded, nor unwound.
     #[serde(default)]
     pub python_only: bool,
+    /// What becomes of secrets.
+    #[serde(default)]
+    pub secrets: Secrets,
 }
 
 impl Asked {
@@ -22,6 +26,12 @@ impl Asked {
     pub fn select(&mut self, wanted: &Asked) -> Vec<Note> {
         let mut notes = Vec::new();
         self.python_only |= wanted.python_only;
+        if wanted.secrets.are_shown() && !self.secrets.are_shown() {
+            let text = "the recording was made without --show-secrets: those of command lines and \
+                        files are not in it";
+            notes.push(Note::missing("secrets", text));
+        }
+        self.secrets = wanted.secrets;
         if wanted.locals && !self.locals {
             let text = "the recording holds no local variables: record with --locals";
             notes.push(Note::missing("locals", text));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use guru::mask::Secrets;
 use guru::render::{Frames, RENDERERS};
 
 /// The largest process id that Linux gives: `PID_MAX_LIMIT` on 64-bit machines.
@@ -70,6 +71,10 @@ pub struct Report {
     /// It is read from memory; no code of the process runs. May be given several times
     #[arg(long = "object", value_name = "PATH", value_parser = object_path)]
     pub objects: Vec<String>,
+    /// Mask no secrets anywhere: command lines, configuration, local variables, objects. The first
+    /// line of the report says so, and a recording keeps them
+    #[arg(long)]
+    pub show_secrets: bool,
     /// Save the evidence to a new file, mode 0600, that `--from` reads anywhere. It holds memory
     /// of the process: handle it like a core dump
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
@@ -80,6 +85,13 @@ pub struct Report {
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
+}
+
+impl Report {
+    /// What becomes of secrets.
+    pub fn secrets(&self) -> Secrets {
+        if self.show_secrets { Secrets::Shown } else { Secrets::Masked }
+    }
 }
 
 /// Start a small service and report on it.

@@ -13,7 +13,6 @@ use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
-use crate::mask::mask_argv;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
@@ -24,8 +23,7 @@ use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
 use crate::target::search::Search;
-use crate::target::{Mapping, ProcessFacts, ThreadFacts, Tid};
-use crate::text::Text;
+use crate::target::{Mapping, ThreadFacts, Tid};
 
 mod hold;
 mod plan;
@@ -93,11 +91,10 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
     }
     let mut target = process.facts()?;
     target.arch = process.arch()?;
-    let mut secrets = mask_command(&mut target.process);
     let mappings = process.mappings()?;
-    let files = Files::live(Box::new(LiveOpener::new(process.living, mappings.clone())));
-    let mut descendants = facts::descendants(process.pid);
-    secrets.extend(descendants.iter_mut().flat_map(mask_command));
+    let opener = LiveOpener::new(process.living, mappings.clone());
+    let files = Files::live(Box::new(opener)).with_secrets(options.asked.secrets);
+    let descendants = facts::descendants(process.pid);
     let before = turns(&process.tasks);
     let threads = process.threads();
 
@@ -127,42 +124,22 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         },
     };
     process.check_unchanged()?;
-    // They may lie on a stack as well, where the program has looked at its arguments.
-    let mut recording = taken.memory;
-    recording.overwrite(&secrets);
     let threads = plan.join(taken.threads, &mut notes);
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         target,
         descendants,
         threads,
         mappings,
-        memory: recording,
+        memory: taken.memory,
         hold: taken.held,
         searches: runtimes.found.into_iter().map(|found| found.aged(stop)).collect(),
         asked: options.asked,
         notes,
     };
+    if !snapshot.asked.secrets.are_shown() {
+        snapshot.mask();
+    }
     Ok(Evidence { snapshot, files })
-}
-
-/// Command lines hold secrets; the evidence does not. Returns what was masked.
-fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
-    let words: Vec<String> = process.command.iter().map(|word| word.raw().to_owned()).collect();
-    let masked = mask_argv(&words);
-    let secrets = words.iter().zip(&masked).filter_map(|(word, masked)| hidden(word, masked));
-    let secrets = secrets.map(str::to_owned).collect();
-    process.command = masked.into_iter().map(Text::from).collect();
-    secrets
-}
-
-/// The part of a word that its masked form does not show.
-fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
-    let same = |(a, b): &(char, char)| a == b;
-    let before = word.chars().zip(masked.chars()).take_while(same);
-    let rest = word.get(before.map(|(shown, _)| shown.len_utf8()).sum::<usize>()..)?;
-    let after = rest.chars().rev().zip(masked.chars().rev()).take_while(same);
-    let end = rest.len() - after.map(|(shown, _)| shown.len_utf8()).sum::<usize>();
-    rest.get(..end).filter(|hidden| !hidden.is_empty())
 }
 
 /// The runtimes in the process that answer with their threads.

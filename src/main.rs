@@ -47,16 +47,17 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     let sink = output::Sink::open(&options.output)?;
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
+    let secrets = options.secrets();
     let asked = Asked {
         locals: options.locals,
         objects: options.objects,
         python_only: options.output.python,
+        secrets,
     };
     let evidence = match (&options.from, options.pid) {
         (Some(path), _) => {
             let mut evidence = store::load(path)?;
-            let notes = evidence.snapshot.asked.select(&asked);
-            evidence.snapshot.notes.extend(notes);
+            evidence.select(&asked);
             evidence
         }
         (None, pid) => {

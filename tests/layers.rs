@@ -13,7 +13,7 @@ const COMMON: &[&str] = &[
 const MAY_USE: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("arch", &[]),
-    ("asked", &[]),
+    ("asked", &["mask"]),
     ("data", &[]),
     ("value", &[]),
     ("error", &[]),

@@ -8,6 +8,7 @@ pub mod fake;
 pub mod files;
 pub mod inflate;
 pub mod pages;
+mod secrets;
 pub mod store;
 
 use serde::{Deserialize, Serialize};

@@ -9,12 +9,16 @@
 //! Promises: linear time; idempotent (masking what is masked changes nothing, so a masked recording
 //! replays to the same report); lines stay lines. It does not guess by entropy: a random-looking
 //! word under an innocent name stays readable.
+//!
+//! Who holds data of the target calls it through [`Secrets`], the user's word on whether secrets are
+//! shown.
 
 mod argv;
 mod file;
 mod inline;
 mod json;
 mod name;
+mod policy;
 mod token;
 mod url;
 
@@ -27,6 +31,7 @@ use std::ops::Range;
 pub use argv::mask_argv;
 pub use file::mask_config_text;
 pub use name::is_secret_name;
+pub use policy::Secrets;
 
 /// What stands for a secret.
 pub const MASK: &str = "***";

@@ -123,7 +123,7 @@ impl Visitor for Interpreters {
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
         let mut walker = Walker::new(memory, &self.found.layout);
         if visit.asked.locals {
-            walker = walker.with_locals();
+            walker = walker.with_locals(visit.asked.secrets);
         } else if visit.pages_only {
             walker = walker.pages_only();
         }
@@ -174,7 +174,7 @@ impl Interpreters {
             return;
         }
         let interpreters = self.lists(objects.memory).interpreters();
-        let values = Values::new(objects, value::OBJECTS);
+        let values = Values::new(objects, value::OBJECTS).with_secrets(asked.secrets);
         for path in &asked.objects {
             let found = values.object(&interpreters, path, &mut visited.notes);
             visited.objects.push(found);

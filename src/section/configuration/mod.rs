@@ -11,7 +11,7 @@ use super::Section;
 use crate::analysis::Analysis;
 use crate::config::{ConfigGroup, ConfigOption, Parsed, generic, oslo};
 use crate::data::Data;
-use crate::mask::mask_value;
+use crate::mask::{MASK, Secrets};
 use crate::note::Note;
 use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin};
 
@@ -30,6 +30,7 @@ impl Section for Configuration {
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
         let target = &analysis.evidence.snapshot.target;
         let files = &analysis.evidence.files;
+        let secrets = analysis.evidence.snapshot.asked.secrets;
         let program = Program::of(target, !analysis.runtimes.is_empty());
         let (candidates, by_oslo) = program.candidates(files);
         let found: Vec<Found> = candidates
@@ -50,24 +51,24 @@ impl Section for Configuration {
             let parsed = found.iter().enumerate();
             let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
             let merged = oslo::merge(parsed.collect());
-            return vec![block(merged, found, notes)];
+            return vec![block(merged, found, secrets, notes)];
         }
         if found.is_empty() {
-            return vec![block(Parsed::default(), found, notes)];
+            return vec![block(Parsed::default(), found, secrets, notes)];
         }
         let one_each = found.into_iter().map(|file| {
             let parsed = generic::parse(file.shown.path.raw(), &file.text, 0);
-            block(parsed, vec![file], notes)
+            block(parsed, vec![file], secrets, notes)
         });
         one_each.collect()
     }
 }
 
-fn block(parsed: Parsed, found: Vec<Found>, notes: &mut Vec<Note>) -> Block {
+fn block(parsed: Parsed, found: Vec<Found>, secrets: Secrets, notes: &mut Vec<Note>) -> Block {
     let files: Vec<ConfigFile> = found.into_iter().map(|found| found.shown).collect();
     notes.extend(remarks(&parsed, &files));
     let mut groups: Vec<OptionGroup> =
-        parsed.groups.into_iter().map(|group| option_group(group, &files)).collect();
+        parsed.groups.into_iter().map(|group| option_group(group, &files, secrets)).collect();
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     Block::Options { object: None, files, groups, drift: Vec::new() }
 }
@@ -81,15 +82,15 @@ fn remarks(parsed: &Parsed, files: &[ConfigFile]) -> Vec<Note> {
     notes.map(|note| Note::remark(about(note.file, note.line), note.what)).collect()
 }
 
-fn option_group(group: ConfigGroup, files: &[ConfigFile]) -> OptionGroup {
+fn option_group(group: ConfigGroup, files: &[ConfigFile], secrets: Secrets) -> OptionGroup {
     let mut options: Vec<OptionValue> =
-        group.options.into_iter().map(|option| option_value(&option, files)).collect();
+        group.options.into_iter().map(|option| option_value(&option, files, secrets)).collect();
     options.sort_by(|a, b| a.name.cmp(&b.name));
     OptionGroup { name: group.name.into(), options }
 }
 
-fn option_value(option: &ConfigOption, files: &[ConfigFile]) -> OptionValue {
-    let shown = |text: &str| mask_value(&option.name, text).into_owned();
+fn option_value(option: &ConfigOption, files: &[ConfigFile], secrets: Secrets) -> OptionValue {
+    let shown = |text: &str| secrets.mask_value(&option.name, text).into_owned();
     let values: Vec<String> = option.values.iter().map(|value| shown(&value.text)).collect();
     let origin = option.effective().and_then(|value| {
         let file = files.get(value.file)?.path.clone();
@@ -97,7 +98,7 @@ fn option_value(option: &ConfigOption, files: &[ConfigFile]) -> OptionValue {
     });
     OptionValue {
         name: option.name.as_str().into(),
-        masked: values.iter().any(|value| value.contains("***")),
+        masked: !secrets.are_shown() && values.iter().any(|value| value.contains(MASK)),
         value: data(values),
         set_by: None,
         origin,
