@@ -21,6 +21,7 @@ mod python;
 mod pythons;
 mod recordings;
 mod replay;
+mod secrets;
 mod services;
 mod support;
 mod targets;
