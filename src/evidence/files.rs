@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::MAX_FILE_BYTES;
 use crate::evidence::inflate::{Compressed, Inflated};
-use crate::mask::{Secrets, mask_config_text};
+use crate::mask::{Secrets, mask_file};
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
 
@@ -267,7 +267,7 @@ impl Files {
         self.secrets = Secrets::Masked;
         for (request, answer) in std::mem::take(&mut self.opened).into_map() {
             let answer = match (&request, *answer) {
-                (FileRequest::Config(_), Ok(file)) => masked(&file),
+                (FileRequest::Config(path), Ok(file)) => masked(path.raw(), &file),
                 (_, answer) => answer,
             };
             self.opened.insert(request, Box::new(answer));
@@ -291,9 +291,9 @@ impl Files {
         }
         let file = OpenFile::new(meta, Some(source));
         match request {
-            FileRequest::Config(_) => {
+            FileRequest::Config(path) => {
                 let bytes = file.read_all(MAX_FILE_BYTES as u64)?;
-                let bytes = self.secrets.mask_config_text(bytes);
+                let bytes = self.secrets.mask_file(path.raw(), bytes);
                 Ok(OpenFile::of_bytes(file.meta.clone(), &bytes))
             }
             _ => Ok(file),
@@ -334,8 +334,8 @@ impl fmt::Debug for Files {
 }
 
 /// A configuration file without its secrets.
-fn masked(file: &OpenFile) -> Result<OpenFile, FileError> {
-    let bytes = mask_config_text(file.read_all(MAX_FILE_BYTES as u64)?);
+fn masked(path: &str, file: &OpenFile) -> Result<OpenFile, FileError> {
+    let bytes = mask_file(path, file.read_all(MAX_FILE_BYTES as u64)?);
     Ok(OpenFile::of_bytes(file.meta.clone(), &bytes))
 }
 

@@ -15,8 +15,10 @@
 
 mod argv;
 mod file;
+mod form;
 mod inline;
 mod json;
+mod line;
 mod name;
 mod policy;
 mod token;
@@ -29,7 +31,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use argv::mask_argv;
-pub use file::mask_config_text;
+pub use file::{mask_config_text, mask_file};
 pub use name::is_secret_name;
 pub use policy::Secrets;
 

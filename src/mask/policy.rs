@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{is_secret_name, mask_argv, mask_config_text, mask_text, mask_value};
+use super::{is_secret_name, mask_argv, mask_file, mask_text, mask_value};
 
 /// What becomes of secrets. Its methods are the masker's entry points, which do nothing where the
 /// user asked to see everything.
@@ -48,10 +48,10 @@ impl Secrets {
         }
     }
 
-    /// A configuration file: see [`mask_config_text`].
-    pub fn mask_config_text(self, bytes: &[u8]) -> Cow<'_, [u8]> {
+    /// A configuration file at this path: see [`mask_file`].
+    pub fn mask_file<'a>(self, path: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         match self {
-            Secrets::Masked => Cow::Owned(mask_config_text(bytes)),
+            Secrets::Masked => Cow::Owned(mask_file(path, bytes)),
             Secrets::Shown => Cow::Borrowed(bytes),
         }
     }
@@ -75,8 +75,8 @@ mod tests {
         assert_eq!(Shown.mask_value("password", "pw"), "pw");
         assert_eq!(Masked.mask_text("http://u:pw@h/"), "http://u:***@h/");
         assert_eq!(Shown.mask_text("http://u:pw@h/"), "http://u:pw@h/");
-        assert_eq!(&*Masked.mask_config_text(b"password = pw\n"), b"password = ***\n");
-        assert_eq!(&*Shown.mask_config_text(b"password = pw\xff\n"), b"password = pw\xff\n");
+        assert_eq!(&*Masked.mask_file("a.conf", b"password = pw\n"), b"password = ***\n");
+        assert_eq!(&*Shown.mask_file("a.conf", b"password = pw\xff\n"), b"password = pw\xff\n");
         assert!(Masked.hides("password") && !Shown.hides("password"));
     }
 }
