@@ -33,7 +33,8 @@ fn mask_once(text: &str, form: Form) -> String {
     {
         return json::mask(text);
     }
-    let mut masker = Masker { form, open: None, in_private_key: false, triple: None, named: None };
+    let mut masker =
+        Masker { form, open: None, in_private_key: false, braces: 0, triple: None, named: None };
     let mut out = String::with_capacity(text.len());
     // Python's text files end lines at a lone carriage return, too.
     for line in text.split_inclusive(['\n', '\r']) {
@@ -52,6 +53,8 @@ struct Open {
     mapping: bool,
     /// YAML: the lines that follow are text (`|`, `>`).
     block: bool,
+    /// It is a list in brackets.
+    list: bool,
     /// Its value has begun.
     begun: bool,
 }
@@ -60,6 +63,8 @@ struct Masker {
     form: Form,
     open: Option<Open>,
     in_private_key: bool,
+    /// YAML: how many braces are open.
+    braces: usize,
     /// The quotes that end a secret of several lines (TOML, Python).
     triple: Option<&'static str>,
     /// `name: DB_PASSWORD`, whose `value: …` follows; and where it stands.
@@ -100,8 +105,24 @@ impl Masker {
         {
             return self.continued(line, indent);
         }
-        let masked = self.beginning(line, content, indent);
+        let masked = match self.form == Form::Yaml && self.within_braces(content) {
+            true => in_braces(line, indent),
+            false => self.beginning(line, content, indent),
+        };
         self.form.quote_masks(masked)
+    }
+
+    /// Whether a line begins within braces; then counts its own.
+    fn within_braces(&mut self, content: &str) -> bool {
+        let within = self.braces > 0;
+        for byte in content.bytes() {
+            match byte {
+                b'{' => self.braces = self.braces.saturating_add(1),
+                b'}' => self.braces = self.braces.saturating_sub(1),
+                _ => {}
+            }
+        }
+        within
     }
 
     /// A line that goes on with a secret.
@@ -116,6 +137,10 @@ impl Masker {
         let is_item = line.get(..indent).is_some_and(|head| head.contains('-'));
         if open.block {
             return masked(line, indent);
+        }
+        if open.list {
+            let comma = if content.trim_end().ends_with(',') { "," } else { "" };
+            return format!("{}\"{MASK}\"{comma}", line.get(..indent).unwrap_or_default()).into();
         }
         if open.begun && !is_item {
             // A value may not go on behind its closing quote, a comment may.
@@ -190,19 +215,19 @@ impl Masker {
         if !is_comment && (self.open.is_none() || secret) {
             let mapping = opens_list || (found.colon && value.is_empty());
             let begun = !value.is_empty() && !opens_list;
-            self.open = Some(Open { indent, secret, mapping, block, begun });
+            self.open = Some(Open { indent, secret, mapping, block, list: opens_list, begun });
         }
         if value.is_empty() || opens_list || block {
             return Cow::Borrowed(line);
         }
-        if !names_a_secret(name, bare) {
-            return mask_text(line);
-        }
-        if let Some((quotes, text)) = open_triple(value) {
+        if secret && let Some((quotes, text)) = open_triple(value) {
             self.triple = Some(quotes);
             let head = line.get(..at).unwrap_or_default();
             let text = if text.is_empty() { "" } else { MASK };
             return format!("{head}{quotes}{text}").into();
+        }
+        if !names_a_secret(name, bare) {
+            return mask_text(line);
         }
         masked(line, at + value.len() - self.form.behind_tags(value).len())
     }
@@ -222,6 +247,14 @@ impl Masker {
             }
         }
     }
+}
+
+/// A line of a mapping in braces that began on an earlier one.
+fn in_braces(line: &str, indent: usize) -> Cow<'_, str> {
+    let (head, content) = line.split_at_checked(indent).unwrap_or((line, ""));
+    let opened = format!("{{{content}");
+    let masked = mask_text(&opened);
+    format!("{head}{}", masked.strip_prefix('{').unwrap_or(&masked)).into()
 }
 
 /// `"""` or `'''` that does not end on its line, and what follows it.

@@ -70,10 +70,11 @@ impl Form {
                 self == Form::Yaml && has_blank && shown.trim_matches(['-', ' ']).is_empty()
             }
             // A tag, an anchor: `!vault ***`.
-            Some(_) => {
+            Some(_) if self == Form::Yaml && has_blank => {
                 let word = shown.rsplit([' ', '\t']).next().unwrap_or_default();
-                self == Form::Yaml && has_blank && word.starts_with(['!', '&'])
+                word.starts_with(['!', '&'])
             }
+            Some(_) => false,
         }
     }
 }

@@ -185,7 +185,8 @@ fn end_of_word(text: &str, from: usize) -> usize {
                 let name = next.iter().take(MAX_NAME_BYTES);
                 let name =
                     name.take_while(|b| b.is_ascii_alphanumeric() || b"_.-".contains(b)).count();
-                name > 0 && next.get(name) == Some(&b'=')
+                let mut behind = next.get(name..).unwrap_or_default().iter().take(MAX_BLANKS);
+                name > 0 && behind.find(|b| **b != b' ') == Some(&b'=')
             }
             byte => byte.is_ascii_whitespace(),
         };

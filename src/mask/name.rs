@@ -202,6 +202,9 @@ const NO_SECRETS: &[&str] = &[
     "<service default>",
 ];
 
+/// How the names of files end that hold keys.
+const KEY_FILES: &[&str] = &["pem", "key", "crt", "cer", "der", "p12", "pfx", "jks"];
+
 /// Where files are: a value that begins so is the path of a key, not a key.
 const ROOTS: &[&str] = &[
     "app", "bin", "boot", "config", "data", "dev", "etc", "home", "lib", "lib64", "mnt", "nix",
@@ -258,6 +261,7 @@ pub(super) fn is_harmless(name: &str, value: &str) -> bool {
         || NO_SECRETS.iter().any(|word| value.eq_ignore_ascii_case(word))
         || is_reference(value)
         || is_path(value)
+        || is_key_file(name, value)
         || (is_switch(name) && value.bytes().all(|b| b.is_ascii_digit()))
 }
 
@@ -278,6 +282,17 @@ fn is_reference(value: &str) -> bool {
     })
 }
 
+/// `ssl_key = server.key`.
+fn is_key_file(name: &str, value: &str) -> bool {
+    let is_file = |(stem, ending): (&str, &str)| {
+        !stem.is_empty() && KEY_FILES.iter().any(|known| ending.eq_ignore_ascii_case(known))
+    };
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    words(name).last().is_some_and(|last| last.ends_with("key"))
+        && value.chars().all(in_name)
+        && value.rsplit_once('.').is_some_and(is_file)
+}
+
 /// A path below one of the usual directories. Base64 may begin with `/`, but not with `/etc/`.
 fn is_path(value: &str) -> bool {
     value
@@ -286,7 +301,7 @@ fn is_path(value: &str) -> bool {
         .is_some_and(|(root, rest)| ROOTS.contains(&root) && !rest.contains([' ', '=']))
 }
 
-/// `user:password`, and neither a number nor a path behind the colon.
+/// `user:password`, and neither a number, a word nor a path behind the colon.
 fn is_user_and_password(value: &str) -> bool {
     value.split_once(':').is_some_and(|(user, password)| {
         let in_user = |c: char| c.is_ascii_alphanumeric() || "_.-@".contains(c);
@@ -296,6 +311,7 @@ fn is_user_and_password(value: &str) -> bool {
             && password != super::MASK
             && !password.starts_with(['/', ' '])
             && !password.bytes().all(|byte| byte.is_ascii_digit())
+            && !password.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_.".contains(&byte))
     })
 }
 

@@ -117,7 +117,8 @@ fn at_most_two_innocent_values_of_two_hundred_are_masked() {
     for (name, value) in INNOCENT {
         let lines = [format!("{name} = {value}\n"), format!("{name}: {value}\n")];
         let shown = mask_value(name, value);
-        let argv = [format!("--{name}={value}"), format!("--{name}"), (*value).to_owned()];
+        let pair = [format!("--{name}"), (*value).to_owned()];
+        let argv = [&["app".to_owned(), format!("--{name}={value}")], &pair[..]].concat();
         if shown != *value || lines.iter().any(|line| file(line) != *line) {
             masked.push(format!("{name} = {value} -> {shown}"));
         } else if mask_argv(&argv) != argv {

@@ -307,7 +307,7 @@ pub const YAML_FILES: &[&str] = &[
     "passwords:\n  - hunter2\n  - 'hunter2'\nkeep: 1\n",
     "passwords:\n- hunter2\n- hunter2\nkeep: 1\n",
     "passwords: [hunter2, \"hunter2\"]\nkeep: 1\n",
-    "passwords: [\n  hunter2,\n  hunter2\n]\nkeep: 1\n",
+    "passwords: [\n  hunter2,\n  hunter2\n  ]\nkeep: 1\n",
     "users:\n  - name: keep\n    password: hunter2\n  - password: hunter2\n    name: keep\n",
     "users:\n- password: hunter2\n  name: keep\n",
     "db: {user: keep, password: hunter2}\n",
