@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
+use crate::mask::Secrets;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
@@ -124,6 +125,10 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         },
     };
     process.check_unchanged()?;
+    let secrets = match options.asked.secrets {
+        Secrets::Masked => recorded::secrets(&runtimes.found, &options.asked, &taken.memory),
+        Secrets::Shown => Vec::new(),
+    };
     let threads = plan.join(taken.threads, &mut notes);
     let mut snapshot = Snapshot {
         target,
@@ -137,7 +142,7 @@ pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, E
         notes,
     };
     if !snapshot.asked.secrets.are_shown() {
-        snapshot.mask();
+        snapshot.mask(secrets);
     }
     Ok(Evidence { snapshot, files })
 }
@@ -194,7 +199,8 @@ fn detect(
 fn search(found: &mut [Found], mappings: &[Mapping], memory: &LiveMemory, budget: usize) {
     for Found { visitor, roster, search, searched } in found {
         *searched = Instant::now();
-        *search = search::search(memory, mappings, &visitor.search_for(memory));
+        let request = visitor.search_for(&Recorder::new(memory, budget));
+        *search = search::search(memory, mappings, &request);
         visitor.sift(search, roster, &Recorder::new(memory, budget));
     }
 }

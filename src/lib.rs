@@ -30,6 +30,7 @@ pub mod path;
 pub mod processes;
 pub mod render;
 pub mod report;
+pub mod repr;
 pub mod runtime;
 pub mod section;
 pub mod stack;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// What everybody may use.
 const COMMON: &[&str] = &[
-    "addr", "arch", "asked", "data", "error", "new_file", "note", "path", "stack", "text", "value",
+    "addr", "arch", "asked", "data", "error", "new_file", "note", "path", "repr", "stack", "text",
+    "value",
 ];
 
 /// What each part of the library may use beside [`COMMON`] and itself. `target::live` is named on
@@ -20,10 +21,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("new_file", &[]),
     ("note", &[]),
     ("path", &[]),
+    ("repr", &[]),
     ("stack", &[]),
     ("text", &[]),
     ("mask", &[]),
-    ("config", &["mask"]),
+    ("config", &["mask", "report"]),
     ("report", &[]),
     ("target", &["report"]),
     ("new_file", &[]),

@@ -3,7 +3,7 @@
 
 use super::{Evidence, Snapshot};
 use crate::asked::Asked;
-use crate::mask::{mask_argv, mask_value};
+use crate::mask::{hidden, mask_argv, mask_value};
 use crate::target::ProcessFacts;
 use crate::text::Text;
 
@@ -14,20 +14,23 @@ impl Evidence {
         let notes = self.snapshot.asked.select(wanted);
         self.snapshot.notes.extend(notes);
         if held.are_shown() && !wanted.secrets.are_shown() {
-            self.snapshot.mask();
+            self.snapshot.mask(Vec::new());
             self.files.mask();
         }
     }
 }
 
 impl Snapshot {
-    /// Masks command lines and environments, and overwrites what was masked wherever it lies in the
-    /// recorded memory: on a stack as well, where the program has looked at its arguments.
-    pub fn mask(&mut self) {
-        let mut secrets = mask_command(&mut self.target.process);
+    /// Masks command lines and environments, and overwrites what was masked, and the other
+    /// `secrets`, wherever it lies in the recorded memory: on a stack as well, where the program has
+    /// looked at its arguments.
+    pub fn mask(&mut self, mut secrets: Vec<String>) {
+        secrets.extend(mask_command(&mut self.target.process));
         secrets.extend(self.descendants.iter_mut().flat_map(mask_command));
         for (name, value) in &mut self.target.environment {
-            let masked = mask_value(name.raw(), value.raw()).into_owned();
+            // Of `OS_GROUP__OPTION` the option's name says what it is, as it would in a file.
+            let name = name.raw().rsplit_once("__").map_or(name.raw(), |(_, option)| option);
+            let masked = mask_value(name, value.raw()).into_owned();
             secrets.extend(hidden(value.raw(), &masked).map(str::to_owned));
             *value = masked.into();
         }
@@ -43,16 +46,6 @@ fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
     let secrets = secrets.map(str::to_owned).collect();
     process.command = masked.into_iter().map(Text::from).collect();
     secrets
-}
-
-/// The part of a word that its masked form does not show.
-fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
-    let same = |(a, b): &(char, char)| a == b;
-    let before = word.chars().zip(masked.chars()).take_while(same);
-    let rest = word.get(before.map(|(shown, _)| shown.len_utf8()).sum::<usize>()..)?;
-    let after = rest.chars().rev().zip(masked.chars().rev()).take_while(same);
-    let end = rest.len() - after.map(|(shown, _)| shown.len_utf8()).sum::<usize>();
-    rest.get(..end).filter(|hidden| !hidden.is_empty())
 }
 
 #[cfg(test)]

@@ -3,14 +3,16 @@
 
 use std::collections::HashMap;
 
-use super::Plan;
 use super::hold::{Captured, visit_anew};
 use super::stacks::{Piece, Slab, fit};
+use super::{Found, Plan};
 use crate::arch::Registers;
+use crate::asked::Asked;
 use crate::evidence::Held;
 use crate::evidence::pages::{Recorder, Recording};
 use crate::note::Note;
 use crate::report::Hold;
+use crate::runtime::{Part, Roster, Visit};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::{facts, refusal, sys};
 use crate::target::{Consistency, ThreadFacts, Tid};
@@ -121,6 +123,16 @@ pub fn of_traced(
     watch(plan, &all, memory, &mut recording, &mut threads);
     let held = Held { hold: Hold::Watched, at, paused_us: None, held_us: 0 };
     Taken { threads, memory: recording, held }
+}
+
+/// The secrets that the runtimes find in what was recorded of lasting things: they must not be kept.
+pub fn secrets(found: &[Found], asked: &Asked, recording: &Recording) -> Vec<String> {
+    let (roster, wanted) = (&Roster::default(), &|part| part == Part::Lasting);
+    let of = |Found { visitor, search, .. }: &Found| {
+        let visit = Visit { roster, wanted, asked, search, pages_only: false };
+        visitor.visit(&visit, recording).secrets
+    };
+    found.iter().flat_map(of).collect()
 }
 
 /// `gdb (pid 99)`.

@@ -64,6 +64,16 @@ pub fn mask_text(value: &str) -> Cow<'_, str> {
     masked
 }
 
+/// The part of a word that its masked form does not show.
+pub fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
+    let same = |(a, b): &(char, char)| a == b;
+    let before = word.chars().zip(masked.chars()).take_while(same);
+    let rest = word.get(before.map(|(shown, _)| shown.len_utf8()).sum::<usize>()..)?;
+    let after = rest.chars().rev().zip(masked.chars().rev()).take_while(same);
+    let end = rest.len() - after.map(|(shown, _)| shown.len_utf8()).sum::<usize>();
+    rest.get(..end).filter(|hidden| !hidden.is_empty())
+}
+
 /// Repeats a pass until it changes nothing: this is what makes the masker idempotent, whatever text
 /// its rules leave behind.
 fn until_stable<T: PartialEq>(mut masked: T, pass: impl Fn(&T) -> T) -> T {

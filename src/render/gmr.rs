@@ -2,14 +2,20 @@
 //! with a report of oslo.reports, and for eyes that know it. What guru knows beyond that (notes,
 //! facts of threads, files) is left to the other formats.
 
+use std::collections::BTreeMap;
 use std::io;
 
+use super::keyvalue::{self, Order};
 use super::stack::{self, Piece};
 use super::{Frames, Renderer, layout};
 use crate::report::{
-    Block, Execution, ExecutionKind, Field, OptionGroup, ProcessNode, Report, SectionReport,
+    Block, ConfigObject, Execution, ExecutionKind, Field, OptionGroup, ProcessNode, Report,
+    SectionReport,
 };
 use crate::stack::{Frame, Language};
+
+/// What a GMR shows the configuration of.
+const OSLO_CONFIG: &str = "oslo.config";
 
 /// The format `gmr`.
 #[derive(Debug)]
@@ -33,7 +39,7 @@ impl Renderer for Gmr {
         ));
         for section in report.sections.iter().filter(|section| in_gmr(section)) {
             let body: Vec<String> =
-                section.blocks.iter().map(|block| self::block(block, language, frames)).collect();
+                blocks(section).map(|block| self::block(block, language, frames)).collect();
             text.push_str(&format!("\n{}\n{}", layout::heading(&section.title), body.join("\n")));
         }
         layout::end_in_one_newline(&mut text);
@@ -44,6 +50,18 @@ impl Renderer for Gmr {
 /// Whether a GMR has such a section. Objects were asked for beyond it.
 fn in_gmr(section: &SectionReport) -> bool {
     !section.blocks.iter().any(|block| matches!(block, Block::Objects { .. }))
+}
+
+/// The blocks that a GMR would have: of several objects of oslo.config, the first.
+fn blocks(section: &SectionReport) -> impl Iterator<Item = &Block> {
+    let oslo = |block: &Block| match block {
+        Block::Options { object: Some(object), .. } => object.make == OSLO_CONFIG,
+        _ => false,
+    };
+    let first = section.blocks.iter().position(oslo);
+    let wanted = move |nth: &usize| first.is_none_or(|first| first == *nth);
+    let blocks = section.blocks.iter().enumerate();
+    blocks.filter(move |(nth, _)| wanted(nth)).map(|(_, block)| block)
 }
 
 /// The language whose frames are shown: a GMR knows those of Python only.
@@ -57,7 +75,9 @@ fn block(block: &Block, language: Language, frames: Frames) -> String {
         Block::Fields { fields } => self::fields(fields),
         Block::Executions { executions } => self::executions(executions, language, frames),
         Block::Processes { root } => self::processes(root),
-        Block::Options { object: _, files: _, groups, drift: _ } => self::groups(groups),
+        Block::Options { object, files: _, groups, drift: _ } => {
+            self::groups(object.as_ref(), groups)
+        }
         Block::Objects { objects: _ } => String::new(),
         Block::NotLookedFor { why: _ } => "(not looked for)".into(),
     }
@@ -69,7 +89,7 @@ fn fields(fields: &[Field]) -> String {
     let mut out = String::new();
     for field in shown {
         let value = field.value.as_ref().map_or("None", |value| value.raw());
-        layout::entry(&mut out, layout::FIELD, &field.name, &[value], "");
+        layout::field(&mut out, &field.name, value);
     }
     without_last_newline(out)
 }
@@ -158,23 +178,28 @@ fn processes(root: &ProcessNode) -> String {
         .collect()
 }
 
-fn groups(groups: &[OptionGroup]) -> String {
-    let mut sorted: Vec<&OptionGroup> = groups.iter().collect();
-    sorted.sort_by_key(|group| layout::group_name(group.name.raw()));
+fn groups(object: Option<&ConfigObject>, groups: &[OptionGroup]) -> String {
+    let name = |group: &OptionGroup| layout::group_name(group.name.raw(), object).to_owned();
+    let mut sorted: Vec<(String, &OptionGroup)> = match object {
+        None => groups.iter().map(|group| (name(group), group)).collect(),
+        // A group that is called `default` takes the place of the options without a group.
+        Some(_) => {
+            let named: BTreeMap<_, _> = groups.iter().map(|group| (name(group), group)).collect();
+            named.into_iter().collect()
+        }
+    };
+    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut out = String::new();
-    for group in sorted {
-        layout::group(&mut out, group.name.raw());
+    for (name, group) in sorted {
+        layout::group(&mut out, &name);
         let mut options: Vec<_> = group.options.iter().collect();
         options.sort_by(|a, b| a.name.cmp(&b.name));
         for option in options {
-            let values = layout::values(&option.value);
-            let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
             if option.name.raw().is_empty() {
-                layout::lines_of_file(&mut out, &values);
+                layout::lines_of_file(&mut out, &option.value);
                 continue;
             }
-            values.sort_unstable();
-            layout::entry(&mut out, layout::OPTION, option.name.raw(), &values, "");
+            keyvalue::option(&mut out, Order::Sorted, option.name.raw(), &option.value, "");
         }
     }
     without_last_newline(out)

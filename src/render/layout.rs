@@ -3,7 +3,8 @@
 
 use super::sanitize::{at_line_start, line, lines};
 use crate::data::Data;
-use crate::report::ProcessNode;
+use crate::report::{ConfigObject, ProcessNode};
+use crate::repr;
 use crate::text::Text;
 
 /// The width of a report.
@@ -31,74 +32,28 @@ pub fn bar(label: &str) -> String {
     format!("------{:^60}------", format!(" {label} "))
 }
 
-/// How an entry of the key and value view is written.
-#[derive(Clone, Copy, Debug)]
-pub struct Style {
-    /// How deep its name is indented, in columns.
-    pub indent: usize,
-    /// What follows the name when its value has several lines.
-    pub before_lines: &'static str,
-}
+/// The columns of an option's name in its group.
+pub const OPTION_INDENT: usize = 2;
 
-/// The style of the fields of Package.
-pub const FIELD: Style = Style { indent: 0, before_lines: " = " };
-
-/// The style of the options of a group.
-pub const OPTION: Style = Style { indent: 2, before_lines: ": " };
-
-/// A name and its value: one value as `name = value`, or with its lines below the name; none or
-/// several as a list below it. `remark` follows on the first line.
-pub fn entry(out: &mut String, style: Style, name: &str, values: &[&str], remark: &str) {
-    let name = if style.indent == 0 { at_line_start(name) } else { line(name) };
-    push_indented(out, style.indent, &name);
-    let [value] = values else {
-        out.push_str(&format!(" = {remark}\n"));
-        for value in values {
-            list_item(out, style.indent + 2, value);
-        }
-        return;
-    };
+/// A field of Package: its value behind its name, or, if it has several lines, below it.
+pub fn field(out: &mut String, name: &str, value: &str) {
+    out.push_str(&at_line_start(name));
     match lines(value).as_slice() {
-        [single] => out.push_str(&format!(" = {single}{remark}\n")),
+        [single] => out.push_str(&format!(" = {single}\n")),
         several => {
-            out.push_str(&format!("{}{remark}\n", style.before_lines));
-            push_lines(out, style.indent + 2, several);
+            out.push_str(" = \n");
+            push_lines(out, 2, several);
         }
-    }
-}
-
-/// The values of an option: one, or those of a list.
-pub fn values(data: &Data) -> Vec<String> {
-    let text = |data: &Data| match data {
-        Data::None => "None".to_owned(),
-        Data::Bool(true) => "True".to_owned(),
-        Data::Bool(false) => "False".to_owned(),
-        Data::Int(value) => value.to_string(),
-        Data::Float(value) => value.to_string(),
-        Data::Text(text) | Data::Object(text) => text.raw().to_owned(),
-        Data::List(_) | Data::Map(_) => String::new(),
-    };
-    match data {
-        Data::List(items) => items.iter().map(text).collect(),
-        Data::Map(items) => {
-            items.iter().map(|(key, value)| format!("{} = {}", key.raw(), text(value))).collect()
-        }
-        single => vec![text(single)],
     }
 }
 
 /// What stands for the options of a file of no known format: its lines.
-pub fn lines_of_file(out: &mut String, lines: &[&str]) {
-    let lines: Vec<String> = lines.iter().map(|text| line(text)).collect();
-    push_lines(out, OPTION.indent, &lines);
-}
-
-/// An item of a list. One of several lines goes two columns deeper, as oslo.reports has it.
-fn list_item(out: &mut String, indent: usize, value: &str) {
-    match lines(value).as_slice() {
-        single @ [_] => push_lines(out, indent, single),
-        several => push_lines(out, indent + 2, several),
-    }
+pub fn lines_of_file(out: &mut String, value: &Data) {
+    let lines: Vec<String> = match value {
+        Data::List(lines) => lines.iter().map(|text| line(&repr::str(text))).collect(),
+        single => vec![line(&repr::str(single))],
+    };
+    push_lines(out, OPTION_INDENT, &lines);
 }
 
 fn push_lines(out: &mut String, indent: usize, lines: &[String]) {
@@ -108,18 +63,20 @@ fn push_lines(out: &mut String, indent: usize, lines: &[String]) {
     }
 }
 
-fn push_indented(out: &mut String, indent: usize, text: &str) {
+/// A text behind so many spaces.
+pub fn push_indented(out: &mut String, indent: usize, text: &str) {
     out.push_str(&format!("{:indent$}{text}", ""));
 }
 
 /// The lines over a group of options: an empty one, and its name.
 pub fn group(out: &mut String, name: &str) {
-    out.push_str(&format!("\n{}: \n", at_line_start(group_name(name))));
+    out.push_str(&format!("\n{}: \n", at_line_start(name)));
 }
 
-/// The name of a group as a report shows it: `DEFAULT` has lower case letters.
-pub fn group_name(name: &str) -> &str {
-    if name == "DEFAULT" { "default" } else { name }
+/// The name of a group of a file as a report shows it: `DEFAULT` has lower case letters. Objects
+/// name their groups themselves.
+pub fn group_name<'a>(name: &'a str, object: Option<&ConfigObject>) -> &'a str {
+    if name == "DEFAULT" && object.is_none() { "default" } else { name }
 }
 
 /// The line of a process, without a newline at the end.
@@ -192,23 +149,17 @@ mod tests {
     }
 
     #[test]
-    fn values_of_several_lines_are_indented_below_their_name() {
+    fn a_field_of_several_lines_is_indented_below_its_name() {
         let mut out = String::new();
-        entry(&mut out, OPTION, "multiline", &["line one\nline two"], "");
-        entry(&mut out, FIELD, "note", &["two\nlines"], "");
-        entry(&mut out, OPTION, "hosts", &["a", "b\nc"], "");
-        entry(&mut out, OPTION, "none", &[], "");
-        assert_eq!(
-            out,
-            "  multiline: \n    line one\n    line two\nnote = \n  two\n  lines\n  \
-             hosts = \n    a\n      b\n      c\n  none = \n"
-        );
+        field(&mut out, "note", "two\nlines");
+        field(&mut out, "-x", "one");
+        assert_eq!(out, "note = \n  two\n  lines\n\\x2dx = one\n");
     }
 
     #[test]
     fn the_lines_of_a_file_keep_their_order_and_indentation() {
         let mut out = String::new();
-        lines_of_file(&mut out, &["b:", "  - a"]);
+        lines_of_file(&mut out, &Data::List(vec![Data::text("b:"), Data::text("  - a")]));
         assert_eq!(out, "  b:\n    - a\n");
     }
 

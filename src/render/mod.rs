@@ -11,6 +11,7 @@ use crate::stack::{Frame, Language};
 
 pub mod gmr;
 pub mod json;
+pub mod keyvalue;
 pub mod layout;
 pub mod sanitize;
 pub mod stack;

@@ -89,6 +89,7 @@ pub fn option(name: &str, values: &[&str]) -> OptionValue {
         },
         set_by: None,
         origin: None,
+        variable: None,
         masked: values == ["***"],
         unconverted: false,
     }
@@ -273,6 +274,9 @@ fn configuration() -> SectionReport {
     connection.origin = Some(Origin { file: "/srv/mini/mini.conf".into(), line: 7 });
     connection.set_by = Some(SetBy::File);
     connection.unconverted = true;
+    let mut port = option("port", &["80"]);
+    port.set_by = Some(SetBy::Environment);
+    port.variable = Some("OS_API__PORT".into());
     let object = ConfigObject {
         make: "oslo.config".into(),
         type_name: "oslo_config.cfg.ConfigOpts".into(),
@@ -292,10 +296,10 @@ fn configuration() -> SectionReport {
     }];
     let groups = vec![
         OptionGroup {
-            name: "DEFAULT".into(),
+            name: "default".into(),
             options: vec![option("plug", &["b", "a"]), connection],
         },
-        OptionGroup { name: "Api".into(), options: vec![option("port", &["80"])] },
+        OptionGroup { name: "Api".into(), options: vec![port] },
     ];
     let files = vec![
         file("/srv/mini/mini.conf", true, None),

@@ -2,7 +2,7 @@
 //!
 //! It knows neither how it was got nor how it is shown.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::addr::Addr;
 use crate::data::Data;
@@ -359,7 +359,8 @@ pub struct ConfigFile {
 /// A group of options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptionGroup {
-    /// Its name; oslo's `DEFAULT` is shown as `default`, as a GMR does.
+    /// Its name; of an object of oslo.config, the options without a group are `default`, as in a
+    /// GMR.
     pub name: Text,
     /// Its options, sorted by name.
     pub options: Vec<OptionValue>,
@@ -379,6 +380,9 @@ pub struct OptionValue {
     /// Where it was set, if that is a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The variable that set it, if that is the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<Text>,
     /// Whether a secret was replaced by `***`.
     pub masked: bool,
     /// Whether the value is shown as it was written, because only the program itself can convert
@@ -459,10 +463,10 @@ pub struct Drift {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub option: Option<Text>,
     /// The value that the process runs with, where an option changes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub now: Option<Data>,
     /// The value that it would have after a restart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub then: Option<Data>,
     /// What there is to say of it, in words: `did you mean auth_type?`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -474,8 +478,13 @@ pub struct Drift {
 pub struct Origin {
     /// The file.
     pub file: Text,
-    /// The line in it, from 1.
+    /// The line in it, from 1; 0 where that is not known, or it is the file as a whole.
     pub line: u32,
+}
+
+/// A value that is there, be it `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Data>, D::Error> {
+    Data::deserialize(deserializer).map(Some)
 }
 
 /// Seconds since 1970 as RFC 3339; `None` for a time that no clock shows.

@@ -148,6 +148,8 @@ pub struct Visited {
     pub objects: Vec<Result<Value, Text>>,
     /// The configurations of oslo.config, those that the program called first.
     pub registries: Vec<Registry>,
+    /// The secrets in these, which must not be stored.
+    pub secrets: Vec<String>,
     /// The settings of programs of other makes.
     pub settings: Vec<Settings>,
     /// The modules that are loaded, as far as their versions are known.

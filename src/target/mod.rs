@@ -60,7 +60,7 @@ pub struct TargetFacts {
     /// stack below.
     pub stack_start: Option<Addr>,
     /// The few environment variables that the analysis may know: see
-    /// `live::facts::ENVIRONMENT`.
+    /// `live::facts::ENVIRONMENT`. Not yet masked.
     pub environment: Vec<(Text, Text)>,
 }
 

@@ -30,6 +30,15 @@ pub struct Place {
     pub state: u64,
 }
 
+/// An object that was found, and what holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldObject {
+    /// The object.
+    pub addr: Addr,
+    /// What holds it, the most telling first.
+    pub held_by: Vec<Text>,
+}
+
 /// What a search of the whole memory found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
@@ -37,6 +46,10 @@ pub struct Search {
     pub places: Vec<Place>,
     /// As what the visitor reads what lies there, once it has looked at all of it.
     pub layout: Option<Text>,
+    /// Objects of another kind that the visitor found among them: those that hold the options of
+    /// oslo.config.
+    #[serde(default)]
+    pub registries: Vec<HeldObject>,
     /// [`SearchRequest::marks`].
     pub marks: Vec<Addr>,
     /// How much memory was searched, in bytes; 0 where nothing was searched for.

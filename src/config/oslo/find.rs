@@ -2,7 +2,7 @@
 //! (`_parse_config_files`, `find_config_files`, `find_config_dirs`).
 //!
 //! Nothing is opened here: the caller says what exists. What a program passes to oslo.config itself
-//! (`default_config_files`, `prog`) cannot be seen from outside.
+//! (`default_config_files`, `prog`) only the live object tells: [`plan_of_object`].
 
 use crate::path::{MAX_PATH_BYTES, absolute, base_name};
 
@@ -20,6 +20,10 @@ pub enum Reason {
     Environment,
     /// By oslo.config's rules.
     Rules,
+    /// A default file of the object that parsed it: found by the rules, or given by the program.
+    DefaultFile,
+    /// In a default directory of that object.
+    DefaultDir,
 }
 
 impl Reason {
@@ -30,7 +34,14 @@ impl Reason {
             Self::NamedDir => "in a directory named by --config-dir",
             Self::Environment => "named by the environment",
             Self::Rules => "found by oslo.config's rules",
+            Self::DefaultFile => "a default file of the program",
+            Self::DefaultDir => "in a default directory of the program",
         }
+    }
+
+    /// Whether the file itself is named, and not its directory.
+    pub fn names_the_file(self) -> bool {
+        matches!(self, Self::NamedFile | Self::DefaultFile)
     }
 }
 
@@ -79,6 +90,15 @@ pub fn names_config(args: &[String]) -> bool {
     args.iter().any(|arg| option(arg, FILE).is_some() || option(arg, DIR).is_some())
 }
 
+/// What is read where the command line names nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults<'a> {
+    /// Files.
+    pub files: &'a [String],
+    /// Directories.
+    pub dirs: &'a [String],
+}
+
 /// The files in the order in which they are read: what a later one says wins.
 ///
 /// Defaults come before everything that the command line names, also the default directories
@@ -98,8 +118,39 @@ pub fn plan(program: &Program<'_>, lookup: &Lookup<'_>) -> Vec<Candidate> {
             files.extend(in_dir(&dir, Reason::Rules, lookup));
         }
     }
-    for (option, value) in named(program.args) {
-        let path = absolute(value, program.cwd, program.home);
+    from_arguments(files, program.args, program.cwd, program.home, lookup)
+}
+
+/// As [`plan`], of an object whose defaults are known.
+pub fn plan_of_object(
+    args: &[String],
+    defaults: Defaults<'_>,
+    cwd: &str,
+    home: Option<&str>,
+    lookup: &Lookup<'_>,
+) -> Vec<Candidate> {
+    let mut files = Vec::new();
+    if !args.iter().any(|arg| disables_default(arg, FILE)) {
+        let paths = defaults.files.iter().map(|path| absolute(path, cwd, home));
+        files.extend(paths.map(|path| Candidate { path, reason: Reason::DefaultFile }));
+    }
+    if !args.iter().any(|arg| disables_default(arg, DIR)) {
+        for dir in defaults.dirs {
+            files.extend(in_dir(&absolute(dir, cwd, home), Reason::DefaultDir, lookup));
+        }
+    }
+    from_arguments(files, args, cwd, home, lookup)
+}
+
+fn from_arguments(
+    mut files: Vec<Candidate>,
+    args: &[String],
+    cwd: &str,
+    home: Option<&str>,
+    lookup: &Lookup<'_>,
+) -> Vec<Candidate> {
+    for (option, value) in named(args) {
+        let path = absolute(value, cwd, home);
         if option == DIR {
             files.extend(in_dir(&path, Reason::NamedDir, lookup));
         } else {
@@ -297,6 +348,27 @@ mod tests {
             planned("", &snap, &["/snap/etc/panko/panko.conf"]),
             ["/snap/etc/panko/panko.conf"]
         );
+    }
+
+    #[test]
+    fn an_object_tells_its_defaults_itself() {
+        let args = |words: &str| words.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let (files, dirs) = (args("d.conf /gone.conf"), args("/d"));
+        let exists = |_: &str| true;
+        let list = |dir: &str| match dir {
+            "/d" => vec!["2.conf".to_owned(), "1.conf".to_owned()],
+            "/e" => vec!["3.conf".to_owned()],
+            _ => Vec::new(),
+        };
+        let lookup = Lookup { exists: &exists, list: &list };
+        let defaults = Defaults { files: &files, dirs: &dirs };
+        let planned = |words: &str| {
+            let plan = plan_of_object(&args(words), defaults, "/srv", None, &lookup);
+            plan.into_iter().map(|file| file.path).collect::<Vec<_>>()
+        };
+        assert_eq!(planned(""), ["/srv/d.conf", "/gone.conf", "/d/1.conf", "/d/2.conf"]);
+        assert_eq!(planned("--config-file x"), ["/d/1.conf", "/d/2.conf", "/srv/x"]);
+        assert_eq!(planned("--config-dir=/e"), ["/srv/d.conf", "/gone.conf", "/e/3.conf"]);
     }
 
     #[test]

@@ -2,9 +2,18 @@
 //!
 //! Files carry no types, defaults or deprecated names: those come with the live objects.
 
+mod answer;
+mod convert;
+pub mod drift;
 pub mod find;
+mod index;
+mod number;
 pub mod parse;
+mod problem;
 pub mod registry;
+pub mod resolve;
+mod source;
+mod substitute;
 
 use super::{Parsed, group};
 

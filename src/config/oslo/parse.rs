@@ -126,7 +126,7 @@ fn unquote(value: &str) -> &str {
 }
 
 /// What Python's `str.strip` takes off: Unicode's white space and four separators of ASCII.
-fn is_space(c: char) -> bool {
+pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 

@@ -102,7 +102,7 @@ pub enum Kind {
         /// Whether quotes around a value are taken off.
         quotes: bool,
     },
-    /// `Boolean`, or Python's `bool`.
+    /// `Boolean`.
     Boolean,
     /// `Integer` and `Port`, or Python's `int`.
     Integer,
@@ -132,7 +132,8 @@ pub enum Kind {
     /// Any other type of oslo.config, whose values are texts: `IPAddress`, `URI`, `HostAddress`.
     #[default]
     Plain,
-    /// What only running it would tell: a function. How it is shown.
+    /// What only running it would tell: a function; and Python's `bool`, which is no [`Kind::Boolean`]:
+    /// for it any text but the empty one is true. How it is shown: `<class 'bool'>`.
     Foreign(Text),
 }
 

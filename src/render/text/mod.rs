@@ -8,6 +8,7 @@ use super::{Frames, Renderer, layout};
 use crate::note::{Note, Weight};
 use crate::report::{Block, Field, Hold, ProcessNode, Report, SectionReport};
 
+mod drift;
 mod objects;
 mod options;
 mod threads;
@@ -112,7 +113,9 @@ fn block(block: &Block, frames: Frames) -> String {
         Block::Fields { fields } => self::fields(fields),
         Block::Executions { executions } => threads::executions(executions, frames),
         Block::Processes { root } => processes(root),
-        Block::Options { object: _, files, groups, drift: _ } => options::options(files, groups),
+        Block::Options { object, files, groups, drift } => {
+            options::options(object.as_ref(), files, groups, drift)
+        }
         Block::Objects { objects } => objects::objects(objects),
         Block::NotLookedFor { why } => format!("(not looked for: {})", line(why)),
     }
@@ -122,7 +125,7 @@ fn fields(fields: &[Field]) -> String {
     let mut out = String::new();
     for field in fields {
         let value = field.value.as_ref().map_or("(not known)", |value| value.raw());
-        layout::entry(&mut out, layout::FIELD, &field.name, &[value], "");
+        layout::field(&mut out, &field.name, value);
     }
     out
 }

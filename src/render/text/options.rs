@@ -1,35 +1,137 @@
-//! Configuration for eyes: the files and their state, then the options, each with its place.
+//! Configuration for eyes: what holds it, the files and their state, where they differ, then the
+//! options, each with what set it.
 
+use super::drift;
+use crate::render::keyvalue::{self, Order};
 use crate::render::layout;
 use crate::render::sanitize::line;
-use crate::report::{ConfigFile, OptionGroup, Origin};
+use crate::report::{ConfigFile, ConfigObject, Drift, OptionGroup, OptionValue, Origin, SetBy};
 
-/// The files, and the groups in the order given; the values of an option in theirs.
-pub fn options(files: &[ConfigFile], groups: &[OptionGroup]) -> String {
-    let mut out: String = files.iter().map(file).collect();
+/// An object with no more options than this shows those at their default, too. The others have
+/// hundreds of them (nova-conductor 878), and what was set would be lost among them.
+const FEW: usize = 40;
+
+/// How many of those who hold an object are named.
+const MAX_HOLDERS: usize = 3;
+
+/// An object, if there is one, the files, and the groups in the order given; the values of an
+/// option in theirs.
+pub fn options(
+    object: Option<&ConfigObject>,
+    files: &[ConfigFile],
+    groups: &[OptionGroup],
+    differences: &[Drift],
+) -> String {
+    let mut out = object.map(self::object).unwrap_or_default();
+    out.extend(files.iter().map(file));
+    out.push_str(&drift::drift(differences, files));
+    let count: usize = groups.iter().map(|group| group.options.len()).sum();
+    let is_hidden = |option: &OptionValue| {
+        object.is_some() && count > FEW && option.set_by == Some(SetBy::Default)
+    };
+    let mut defaults = Vec::new();
     for group in groups {
-        layout::group(&mut out, group.name.raw());
-        for option in &group.options {
-            let values = layout::values(&option.value);
-            let values: Vec<&str> = values.iter().map(String::as_str).collect();
-            if option.name.raw().is_empty() {
-                layout::lines_of_file(&mut out, &values);
-                continue;
-            }
-            let origin = option.origin.as_ref().map(|origin| place(origin, files));
-            let remark = origin.map(|origin| format!("    ({origin})")).unwrap_or_default();
-            layout::entry(&mut out, layout::OPTION, option.name.raw(), &values, &remark);
+        let name = layout::group_name(group.name.raw(), object);
+        let (hidden, shown): (Vec<_>, Vec<_>) =
+            group.options.iter().partition(|option| is_hidden(option));
+        if shown.is_empty() {
+            defaults.push((name, hidden.len()));
+            continue;
+        }
+        layout::group(&mut out, name);
+        shown.into_iter().for_each(|shown| option(&mut out, shown, files));
+        if !hidden.is_empty() {
+            out.push_str(&format!("  ({} more at their default)\n", hidden.len()));
         }
     }
     if groups.is_empty() {
-        out.push_str(none(files));
+        out.push_str(none(object, files));
     }
+    let others = if defaults.len() < groups.len() { " of other groups" } else { "" };
+    out.push_str(&only_defaults(&defaults, others));
     out
 }
 
+fn option(out: &mut String, option: &OptionValue, files: &[ConfigFile]) {
+    if option.name.raw().is_empty() {
+        return layout::lines_of_file(out, &option.value);
+    }
+    let remark = remark(option, files).map(|remark| format!("    ({remark})"));
+    let remark = remark.unwrap_or_default();
+    keyvalue::option(out, Order::Kept, option.name.raw(), &option.value, &remark);
+}
+
+/// By what an option was set, and what else there is to know of its value.
+fn remark(option: &OptionValue, files: &[ConfigFile]) -> Option<String> {
+    let origin = option.origin.as_ref().map(|origin| place(origin, files));
+    let set_by = match (option.set_by, origin) {
+        (None | Some(SetBy::File), Some(origin)) => Some(origin),
+        (Some(SetBy::Environment), _) => {
+            let variable = option.variable.as_ref();
+            let variable = variable.map(|name| format!(" {}", line(name.raw())));
+            Some(format!("environment{}", variable.unwrap_or_default()))
+        }
+        (Some(set_by), _) => Some(words(set_by).to_owned()),
+        (None, None) => None,
+    };
+    let unconverted = option.unconverted.then(|| "as it was written".to_owned());
+    let remarks: Vec<String> = set_by.into_iter().chain(unconverted).collect();
+    (!remarks.is_empty()).then(|| remarks.join(", "))
+}
+
+fn words(set_by: SetBy) -> &'static str {
+    match set_by {
+        SetBy::Default => "default",
+        SetBy::SetDefault => "default, set by the program",
+        SetBy::Override => "set by the program",
+        SetBy::CommandLine => "command line",
+        SetBy::Environment => "environment",
+        SetBy::File => "a configuration file",
+        SetBy::Driver => "a driver of configuration",
+    }
+}
+
+/// The groups of which nothing is shown.
+fn only_defaults(groups: &[(&str, usize)], others: &str) -> String {
+    let groups: Vec<_> = groups.iter().filter(|(_, count)| *count > 0).collect();
+    if groups.is_empty() {
+        return String::new();
+    }
+    let all: usize = groups.iter().map(|(_, count)| count).sum();
+    let names: Vec<String> =
+        groups.iter().map(|(name, count)| format!("{} ({count})", line(name))).collect();
+    format!(
+        "\n({all} options{others} are at their default; the formats gmr and json show them: {})\n",
+        names.join(", ")
+    )
+}
+
+/// `object TYPE 0x… of oslo.config · held by NAME · started with WORDS`
+fn object(object: &ConfigObject) -> String {
+    let kind = line(object.type_name.raw());
+    let mut facts = vec![format!("object {kind} {} of {}", object.address, line(&object.make))];
+    let mut holders: Vec<String> =
+        object.held_by.iter().take(MAX_HOLDERS).map(|name| line(name.raw())).collect();
+    let more = object.held_by.len().saturating_sub(MAX_HOLDERS);
+    if more > 0 {
+        holders.push(format!("{more} more"));
+    }
+    if !holders.is_empty() {
+        facts.push(format!("held by {}", holders.join(", ")));
+    }
+    facts.push(match (object.started, object.arguments.is_empty()) {
+        (true, false) => format!("started with {}", layout::command(&object.arguments)),
+        (true, true) => "started without arguments".to_owned(),
+        (false, _) => "not started: nothing was read for it".to_owned(),
+    });
+    format!("{}\n", facts.join(" · "))
+}
+
 /// Why there are no options. Of files that were not read each has said so itself.
-fn none(files: &[ConfigFile]) -> &'static str {
-    if files.is_empty() {
+fn none(object: Option<&ConfigObject>, files: &[ConfigFile]) -> &'static str {
+    if object.is_some() {
+        "(no options are registered)\n"
+    } else if files.is_empty() {
         "(no configuration file named or found)\n"
     } else if files.iter().all(|file| file.unread.is_some()) {
         ""
@@ -49,11 +151,12 @@ fn file(file: &ConfigFile) -> String {
 }
 
 /// `NAME:LINE`, with the whole path where two of the files have the same name.
-fn place(origin: &Origin, files: &[ConfigFile]) -> String {
+pub fn place(origin: &Origin, files: &[ConfigFile]) -> String {
     let path = origin.file.raw();
     let name = base_name(path);
     let same = files.iter().filter(|file| base_name(file.path.raw()) == name).count();
-    format!("{}:{}", line(if same > 1 { path } else { name }), origin.line)
+    let file = line(if same > 1 { path } else { name });
+    if origin.line == 0 { file } else { format!("{file}:{}", origin.line) }
 }
 
 fn base_name(path: &str) -> &str {
@@ -63,6 +166,8 @@ fn base_name(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addr::Addr;
+    use crate::data::Data;
 
     fn file(path: &str, unread: Option<&str>) -> ConfigFile {
         ConfigFile {
@@ -74,13 +179,41 @@ mod tests {
         }
     }
 
+    fn object(started: bool, held_by: &[&str], arguments: &[&str]) -> ConfigObject {
+        let texts = |words: &[&str]| words.iter().map(|word| (*word).into()).collect();
+        ConfigObject {
+            make: "oslo.config".into(),
+            type_name: "ConfigOpts".into(),
+            address: Addr(0x10),
+            held_by: texts(held_by),
+            started,
+            arguments: texts(arguments),
+        }
+    }
+
+    fn option(name: &str, set_by: SetBy) -> OptionValue {
+        OptionValue {
+            name: name.into(),
+            value: Data::Int(1),
+            set_by: Some(set_by),
+            origin: None,
+            variable: None,
+            masked: false,
+            unconverted: false,
+        }
+    }
+
+    fn group(name: &str, options: Vec<OptionValue>) -> OptionGroup {
+        OptionGroup { name: name.into(), options }
+    }
+
     #[test]
     fn no_file_and_no_options_and_unread_differ() {
-        assert_eq!(options(&[], &[]), "(no configuration file named or found)\n");
-        let empty = file("/etc/a", None);
-        assert_eq!(options(&[empty], &[]), "file /etc/a · named\n(no options)\n");
+        let shown = |files: &[ConfigFile]| options(None, files, &[], &[]);
+        assert_eq!(shown(&[]), "(no configuration file named or found)\n");
+        assert_eq!(shown(&[file("/etc/a", None)]), "file /etc/a · named\n(no options)\n");
         assert_eq!(
-            options(&[file("/etc/a", Some("too large"))], &[]),
+            shown(&[file("/etc/a", Some("too large"))]),
             "file /etc/a · named · not read: too large\n"
         );
     }
@@ -88,8 +221,69 @@ mod tests {
     #[test]
     fn files_of_the_same_name_are_told_apart() {
         let files = [file("/etc/a/x.conf", None), file("/etc/b/x.conf", None)];
-        let origin = Origin { file: "/etc/b/x.conf".into(), line: 3 };
-        assert_eq!(place(&origin, &files), "/etc/b/x.conf:3");
-        assert_eq!(place(&origin, &files[1..]), "x.conf:3");
+        let origin = |line| Origin { file: "/etc/b/x.conf".into(), line };
+        assert_eq!(place(&origin(3), &files), "/etc/b/x.conf:3");
+        assert_eq!(place(&origin(3), &files[1..]), "x.conf:3");
+        assert_eq!(place(&origin(0), &files[1..]), "x.conf");
+    }
+
+    #[test]
+    fn an_object_is_named_by_what_holds_it_and_what_started_it() {
+        let shown = |object| options(Some(&object), &[], &[], &[]);
+        assert_eq!(
+            shown(object(true, &["a", "b", "c", "d", "e"], &["--x", "y z"])),
+            "object ConfigOpts 0x10 of oslo.config · held by a, b, c, 2 more · started with --x \
+             'y z'\n(no options are registered)\n"
+        );
+        assert_eq!(
+            shown(object(false, &[], &[])),
+            "object ConfigOpts 0x10 of oslo.config · not started: nothing was read for it\n\
+             (no options are registered)\n"
+        );
+        assert!(shown(object(true, &[], &[])).contains("started without arguments\n"));
+    }
+
+    #[test]
+    fn each_option_says_what_set_it() {
+        let from_file = OptionValue {
+            origin: Some(Origin { file: "/etc/a.conf".into(), line: 12 }),
+            ..option("file", SetBy::File)
+        };
+        let variable = Some("OS_A__B".into());
+        let all = vec![
+            option("a", SetBy::Default),
+            option("b", SetBy::SetDefault),
+            option("c", SetBy::Override),
+            option("d", SetBy::CommandLine),
+            OptionValue { variable, ..option("e", SetBy::Environment) },
+            from_file,
+            OptionValue { unconverted: true, ..option("g", SetBy::File) },
+            option("h", SetBy::Driver),
+        ];
+        let shown = options(Some(&object(true, &[], &[])), &[], &[group("x", all)], &[]);
+        let (_, shown) = shown.split_once("\n\n").unwrap_or_default();
+        assert_eq!(
+            shown,
+            "x: \n  a = 1    (default)\n  b = 1    (default, set by the program)\n  \
+             c = 1    (set by the program)\n  d = 1    (command line)\n  \
+             e = 1    (environment OS_A__B)\n  file = 1    (a.conf:12)\n  \
+             g = 1    (a configuration file, as it was written)\n  \
+             h = 1    (a driver of configuration)\n"
+        );
+    }
+
+    #[test]
+    fn of_many_options_those_at_their_default_are_counted() {
+        let defaults = |count| vec![option("d", SetBy::Default); count];
+        let mut mixed = defaults(FEW);
+        mixed.push(option("set", SetBy::CommandLine));
+        let groups = [group("a", defaults(2)), group("b", mixed), group("c", vec![])];
+        let shown = options(Some(&object(true, &[], &[])), &[], &groups, &[]);
+        let (_, shown) = shown.split_once("\n\n").unwrap_or_default();
+        assert_eq!(
+            shown,
+            "b: \n  set = 1    (command line)\n  (40 more at their default)\n\n(2 options of \
+             other groups are at their default; the formats gmr and json show them: a (2))\n"
+        );
     }
 }

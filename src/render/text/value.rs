@@ -16,7 +16,11 @@ pub fn assignment(name: &str, value: &Value) -> String {
 /// A value on one line, cut at its end where it is long.
 pub fn on_one_line(value: &Value) -> String {
     let mut room = MAX_LINE;
-    let text = inline(value, &mut room);
+    cut(inline(value, &mut room))
+}
+
+/// A text that was escaped, cut at its end where it is long.
+pub fn cut(text: String) -> String {
     match text.char_indices().nth(MAX_LINE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

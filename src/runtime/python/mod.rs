@@ -19,6 +19,8 @@ pub mod layout;
 pub mod lines;
 pub mod names;
 pub mod objects;
+mod oslo;
+mod subclasses;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
@@ -110,11 +112,15 @@ impl Visitor for Interpreters {
 
     fn search_for(&self, memory: &dyn Memory) -> SearchRequest {
         let objects = Objects { memory, layout: &self.found.layout };
-        self.greenlets.as_ref().map(|found| found.search_for(&objects)).unwrap_or_default()
+        let greenlets = self.greenlets.as_ref();
+        let mut request = greenlets.map(|found| found.search_for(&objects)).unwrap_or_default();
+        request.words.extend(oslo::types(&objects, &self.interpreters(memory)));
+        request
     }
 
     fn sift(&self, search: &mut Search, roster: &Roster, memory: &dyn Memory) {
         let objects = Objects { memory, layout: &self.found.layout };
+        oslo::sift(search, &self.interpreters(memory), objects);
         if let Some(greenlets) = &self.greenlets {
             greenlets.sift(search, roster, objects);
         }
@@ -152,6 +158,11 @@ impl Visitor for Interpreters {
             self.add_locks(visit.roster, memory, &mut visited);
             self.add_objects(visit.asked, walker.objects, &mut visited);
         }
+        if (visit.wanted)(Part::Lasting) {
+            let registries = oslo::registries(visit.search, *objects, &mut visited.notes);
+            visited.secrets = oslo::secrets(&registries);
+            visited.registries = registries;
+        }
         match &self.greenlets {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
             None => visited.green = visited.green.or_else(|| Some(Vec::new())),
@@ -168,12 +179,16 @@ impl Interpreters {
         threads::Lists { memory, layout, runtime: *runtime, tids: &self.tids }
     }
 
+    fn interpreters(&self, memory: &dyn Memory) -> Vec<Addr> {
+        self.lists(memory).interpreters()
+    }
+
     /// The objects that were asked for.
     fn add_objects(&self, asked: &Asked, objects: Objects<'_>, visited: &mut Visited) {
         if asked.objects.is_empty() {
             return;
         }
-        let interpreters = self.lists(objects.memory).interpreters();
+        let interpreters = self.interpreters(objects.memory);
         let values = Values::new(objects, value::OBJECTS).with_secrets(asked.secrets);
         for path in &asked.objects {
             let found = values.object(&interpreters, path, &mut visited.notes);
@@ -184,7 +199,7 @@ impl Interpreters {
     /// Who holds the lock, and where it is waited for. Where that can not be read, nothing is said.
     fn add_locks(&self, roster: &Roster, memory: &dyn Memory, visited: &mut Visited) {
         let Found { layout, runtime, .. } = &self.found;
-        let interpreters = self.lists(memory).interpreters();
+        let interpreters = self.interpreters(memory);
         let locks = gil::locks(memory, layout, *runtime, &interpreters);
         for lock in locks.unwrap_or_default() {
             visited.locks.push(lock.waited);

@@ -49,19 +49,28 @@ impl Objects<'_> {
 
     /// The text of a `str` of any kind. A longer one than [`MAX_STR`] is cut and ends with `…`.
     pub fn text(&self, object: Addr) -> Option<Text> {
-        let (points, length) = self.points(object)?;
+        self.text_within(object, MAX_STR).map(|(text, _)| text)
+    }
+
+    /// The same with another limit than [`MAX_STR`]; and how many code points it has.
+    pub fn text_within(&self, object: Addr, limit: u64) -> Option<(Text, u64)> {
+        let (points, length) = self.points_within(object, limit)?;
         let mut text = String::with_capacity(points.len());
         for point in points {
             push(&mut text, point)?;
         }
-        if length > MAX_STR {
+        if length > limit {
             text.push('…');
         }
-        Some(text.into())
+        Some((text.into(), length))
     }
 
     /// The first [`MAX_STR`] code points of a `str` of any kind, and how many it has.
     pub fn points(&self, object: Addr) -> Option<(Vec<u32>, u64)> {
+        self.points_within(object, MAX_STR)
+    }
+
+    fn points_within(&self, object: Addr, limit: u64) -> Option<(Vec<u32>, u64)> {
         let layout = &self.layout.string;
         if !self.has_flag(object, flags::STR)? {
             return None;
@@ -73,7 +82,7 @@ impl Objects<'_> {
             (true, false) => object.checked_add(layout.compact_data)?,
             (false, _) => self.pointer(object, layout.data)?,
         };
-        let count = usize::try_from(length.min(MAX_STR)).ok()?;
+        let count = usize::try_from(length.min(limit)).ok()?;
         // 0 is the kind of a string whose text was never made ("legacy, not ready").
         let width = match state >> layout.kind_shift & 7 {
             width @ (1 | 2 | 4) => width as usize,

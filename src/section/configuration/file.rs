@@ -1,6 +1,7 @@
 //! Configuration files as they are now, each with its state.
 
 use crate::evidence::files::Files;
+use crate::note::Note;
 use crate::report::{ConfigFile, timestamp};
 use crate::target::TargetFacts;
 use crate::target::files::FileError;
@@ -11,9 +12,24 @@ pub struct Found {
     pub shown: ConfigFile,
     /// Its text, masked; empty if it could not be read.
     pub text: String,
+    /// Whether there is no such file.
+    pub absent: bool,
 }
 
 impl Found {
+    /// What is missing of it, or looks odd.
+    pub fn notes(&self) -> Vec<Note> {
+        let path = &self.shown.path;
+        let unread = self.shown.unread.iter();
+        let mut notes: Vec<Note> =
+            unread.map(|unread| Note::missing(path.clone(), unread.clone())).collect();
+        if self.text.contains(char::REPLACEMENT_CHARACTER) {
+            let what = "what is not UTF-8 in it is shown as \u{fffd}";
+            notes.push(Note::remark(path.clone(), what));
+        }
+        notes
+    }
+
     /// Reads it, unless it cannot be read.
     pub fn read(target: &TargetFacts, files: &Files, path: String, why: &str) -> Found {
         let read = text(files, &path);
@@ -29,7 +45,8 @@ impl Found {
             changed_since_start: changed,
             unread: read.as_ref().err().map(|error| error.to_string().into()),
         };
-        Found { shown, text: read.map(|(text, _)| text).unwrap_or_default() }
+        let absent = matches!(read, Err(FileError::Absent));
+        Found { shown, absent, text: read.map(|(text, _)| text).unwrap_or_default() }
     }
 }
 

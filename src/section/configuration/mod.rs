@@ -1,19 +1,27 @@
-//! The configuration files of the process, as they are now, with their secrets masked.
-//!
-//! What the process itself holds in memory is another question, and not looked for yet.
+//! The configuration of the process: what its objects of oslo.config hold, and where their files
+//! differ ([`live`]); of any other program, its configuration files as they are now. Secrets are
+//! masked.
 
+mod drift;
 mod file;
+mod live;
+mod masked;
 mod program;
+mod reading;
+
+use std::collections::HashSet;
 
 use self::file::Found;
 use self::program::Program;
 use super::Section;
 use crate::analysis::Analysis;
+use crate::config::oslo::registry::Registry;
 use crate::config::{ConfigGroup, ConfigOption, Parsed, generic, oslo};
 use crate::data::Data;
 use crate::mask::{MASK, Secrets};
 use crate::note::Note;
 use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin};
+use crate::text::Text;
 
 /// The configuration files of the process.
 pub struct Configuration;
@@ -28,40 +36,57 @@ impl Section for Configuration {
     }
 
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
-        let target = &analysis.evidence.snapshot.target;
-        let files = &analysis.evidence.files;
-        let secrets = analysis.evidence.snapshot.asked.secrets;
-        let program = Program::of(target, !analysis.runtimes.is_empty());
-        let (candidates, by_oslo) = program.candidates(files);
-        let found: Vec<Found> = candidates
-            .into_iter()
-            .map(|(path, why)| Found::read(target, files, path, why))
-            .collect();
-        for Found { shown, text } in &found {
-            if let Some(unread) = &shown.unread {
-                notes.push(Note::missing(shown.path.clone(), unread.clone()));
-            }
-            if text.contains(char::REPLACEMENT_CHARACTER) {
-                let what = "what is not UTF-8 in it is shown as \u{fffd}";
-                notes.push(Note::remark(shown.path.clone(), what));
-            }
-        }
-        if by_oslo {
-            // Its files are one configuration: what a later one says wins.
-            let parsed = found.iter().enumerate();
-            let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
-            let merged = oslo::merge(parsed.collect());
-            return vec![block(merged, found, secrets, notes)];
-        }
-        if found.is_empty() {
-            return vec![block(Parsed::default(), found, secrets, notes)];
-        }
-        let one_each = found.into_iter().map(|file| {
-            let parsed = generic::parse(file.shown.path.raw(), &file.text, 0);
-            block(parsed, vec![file], secrets, notes)
-        });
-        one_each.collect()
+        let mut blocks = live::blocks(analysis, notes);
+        let known = paths(&blocks);
+        blocks.extend(files(analysis, &known, notes));
+        blocks
     }
+}
+
+/// The files that were read for objects.
+fn paths(blocks: &[Block]) -> HashSet<Text> {
+    let of_block = |block: &Block| match block {
+        Block::Options { files, .. } => files.iter().map(|file| file.path.clone()).collect(),
+        _ => Vec::new(),
+    };
+    blocks.iter().flat_map(of_block).collect()
+}
+
+/// The files that the command line names, or that oslo.config would find; but for those that an
+/// object has read.
+fn files(analysis: &Analysis<'_>, known: &HashSet<Text>, notes: &mut Vec<Note>) -> Vec<Block> {
+    let target = &analysis.evidence.snapshot.target;
+    let files = &analysis.evidence.files;
+    let secrets = analysis.evidence.snapshot.asked.secrets;
+    let program = Program::of(target, !analysis.runtimes.is_empty());
+    let (mut candidates, by_oslo) = program.candidates(files);
+    let registries = &analysis.registries;
+    if by_oslo && registries.iter().any(Registry::is_parsed) {
+        // Which files it reads is known, and not to be guessed.
+        return Vec::new();
+    }
+    candidates.retain(|(path, _)| !known.contains(&Text::from(path.as_str())));
+    let found: Vec<Found> =
+        candidates.into_iter().map(|(path, why)| Found::read(target, files, path, why)).collect();
+    notes.extend(found.iter().flat_map(Found::notes));
+    if by_oslo {
+        // Its files are one configuration: what a later one says wins.
+        let parsed = found.iter().enumerate();
+        let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
+        let merged = oslo::merge(parsed.collect());
+        return vec![block(merged, found, secrets, notes)];
+    }
+    if found.is_empty() && !registries.is_empty() {
+        return Vec::new();
+    }
+    if found.is_empty() {
+        return vec![block(Parsed::default(), found, secrets, notes)];
+    }
+    let one_each = found.into_iter().map(|file| {
+        let parsed = generic::parse(file.shown.path.raw(), &file.text, 0);
+        block(parsed, vec![file], secrets, notes)
+    });
+    one_each.collect()
 }
 
 fn block(parsed: Parsed, found: Vec<Found>, secrets: Secrets, notes: &mut Vec<Note>) -> Block {
@@ -102,6 +127,7 @@ fn option_value(option: &ConfigOption, files: &[ConfigFile], secrets: Secrets) -
         value: data(values),
         set_by: None,
         origin,
+        variable: None,
         unconverted: false,
     }
 }

@@ -14,9 +14,17 @@ use crate::target::live::wait::Waits;
 use crate::target::{MAX_PROCESSES, ProcessFacts, TargetFacts, ThreadFacts, Tid};
 use crate::text::Text;
 
-/// The environment variables that may be read: where configuration is found, and nothing else.
-/// An environment is full of secrets.
+/// The environment variables that may be read: where configuration is found, and nothing else but
+/// what [`is_option`] names. An environment is full of secrets.
 pub const ENVIRONMENT: &[&str] = &["HOME", "SNAP", "SNAP_COMMON", "VIRTUAL_ENV", "PYTHONHOME"];
+
+/// Whether a variable is configuration of oslo.config itself: an option (`OS_GROUP__OPTION`), or
+/// where a WSGI service finds its files (`OS_PROJECT_CONFIG_DIR`).
+fn is_option(name: &str) -> bool {
+    let rest = name.strip_prefix("OS_");
+    let ends = ["_CONFIG_DIR", "_CONFIG_FILES"];
+    rest.is_some_and(|rest| rest.contains("__") || ends.iter().any(|end| rest.ends_with(end)))
+}
 
 /// The most bytes of a command line or environment that are looked at.
 const MAX_STRINGS: usize = 1 << 20;
@@ -55,7 +63,8 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<Target
     facts.cut |= cut;
     let environment = environment.into_iter().filter_map(|pair| {
         let (name, value) = pair.raw().split_once('=')?;
-        ENVIRONMENT.contains(&name).then(|| (name.into(), value.into()))
+        let wanted = ENVIRONMENT.contains(&name) || is_option(name);
+        wanted.then(|| (name.into(), value.into()))
     });
     Some(TargetFacts {
         process: facts,

@@ -22,6 +22,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::frames::{Chain, Walker};
 use super::objects::Objects;
+use super::subclasses::with_subclasses;
 use crate::addr::Addr;
 use crate::module::Modules;
 use crate::note::Note;
@@ -80,13 +81,13 @@ impl Greenlets {
 
     /// The types of greenlets, and where the collector's lists end.
     pub fn search_for(&self, objects: &Objects<'_>) -> SearchRequest {
-        let words = types::with_subclasses(objects, self.root).into_iter().collect();
+        let words = with_subclasses(objects, self.root).into_iter().collect();
         SearchRequest { words, marks: newest::marks(objects, self.runtime) }
     }
 
     /// Of the places that were found, keeps those where a greenlet is.
     pub fn sift(&self, search: &mut Search, roster: &Roster, objects: Objects<'_>) {
-        let types = types::with_subclasses(&objects, self.root);
+        let types = with_subclasses(&objects, self.root);
         let kind = objects.layout.object.kind;
         let places = std::mem::take(&mut search.places).into_iter();
         let places: Vec<Addr> =
@@ -193,7 +194,7 @@ impl Greenlets {
         }
         let layout = layout.as_ref().and_then(|name| layout::by_name(name.raw()));
         let layout = layout.ok_or("found, but their layout is not known to this guru")?;
-        let types = types::with_subclasses(&objects, self.root);
+        let types = with_subclasses(&objects, self.root);
         let reader = Reader { objects, types: &types, layout };
         let mut found = Found::default();
         for place in places.iter().filter(|place| (visit.wanted)(Part::of(place.owner))) {

@@ -7,11 +7,9 @@ mod attribute;
 mod instance;
 mod leaf;
 mod locals;
-mod number;
 mod oslo;
 mod parts;
 mod path;
-mod quote;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -24,6 +22,8 @@ use self::types::{Kind, Type, Types};
 use super::objects::Objects;
 use crate::addr::Addr;
 use crate::mask::{MASK, Secrets};
+use crate::repr::{number, quote};
+use crate::text::Text;
 use crate::value::{Mark, Value};
 
 /// How much of a value is read.
@@ -85,6 +85,17 @@ impl<'a> Values<'a> {
     /// Whether all that may be read was read.
     pub fn is_used_up(&self) -> bool {
         self.left.get() == 0 || self.text_left.get() == 0
+    }
+
+    /// How an object without parts is shown: a number of any size, `<function NAME>`; any other
+    /// by its type and address.
+    pub(super) fn word_of(&self, object: Addr) -> Option<Text> {
+        let kind = self.types.of(object)?;
+        let shown = match kind.kind {
+            Kind::List | Kind::Tuple | Kind::Set | Kind::Dict | Kind::Cell | Kind::Instance => None,
+            _ => self.leaf(object, &kind, Hint::None)?.shown,
+        };
+        Some(shown.unwrap_or_else(|| format!("<{} at {object}>", kind.name.raw()).into()))
     }
 
     /// The value of a variable, or the object at the end of a path.

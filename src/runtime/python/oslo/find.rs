@@ -1,0 +1,82 @@
+//! Which objects there are: what the search found, and what the attributes of modules are.
+
+use std::collections::BTreeSet;
+
+use super::MAX_REGISTRIES;
+use super::holder::Holders;
+use crate::addr::Addr;
+use crate::runtime::python::layout::flags;
+use crate::runtime::python::objects::Objects;
+use crate::runtime::python::subclasses::with_subclasses;
+use crate::target::memory::MemoryExt as _;
+use crate::target::search::{HeldObject, Search};
+
+/// The module that defines the class.
+const MODULE: &str = "oslo_config.cfg";
+
+/// The class.
+const CLASS: &str = "ConfigOpts";
+
+/// The most interpreters of which modules are looked at.
+pub(super) const MAX_INTERPRETERS: usize = 64;
+
+/// The part of `ob_refcnt` that counts: of a word, 48 bits (16 are flags since 3.14). That of an
+/// object that is gone is 0, and no object is referred to by more than this.
+const COUNT: u64 = (1 << 48) - 1;
+const MAX_COUNT: u64 = 1 << 32;
+
+/// The class and what is derived from it; none where oslo.config is not loaded.
+pub fn types(objects: &Objects<'_>, interpreters: &[Addr]) -> BTreeSet<Addr> {
+    let of = |interpreter: &Addr| {
+        let modules = objects.pointer(*interpreter, objects.layout.interpreter.modules)?;
+        let class = objects.attribute(objects.lookup(modules, MODULE)?, CLASS)?;
+        objects.has_flag(class, flags::TYPE)?.then(|| with_subclasses(objects, class))
+    };
+    interpreters.iter().take(MAX_INTERPRETERS).filter_map(of).flatten().collect()
+}
+
+/// Takes out of the findings of a search what are words of these types, and keeps the objects
+/// among them, each with what holds it.
+pub fn sift(search: &mut Search, interpreters: &[Addr], objects: Objects<'_>) {
+    let types = types(&objects, interpreters);
+    if types.is_empty() {
+        return;
+    }
+    let places = std::mem::take(&mut search.places);
+    let is_type = |addr| objects.memory.ptr(addr).is_ok_and(|word| types.contains(&word));
+    let (ours, others) = places.into_iter().partition(|place| is_type(place.addr));
+    search.places = others;
+    let begin = |addr: Addr| addr.0.checked_sub(objects.layout.object.kind).map(Addr);
+    let found = Vec::into_iter(ours).filter_map(|place| begin(place.addr));
+    let found: BTreeSet<Addr> =
+        found.filter(|object| is_registry(&objects, &types, *object)).collect();
+    let is_whole = search.bytes > 0 && search.cut.is_none();
+    let is_another = |object| !is_whole && is_registry(&objects, &types, object);
+    let mut holders = Holders::of(found);
+    holders.look_at_modules(&objects, interpreters, &is_another);
+    let named = holders.into_named().map(|(addr, held_by)| HeldObject { addr, held_by });
+    search.registries = named.take(MAX_REGISTRIES).collect();
+}
+
+/// Whether the object at this address is one of these types, and alive: memory that was freed keeps
+/// for a while what it held.
+fn is_registry(objects: &Objects<'_>, types: &BTreeSet<Addr>, object: Addr) -> bool {
+    let is = || {
+        let kind = objects.pointer(object, objects.layout.object.kind)?;
+        if !object.0.is_multiple_of(8) || !types.contains(&kind) {
+            return None;
+        }
+        let count = objects.memory.u64(object).ok()? & COUNT;
+        if !objects.layout.free_threaded && !(1..MAX_COUNT).contains(&count) {
+            return None;
+        }
+        has_options(objects, object)
+    };
+    is().unwrap_or(false)
+}
+
+/// Whether an object has what one that was made has.
+pub(super) fn has_options(objects: &Objects<'_>, object: Addr) -> Option<bool> {
+    let is_dict = |name| objects.has_flag(objects.attribute(object, name)?, flags::DICT);
+    Some(is_dict("_opts")? && is_dict("_groups")?)
+}

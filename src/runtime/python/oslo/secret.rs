@@ -1,0 +1,146 @@
+//! The secrets of configurations: what must not be kept in a recording.
+//!
+//! They are the values of options that say to be secret, wherever the program got them from, and
+//! what shows by its name or by itself to be one. The defaults of options are none: they are in
+//! the program's source.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::config::oslo::registry::{Namespace, Opt, Registry};
+use crate::data::Data;
+use crate::mask::{hidden, mask_argv, mask_text, mask_value};
+
+/// The secrets of these configurations. What is the name of an option or a section, too, is left
+/// out: it is everywhere.
+pub fn secrets(registries: &[Registry]) -> Vec<String> {
+    let mut secrets = Secrets::default();
+    for registry in registries {
+        secrets.add_registry(registry);
+    }
+    let mut secrets = secrets.0;
+    for group in registries.iter().flat_map(|registry| &registry.groups) {
+        secrets.remove(group.name.raw());
+        for option in &group.options {
+            secrets.remove(option.dest.raw());
+            secrets.remove(option.name.raw());
+        }
+    }
+    secrets.into_iter().collect()
+}
+
+/// Which names are those of secret options.
+#[derive(Default)]
+struct Known {
+    /// By section, as oslo.config compares them, and name.
+    in_files: HashMap<(String, String), bool>,
+    /// By the name that an argument has in the namespace.
+    arguments: HashMap<String, bool>,
+}
+
+impl Known {
+    fn new(registry: &Registry) -> Known {
+        let mut known = Known::default();
+        for group in &registry.groups {
+            let key = group.key.as_ref().map(|key| key.raw());
+            for option in &group.options {
+                let own = (key.map(str::to_owned), option.dest.raw().to_owned());
+                let old = option.deprecated.iter().map(|(group, name)| {
+                    let group = group.as_ref().map(|group| group.raw()).or(key);
+                    let name = name.as_ref().unwrap_or(&option.dest).raw();
+                    (group.map(str::to_owned), name.to_owned())
+                });
+                for (group, name) in std::iter::once(own).chain(old) {
+                    let argument = group.as_ref().map(|group| format!("{group}_{name}"));
+                    let argument = argument.unwrap_or_else(|| name.clone());
+                    *known.arguments.entry(argument).or_default() |= option.secret;
+                    let section = section(group.as_deref().unwrap_or(DEFAULT));
+                    *known.in_files.entry((section, name)).or_default() |= option.secret;
+                }
+            }
+        }
+        known
+    }
+}
+
+/// The section of what is in no group.
+const DEFAULT: &str = "DEFAULT";
+
+/// The name of a section as oslo.config compares them.
+fn section(name: &str) -> String {
+    if name == DEFAULT { name.to_owned() } else { name.to_lowercase() }
+}
+
+#[derive(Default)]
+struct Secrets(BTreeSet<String>);
+
+impl Secrets {
+    fn add_registry(&mut self, registry: &Registry) {
+        let known = Known::new(registry);
+        let words = registry.args.iter().flatten();
+        let words: Vec<String> = words.map(|word| word.raw().to_owned()).collect();
+        for (word, masked) in words.iter().zip(mask_argv(&words)) {
+            self.add_hidden(word, &masked);
+        }
+        for option in registry.groups.iter().flat_map(|group| &group.options) {
+            self.add_option(option);
+        }
+        let namespaces = registry.namespace.iter().chain(&registry.mutable_namespace);
+        for namespace in namespaces.chain(&registry.sources) {
+            self.add_namespace(namespace, &known);
+        }
+    }
+
+    fn add_option(&mut self, option: &Opt) {
+        let Opt { override_value, set_default, cached, driver, .. } = option;
+        for value in [override_value, set_default, cached, driver].into_iter().flatten() {
+            if *value != option.default {
+                self.add_data(value, Some(option.secret), option.dest.raw());
+            }
+        }
+    }
+
+    fn add_namespace(&mut self, namespace: &Namespace, known: &Known) {
+        for found in namespace.files.iter().flat_map(|file| &file.sections) {
+            let section = section(found.name.raw());
+            for (name, values) in &found.options {
+                let place = (section.clone(), name.raw().to_owned());
+                let is_secret = known.in_files.get(&place).copied();
+                for value in values {
+                    self.add(value.raw(), is_secret, name.raw());
+                }
+            }
+        }
+        for (name, value) in &namespace.arguments {
+            self.add_data(value, known.arguments.get(name.raw()).copied(), name.raw());
+        }
+    }
+
+    /// The texts in a value; nothing is nested deep in it.
+    fn add_data(&mut self, value: &Data, is_secret: Option<bool>, name: &str) {
+        match value {
+            Data::Text(text) => self.add(text.raw(), is_secret, name),
+            Data::List(items) => {
+                items.iter().for_each(|item| self.add_data(item, is_secret, name));
+            }
+            Data::Map(items) => {
+                items.iter().for_each(|(_, item)| self.add_data(item, is_secret, name));
+            }
+            _ => {}
+        }
+    }
+
+    /// A text that an option has of which this is known; where none has this name, the name tells.
+    fn add(&mut self, text: &str, is_secret: Option<bool>, name: &str) {
+        match is_secret {
+            Some(true) => {
+                self.0.insert(text.to_owned());
+            }
+            Some(false) => self.add_hidden(text, &mask_text(text)),
+            None => self.add_hidden(text, &mask_value(name, text)),
+        }
+    }
+
+    fn add_hidden(&mut self, text: &str, masked: &str) {
+        self.0.extend(hidden(text, masked).map(str::to_owned));
+    }
+}
