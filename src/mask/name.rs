@@ -151,6 +151,8 @@ const TRAILING_WORDS: &[&str] = &[
     "old",
     "new",
     "previous",
+    "fallback",
+    "fallbacks",
     "prev",
     "current",
     "confirm",

@@ -120,7 +120,9 @@ fn object(object: &ConfigObject) -> String {
         facts.push(format!("held by {}", holders.join(", ")));
     }
     facts.push(match (object.started, object.arguments.is_empty()) {
+        (false, _) if object.make != "oslo.config" => "not configured yet".to_owned(),
         (true, false) => format!("started with {}", layout::command(&object.arguments)),
+        (true, true) if object.make != "oslo.config" => return format!("{}\n", facts.join(" · ")),
         (true, true) => "started without arguments".to_owned(),
         (false, _) => "not started: nothing was read for it".to_owned(),
     });

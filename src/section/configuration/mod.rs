@@ -8,6 +8,7 @@ mod live;
 mod masked;
 mod program;
 mod reading;
+mod settings;
 
 use std::collections::HashSet;
 
@@ -37,6 +38,7 @@ impl Section for Configuration {
 
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
         let mut blocks = live::blocks(analysis, notes);
+        blocks.extend(settings::blocks(analysis, notes));
         let known = paths(&blocks);
         blocks.extend(files(analysis, &known, notes));
         blocks
@@ -76,7 +78,7 @@ fn files(analysis: &Analysis<'_>, known: &HashSet<Text>, notes: &mut Vec<Note>) 
         let merged = oslo::merge(parsed.collect());
         return vec![block(merged, found, secrets, notes)];
     }
-    if found.is_empty() && !registries.is_empty() {
+    if found.is_empty() && !(registries.is_empty() && analysis.settings.is_empty()) {
         return Vec::new();
     }
     if found.is_empty() {
