@@ -7,6 +7,7 @@ mod cli;
 mod configuration;
 mod demo;
 mod drift;
+mod frameworks;
 mod fuzz;
 mod green;
 mod hostile;

@@ -2,7 +2,7 @@
 
 use crate::addr::Addr;
 use crate::data::Data;
-use crate::mask::{MASK, Secrets, hidden};
+use crate::mask::{MASK, Secrets, hidden_parts};
 use crate::text::Text;
 
 /// Values inside values that are looked at. What lies deeper is masked as a whole.
@@ -93,7 +93,7 @@ fn collect(value: &Data, masked: &Data, found: &mut Vec<String>, depth: usize) {
     match (value, masked) {
         _ if depth == 0 => {}
         (Data::Text(text), Data::Text(shown)) => {
-            found.extend(hidden(text.raw(), shown.raw()).map(str::to_owned));
+            found.extend(hidden_parts(text.raw(), shown.raw()).into_iter().map(str::to_owned));
         }
         (Data::List(items), Data::List(shown)) => {
             let pairs = items.iter().zip(shown);
@@ -160,13 +160,13 @@ mod tests {
             Text::default(),
             vec![
                 setting("DATABASES", map(&[("default", one)])),
-                setting("broker_url", Data::text("amqp://u:hunter3@h//")),
+                setting("broker_url", Data::text("amqp://u:hunter3@h//;amqp://u:hunter5@i//")),
                 setting("SECRET_KEY_FALLBACKS", Data::List(vec![Data::text("hunter4")])),
                 setting("DEBUG", Data::Bool(true)),
                 setting("NAME", Data::text("shop")),
             ],
         )];
         let settings = Settings { groups, ..Settings::default() };
-        assert_eq!(settings.secrets(), ["hunter2", "hunter3", "hunter4"]);
+        assert_eq!(settings.secrets(), ["hunter2", "hunter3", "hunter5", "hunter4"]);
     }
 }

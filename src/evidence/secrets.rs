@@ -3,7 +3,7 @@
 
 use super::{Evidence, Snapshot};
 use crate::asked::Asked;
-use crate::mask::{hidden, mask_argv, mask_value};
+use crate::mask::{hidden_parts, mask_argv, mask_value};
 use crate::target::ProcessFacts;
 use crate::text::Text;
 
@@ -31,7 +31,7 @@ impl Snapshot {
             // Of `OS_GROUP__OPTION` the option's name says what it is, as it would in a file.
             let name = name.raw().rsplit_once("__").map_or(name.raw(), |(_, option)| option);
             let masked = mask_value(name, value.raw()).into_owned();
-            secrets.extend(hidden(value.raw(), &masked).map(str::to_owned));
+            secrets.extend(hidden_parts(value.raw(), &masked).into_iter().map(str::to_owned));
             *value = masked.into();
         }
         self.memory.overwrite(&secrets);
@@ -42,7 +42,7 @@ impl Snapshot {
 fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
     let words: Vec<String> = process.command.iter().map(|word| word.raw().to_owned()).collect();
     let masked = mask_argv(&words);
-    let secrets = words.iter().zip(&masked).filter_map(|(word, masked)| hidden(word, masked));
+    let secrets = words.iter().zip(&masked).flat_map(|(word, masked)| hidden_parts(word, masked));
     let secrets = secrets.map(str::to_owned).collect();
     process.command = masked.into_iter().map(Text::from).collect();
     secrets

@@ -65,13 +65,37 @@ pub fn mask_text(value: &str) -> Cow<'_, str> {
 }
 
 /// The part of a word that its masked form does not show.
-pub fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
+fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
     let same = |(a, b): &(char, char)| a == b;
     let before = word.chars().zip(masked.chars()).take_while(same);
     let rest = word.get(before.map(|(shown, _)| shown.len_utf8()).sum::<usize>()..)?;
     let after = rest.chars().rev().zip(masked.chars().rev()).take_while(same);
     let end = rest.len() - after.map(|(shown, _)| shown.len_utf8()).sum::<usize>();
     rest.get(..end).filter(|hidden| !hidden.is_empty())
+}
+
+/// The parts of a word that its masked form does not show, where that can be told; else one part
+/// with what is between them.
+pub fn hidden_parts<'a>(word: &'a str, masked: &str) -> Vec<&'a str> {
+    parts_between(word, masked).unwrap_or_else(|| hidden(word, masked).into_iter().collect())
+}
+
+fn parts_between<'a>(word: &'a str, masked: &str) -> Option<Vec<&'a str>> {
+    let mut shown = masked.split(MASK);
+    let mut rest = word.strip_prefix(shown.next()?)?;
+    let mut parts = Vec::new();
+    let mut shown = shown.peekable();
+    while let Some(behind) = shown.next() {
+        let at = match shown.peek() {
+            Some(_) if behind.is_empty() => return None,
+            Some(_) => rest.find(behind)?,
+            None => rest.len().checked_sub(behind.len()).filter(|_| rest.ends_with(behind))?,
+        };
+        let (part, behind_part) = rest.split_at_checked(at)?;
+        parts.extend((!part.is_empty()).then_some(part));
+        rest = behind_part.get(behind.len()..)?;
+    }
+    Some(parts)
 }
 
 /// Repeats a pass until it changes nothing: this is what makes the masker idempotent, whatever text

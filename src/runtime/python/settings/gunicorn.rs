@@ -3,7 +3,22 @@
 use super::reader::Reader;
 use crate::addr::Addr;
 use crate::config::settings::{Setting, Settings};
+use crate::data::Data;
 use crate::text::Text;
+
+/// Whether a value is what gunicorn makes of the default: that itself, the list of it, or the
+/// function of a hook, which its class keeps as a `staticmethod`.
+fn is_made_of(reader: &Reader<'_>, setting: Addr, default: Addr, value: &Data) -> bool {
+    let objects = &reader.plain.objects;
+    if objects.is_exactly(default, "staticmethod") {
+        // `sm_callable` of a `staticmethod`, behind the header (`Objects/funcobject.c`).
+        let function = objects.pointer(default, objects.layout.object.header);
+        return function.is_some() && function == reader.attribute(setting, "value");
+    }
+    let default = reader.plain.data(default);
+    default.as_ref() == Some(value)
+        || matches!(value, Data::List(items) if items.len() == 1 && items.first() == default.as_ref())
+}
 
 /// The most settings that are read; gunicorn 27 has 120.
 const MAX_SETTINGS: usize = 1000;
@@ -20,7 +35,7 @@ pub fn read(reader: &Reader<'_>, object: Addr) -> Option<Settings> {
         let same = value == default;
         let value = value.map(|value| reader.value(name, value)).unwrap_or_default();
         let same =
-            same || default.and_then(|default| reader.plain.data(default)).as_ref() == Some(&value);
+            same || default.is_some_and(|default| is_made_of(reader, object, default, &value));
         let setting = Setting { name: name.clone(), value, default: Some(same) };
         let group = of_class("section").and_then(|section| reader.plain.text(section));
         let group = group.unwrap_or_default();

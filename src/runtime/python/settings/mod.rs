@@ -68,5 +68,7 @@ pub fn settings(
             }
         }
     }
+    // What was never asked for tells least.
+    read.sort_by_key(|settings| !settings.configured);
     read
 }
