@@ -98,7 +98,7 @@ fn check(program: &str, args: &[&str], count: usize) {
 #[test]
 fn settings_of_django_are_as_it_says_itself() {
     check("python", &["django_app.py", "module"], 150);
-    check("python", &["django_app.py", "configure"], 150);
+    check("python", &["django_app.py", "configure"], 140);
 }
 
 #[test]
@@ -126,6 +126,6 @@ fn settings_of_gunicorn_are_as_it_says_itself() {
 #[test]
 fn options_of_uwsgi_are_as_it_says_itself() {
     let options = ["--http-socket", "127.0.0.1:0", "--need-app", "--master"];
-    let program = ["--wsgi-file", "uwsgi_app.py", "--set-ph", "db_password=hunter2-uwsgi"];
+    let program = ["--wsgi-file", "uwsgi_app.py", "--set-placeholder", "db_password=hunter2-uwsgi"];
     check("uwsgi", &[&options[..], &program].concat(), 5);
 }

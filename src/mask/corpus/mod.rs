@@ -180,6 +180,23 @@ fn only_the_secret_part_goes() {
 }
 
 #[test]
+fn what_a_masked_word_does_not_show_is_told_part_by_part() {
+    for (word, parts) in [
+        ("rabbit://u:one@h1,u:two@h2//", &["one", "two"][..]),
+        ("mysql://u:p@ss/w@host/db", &["p@ss/w"]),
+        ("--password=x", &["x"]),
+        ("plain", &[]),
+        ("a ghp_abcdefghijklmnopqrstuvwxyz b", &["ghp_abcdefghijklmnopqrstuvwxyz"]),
+    ] {
+        let masked = mask_argv(&["app".into(), word.into()]).pop().unwrap_or_default();
+        assert_eq!(hidden_parts(word, &masked), parts, "{masked}");
+    }
+    // What can not be told apart is one part.
+    assert_eq!(hidden_parts("onetwo", "******"), ["onetwo"]);
+    assert_eq!(hidden_parts("a1c", "a***b***c"), ["1"]);
+}
+
+#[test]
 fn a_masked_file_keeps_its_form() {
     let text = "[a]\n# note\npassword = \"x y\"\n  more\nurl: http://u:p@h/\nsecret \"a\";\n\n";
     let masked =
