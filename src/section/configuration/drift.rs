@@ -78,7 +78,7 @@ pub fn drift(
         notes.push(Note::remark(object.name.as_str(), text));
     }
     drift.extend(files.gone());
-    drift.extend(files.new());
+    drift.extend(files.added());
     let objects: Vec<Other<'_>> =
         others.iter().map(|other| Other { registry: other.registry, held: other.held }).collect();
     let (found, count) = unread(object.registry, &objects, &parsed);
@@ -203,7 +203,7 @@ struct Files<'a> {
 impl Files<'_> {
     /// Whether anything in the files is not as it was read, or may not be.
     fn differ(&self) -> bool {
-        !self.changed().is_empty() || !self.new().is_empty() || !self.gone().is_empty()
+        !self.changed().is_empty() || !self.added().is_empty() || !self.gone().is_empty()
     }
 
     /// What the process has read, oldest first.
@@ -236,7 +236,7 @@ impl Files<'_> {
     }
 
     /// Files that the process would read now, and has not read.
-    fn new(&self) -> Vec<Drift> {
+    fn added(&self) -> Vec<Drift> {
         let files =
             self.reading.parsed.new.iter().filter_map(|index| self.reading.files.get(*index));
         let files = files.filter(|file| !file.absent);
