@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::{Found, Plan};
 use super::hold::{Captured, visit_anew};
 use super::stacks::{Piece, Slab, fit};
+use super::{Found, Plan};
 use crate::arch::Registers;
 use crate::asked::Asked;
 use crate::evidence::Held;

@@ -58,8 +58,8 @@ pub fn sift(search: &mut Search, interpreters: &[Addr], roster: &Roster, objects
     holders.look_at_modules(&objects, interpreters, &is_another);
     if holders.is_one_left() {
         let mut walk = Walk::new(objects, &mut holders);
-        walk.from_locals(roster);
-        walk.from_modules(interpreters);
+        walk.go_from_locals(roster);
+        walk.go_from_modules(interpreters);
     }
     let named = holders.into_named().map(|(addr, held_by)| HeldObject { addr, held_by });
     search.registries = named.take(MAX_REGISTRIES).collect();

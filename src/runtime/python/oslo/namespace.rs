@@ -57,13 +57,13 @@ impl Namespaces<'_, '_> {
         for (name, section) in self.names.items(sections)?.iter().take(MAX_SECTIONS) {
             let mut options = Vec::new();
             match self.names.items(section) {
-                Some(found) => options.extend(found.iter().take(MAX_NAMES).filter_map(
-                    |(name, values)| {
+                Some(found) => {
+                    options.extend(found.iter().take(MAX_NAMES).filter_map(|(name, values)| {
                         let values = self.plain.items(values)?.into_iter();
                         let values = values.filter_map(|value| self.plain.text(value));
                         Some((name.clone(), values.collect()))
-                    },
-                )),
+                    }))
+                }
                 None => {
                     let text = format!("the section [{}] could not be read", name.raw());
                     troubles.push(text.into());

@@ -96,7 +96,7 @@ impl<'h, 'a> Walk<'h, 'a> {
     }
 
     /// Goes from the local variables of the threads' frames.
-    pub fn from_locals(&mut self, roster: &Roster) {
+    pub fn go_from_locals(&mut self, roster: &Roster) {
         let walker = Walker::new(self.objects.memory, self.objects.layout);
         let values = Values::new(self.objects, value::LOCALS);
         for (_, thread) in roster.threads.iter().take(MAX_THREADS) {
@@ -125,7 +125,7 @@ impl<'h, 'a> Walk<'h, 'a> {
     }
 
     /// Goes from what the attributes of modules are.
-    pub fn from_modules(&mut self, interpreters: &[Addr]) {
+    pub fn go_from_modules(&mut self, interpreters: &[Addr]) {
         let objects = self.objects;
         for (name, module) in modules(&objects, interpreters) {
             for (key, value) in attributes(&objects, module) {
@@ -134,7 +134,8 @@ impl<'h, 'a> Walk<'h, 'a> {
                     kind,
                     Some(Kind::Instance | Kind::Dict | Kind::List | Kind::Tuple | Kind::Set)
                 );
-                if leads_on && let Some(module) = self.names.text(name)
+                if leads_on
+                    && let Some(module) = self.names.text(name)
                     && let Some(key) = self.names.text(key)
                 {
                     self.meet(value, None, Step::Module(module, key), STEPS_FROM_MODULES);
@@ -252,7 +253,11 @@ impl<'h, 'a> Walk<'h, 'a> {
     }
 
     /// How what is at the end of this step is called: by the last step that has a name.
-    fn describe<'s>(&'s self, mut from: Option<usize>, mut step: &'s Step) -> Option<(Rank, String)> {
+    fn describe<'s>(
+        &'s self,
+        mut from: Option<usize>,
+        mut step: &'s Step,
+    ) -> Option<(Rank, String)> {
         let mut items = String::new();
         loop {
             let before = from.and_then(|from| self.met.get(from));
