@@ -16,13 +16,16 @@ use crate::target::search::{HeldObject, Place, Search};
 /// Where the objects of the tests have their `__dict__`.
 const DICT: u64 = 24;
 
-/// An object with these attributes, referred to once.
+/// An object with these attributes, which the collector of garbage knows.
 fn instance(fake: &mut Fake, type_name: &'static str, attributes: &[(&str, Addr)]) -> Addr {
     let dict = fake.dict(attributes);
     let kind = fake.kind(type_name);
     fake.poke(kind.wrapping_add(V3_11.object.dict_offset), DICT);
     let mut draft = fake.object(40, type_name);
-    draft.put_u64(0, 1).put_u64(DICT, dict.0);
+    draft.put_u64(DICT, dict.0);
+    let head = fake.place([0; 16]);
+    fake.poke(head, head.0);
+    fake.poke(head.wrapping_add(8), head.0);
     fake.finish(draft)
 }
 
@@ -100,7 +103,8 @@ fn interpreter(fake: &mut Fake, modules: &[(&str, Addr)]) -> Addr {
 fn memory_of_objects_that_are_gone_does_not_count() {
     let mut fake = Fake::new();
     let (live, freed, torn) = (registry(&mut fake), registry(&mut fake), registry(&mut fake));
-    fake.poke(freed, 0);
+    fake.poke(Addr(freed.0 - 16), 0);
+    fake.poke(Addr(freed.0 - 8), 0);
     let dict = fake.ptr(torn.wrapping_add(DICT)).unwrap();
     fake.poke(dict.wrapping_add(V3_11.dict.keys), 8);
     let class = fake.kind("oslo_config.cfg.ConfigOpts");
