@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use crate::support::{Target, await_some, evidence, reads_stdin, venv};
 
 /// What is in memory, as it was recorded.
-fn registries(evidence: &Evidence) -> Vec<Registry> {
+pub fn registries(evidence: &Evidence) -> Vec<Registry> {
     guru::analysis::analyse(evidence).registries
 }
 
 /// A process with every kind of option, with the Python of a service.
-struct Stress {
-    target: Target,
+pub struct Stress {
+    pub target: Target,
     _directory: tempfile::TempDir,
 }
 
 impl Stress {
-    fn start(name: &str) -> Option<Stress> {
+    pub fn start(name: &str) -> Option<Stress> {
         let python = venv(name)?;
         Some(Stress::with(&python))
     }
@@ -33,14 +33,14 @@ impl Stress {
         Stress { target, _directory: directory }
     }
 
-    fn truth(&mut self) -> Vec<Value> {
+    pub fn truth(&mut self) -> Vec<Value> {
         let truth = hide_secrets(self.target.ask("truth"));
         let mut truth: Value = serde_json::from_str(&truth).unwrap();
         await_some("it waits for stdin", || reads_stdin(self.target.pid()).then_some(()));
         serde_json::from_value(truth["objects"].take()).unwrap()
     }
 
-    fn registries(&self) -> Vec<Registry> {
+    pub fn registries(&self) -> Vec<Registry> {
         registries(&evidence(self.target.pid()))
     }
 }

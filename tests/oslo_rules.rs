@@ -85,7 +85,7 @@ fn difference(option: &Resolved, truth: &Value) -> Option<&'static str> {
         }
         _ => {}
     }
-    let Some(place) = truth.get("where") else { return None };
+    let place = truth.get("where")?;
     let same = match place.as_str() {
         // The one or the other, where a file sets what the command line sets, too.
         Some("user") => {
@@ -139,6 +139,7 @@ fn option(value: &Value) -> Opt {
             (optional_text(&old[0]), optional_text(&old[1]))
         }),
         default: data(&value["default"]),
+        default_changed: flag("default_changed"),
         override_value: value.get("override").map(data),
         set_default: value.get("set_default").map(data),
         cached: value.get("cached").map(data),

@@ -19,6 +19,7 @@ mod native;
 mod nova;
 mod oslo;
 mod oslo_rules;
+mod oslo_values;
 mod package;
 mod packages;
 mod panko;

@@ -25,6 +25,11 @@ impl Service {
     /// and waits for work. Records a skip if its venv is not there, or if this
     /// kernel would let nobody trace it.
     pub fn start(name: &str) -> Option<Self> {
+        Self::start_with(name, &[])
+    }
+
+    /// The same, with more variables in its environment.
+    pub fn start_with(name: &str, variables: &[(&str, PathBuf)]) -> Option<Self> {
         let venv_name = name.split('-').next().unwrap_or(name);
         venv(venv_name)?;
         if venv_name == "nova" && !root("target/services/nova/made").exists() {
@@ -40,6 +45,7 @@ impl Service {
         let port = free_port();
         let child = Command::new(root("fixtures/services/service"))
             .args(["run", name, &port.to_string()])
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(file("stdout"))

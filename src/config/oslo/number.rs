@@ -27,7 +27,11 @@ pub fn whole(value: Data) -> Result<Data, Refused> {
             text => parse_whole(text),
         },
         Data::Float(value) if value.is_finite() => Err(Refused::Foreign),
-        Data::Object(_) => Err(Refused::Foreign),
+        // A number that is too large.
+        Data::Object(text) => match parse_whole(text.raw()) {
+            Ok(Data::Object(number)) => Ok(Data::Object(number)),
+            _ => Err(Refused::Foreign),
+        },
         _ => Err(NO_WHOLE),
     }
 }
@@ -139,6 +143,12 @@ mod tests {
             (Data::Float(f64::INFINITY), Err(NO_WHOLE), Ok(Data::Float(f64::INFINITY))),
             (Data::None, Err(NO_WHOLE), Err(NO_NUMBER)),
             (Data::List(vec![]), Err(NO_WHOLE), Err(NO_NUMBER)),
+            (Data::Object("<f>".into()), Err(Refused::Foreign), Err(Refused::Foreign)),
+            (
+                Data::Object("1180591620717411303424".into()),
+                Ok(Data::Object("1180591620717411303424".into())),
+                Err(Refused::Foreign),
+            ),
         ] {
             assert_eq!(whole(value.clone()), integer, "{value:?}");
             assert_eq!(fraction(value.clone()), float, "{value:?}");

@@ -84,6 +84,9 @@ pub struct Opt {
     pub deprecated: Vec<(Option<Text>, Option<Text>)>,
     /// Its `default`.
     pub default: Data,
+    /// Whether a program has put another `default` there (`cfg.set_defaults`, which
+    /// `_set_location` tells).
+    pub default_changed: bool,
     /// `set_override`, if there was one. A program may override with `None`.
     pub override_value: Option<Data>,
     /// `set_default`, if there was one.

@@ -222,6 +222,7 @@ impl<'a> Sources<'a> {
         }
         Ok(match &option.default {
             Data::None => Source::nothing(),
+            value if option.default_changed => raw(value.clone(), SetBy::SetDefault),
             value => raw(value.clone(), SetBy::Default),
         })
     }

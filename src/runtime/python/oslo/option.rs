@@ -21,6 +21,8 @@ pub struct Options<'r, 'a> {
     kinds: Kinds<'r, 'a>,
     /// Whether a class of options collects values (`multi`).
     multi: RefCell<HashMap<Addr, bool>>,
+    /// Whether a member of the enumeration of locations is `set_default`.
+    locations: RefCell<HashMap<Addr, bool>>,
 }
 
 /// An option, and what could not be read of it.
@@ -30,7 +32,8 @@ impl<'r, 'a> Options<'r, 'a> {
     /// Knows no classes yet.
     pub fn new(plain: &'r Plain<'a>, names: &'r Names<'a>) -> Options<'r, 'a> {
         let kinds = Kinds::new(plain, names);
-        Options { plain, names, kinds, multi: RefCell::default() }
+        let (multi, locations) = (RefCell::default(), RefCell::default());
+        Options { plain, names, kinds, multi, locations }
     }
 
     /// The option of this key, by its `dict` of `opt`, `override` and `default`; its values in the
@@ -74,6 +77,7 @@ impl<'r, 'a> Options<'r, 'a> {
         });
         opt.deprecated = self.deprecated(&fields).unwrap_or_default();
         opt.default = self.value(fields.get("default"), &mut troubles).unwrap_or_default();
+        opt.default_changed = self.default_changed(&fields).unwrap_or(false);
         opt.override_value = self.value(info.get("override"), &mut troubles);
         opt.set_default = self.value(info.get("default"), &mut troubles);
         (opt, troubles)
@@ -113,6 +117,18 @@ impl<'r, 'a> Options<'r, 'a> {
         let multi = found.next().and_then(|value| self.truth(value)).unwrap_or(false);
         self.multi.borrow_mut().insert(class, multi);
         Some(multi)
+    }
+
+    /// `_set_location`: a tuple of a location, a member of an enumeration, and more (since 5.3).
+    fn default_changed(&self, fields: &Fields) -> Option<bool> {
+        let location = *self.plain.items(fields.get("_set_location")?)?.first()?;
+        if let Some(known) = self.locations.borrow().get(&location) {
+            return Some(*known);
+        }
+        let name = self.names.attributes(location)?.get("_name_")?;
+        let changed = self.names.text(name)?.raw() == "set_default";
+        self.locations.borrow_mut().insert(location, changed);
+        Some(changed)
     }
 
     /// `deprecated_opts`: objects with a `group` and a `name`.
