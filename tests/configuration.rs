@@ -191,14 +191,14 @@ fn files_of_other_programs_are_shown_without_their_secrets() {
     let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
     let shown = |target: &Target| stdout_of(&run_guru(target, "text"));
 
-    let redis = shown(&program("redis-server", &[path("redis.conf")]));
+    let redis = shown(&program("cache", &[path("redis.conf")]));
     let redis = options(section(&redis, "Configuration"));
     assert_eq!(redis[&("main", "port")], " = 6379    (redis.conf:1)");
     assert_eq!(redis[&("main", "requirepass")], " = ***    (redis.conf:2)");
     assert_eq!(redis[&("main", "save")], " =     (redis.conf:4)\n    3600 1\n    300 100");
     assert!(!redis[&("main", "user")].contains("hunter2"));
 
-    let nginx = shown(&program("nginx", &["-c", &path("nginx")]));
+    let nginx = shown(&program("web", &["-c", &path("nginx")]));
     let nginx = options(section(&nginx, "Configuration"));
     assert_eq!(nginx[&("main", "worker_processes")], " = 4    (nginx:1)");
     let pass = &nginx[&("http/server/location /", "proxy_pass")];
