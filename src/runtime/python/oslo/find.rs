@@ -27,6 +27,11 @@ pub(super) const MAX_INTERPRETERS: usize = 64;
 /// is at work there, and what it keeps beside is a number.
 const COLLECTING: u64 = 2;
 
+/// The part of `ob_refcnt` that counts: of a word, 48 bits (16 are flags since 3.14). Pointers are
+/// larger than any count.
+const COUNT: u64 = (1 << 48) - 1;
+const MAX_COUNT: u64 = 1 << 32;
+
 /// The class and what is derived from it; none where oslo.config is not loaded.
 pub fn types(objects: &Objects<'_>, interpreters: &[Addr]) -> BTreeSet<Addr> {
     let of = |interpreter: &Addr| {
@@ -71,7 +76,7 @@ pub fn sift(search: &mut Search, interpreters: &[Addr], roster: &Roster, objects
 fn is_registry(objects: &Objects<'_>, types: &BTreeSet<Addr>, object: Addr) -> bool {
     let is = || {
         let kind = objects.pointer(object, objects.layout.object.kind)?;
-        let is_one = object.0.is_multiple_of(8) && types.contains(&kind);
+        let is_one = object.0.is_multiple_of(16) && types.contains(&kind);
         let is_alive = objects.layout.free_threaded
             || is_tracked(objects, object)
             || is_being_collected(objects, object)?;
@@ -81,11 +86,14 @@ fn is_registry(objects: &Objects<'_>, types: &BTreeSet<Addr>, object: Addr) -> b
 }
 
 /// Whether the collector of garbage looks at the object at this moment: its list leads nowhere then.
+/// What stands there instead can be a part of a tuple, too, but for the count of references.
 fn is_being_collected(objects: &Objects<'_>, object: Addr) -> Option<bool> {
     let head = Addr(object.0.checked_sub(GC_HEAD)?);
     let next = Addr(objects.memory.u64(head).ok()? & !3);
     let prev = objects.memory.u64(head.checked_add(8)?).ok()?;
-    Some(prev & COLLECTING != 0 && objects.memory.ptr(next).is_ok())
+    let count = objects.memory.u64(object).ok()? & COUNT;
+    let is_at_work = prev & COLLECTING != 0 && objects.memory.ptr(next).is_ok();
+    Some(is_at_work && (1..MAX_COUNT).contains(&count))
 }
 
 /// Whether an object has what one that was made has.
