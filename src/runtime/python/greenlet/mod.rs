@@ -34,6 +34,7 @@ use crate::target::search::{Place, Search, SearchRequest};
 use crate::text::Text;
 use awaits::Awaits;
 use newest::Newest;
+pub(super) use object::{GC_HEAD, is_tracked};
 use object::{Greenlet, Reader, State};
 use owner::Stacks;
 

@@ -8,7 +8,7 @@ use crate::runtime::python::objects::Objects;
 use crate::target::memory::{Fault, MemoryExt as _};
 
 /// `sizeof(PyGC_Head)`, which lies before the object.
-const GC_HEAD: u64 = 16;
+pub const GC_HEAD: u64 = 16;
 
 /// The fields of a greenlet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use super::holder::Holders;
 use super::walk::Walk;
 use crate::addr::Addr;
 use crate::runtime::Roster;
+use crate::runtime::python::greenlet::{GC_HEAD, is_tracked};
 use crate::runtime::python::layout::flags;
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::subclasses::with_subclasses;
@@ -22,8 +23,12 @@ const CLASS: &str = "ConfigOpts";
 /// The most interpreters of which modules are looked at.
 pub(super) const MAX_INTERPRETERS: usize = 64;
 
-/// The part of `ob_refcnt` that counts: of a word, 48 bits (16 are flags since 3.14). That of an
-/// object that is gone is 0, and no object is referred to by more than this.
+/// `_PyGC_PREV_MASK_COLLECTING`, a bit of what the collector of garbage keeps before an object: it
+/// is at work there, and what it keeps beside is a number.
+const COLLECTING: u64 = 2;
+
+/// The part of `ob_refcnt` that counts: of a word, 48 bits (16 are flags since 3.14). Pointers are
+/// larger than any count.
 const COUNT: u64 = (1 << 48) - 1;
 const MAX_COUNT: u64 = 1 << 32;
 
@@ -58,28 +63,37 @@ pub fn sift(search: &mut Search, interpreters: &[Addr], roster: &Roster, objects
     holders.look_at_modules(&objects, interpreters, &is_another);
     if holders.is_one_left() {
         let mut walk = Walk::new(objects, &mut holders);
-        walk.from_locals(roster);
-        walk.from_modules(interpreters);
+        walk.go_from_locals(roster);
+        walk.go_from_modules(interpreters);
     }
     let named = holders.into_named().map(|(addr, held_by)| HeldObject { addr, held_by });
     search.registries = named.take(MAX_REGISTRIES).collect();
 }
 
-/// Whether the object at this address is one of these types, and alive: memory that was freed keeps
-/// for a while what it held.
+/// Whether an object of one of these types is at this address, and alive. Memory that was freed
+/// keeps for a while what it held, and a class is a word of other things, too: in the tuple of its
+/// own bases (`__mro__`) it stands behind a number, as in an object.
 fn is_registry(objects: &Objects<'_>, types: &BTreeSet<Addr>, object: Addr) -> bool {
     let is = || {
         let kind = objects.pointer(object, objects.layout.object.kind)?;
-        if !object.0.is_multiple_of(8) || !types.contains(&kind) {
-            return None;
-        }
-        let count = objects.memory.u64(object).ok()? & COUNT;
-        if !objects.layout.free_threaded && !(1..MAX_COUNT).contains(&count) {
-            return None;
-        }
-        has_options(objects, object)
+        let is_one = object.0.is_multiple_of(16) && types.contains(&kind);
+        let is_alive = objects.layout.free_threaded
+            || is_tracked(objects, object)
+            || is_being_collected(objects, object)?;
+        (is_one && is_alive).then(|| has_options(objects, object))?
     };
     is().unwrap_or(false)
+}
+
+/// Whether the collector of garbage looks at the object at this moment: its list leads nowhere then.
+/// What stands there instead can be a part of a tuple, too, but for the count of references.
+fn is_being_collected(objects: &Objects<'_>, object: Addr) -> Option<bool> {
+    let head = Addr(object.0.checked_sub(GC_HEAD)?);
+    let next = Addr(objects.memory.u64(head).ok()? & !3);
+    let prev = objects.memory.u64(head.checked_add(8)?).ok()?;
+    let count = objects.memory.u64(object).ok()? & COUNT;
+    let is_at_work = prev & COLLECTING != 0 && objects.memory.ptr(next).is_ok();
+    Some(is_at_work && (1..MAX_COUNT).contains(&count))
 }
 
 /// Whether an object has what one that was made has.

@@ -16,6 +16,9 @@ mod option;
 mod plain;
 mod read;
 mod secret;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests;
 mod walk;
 
 pub use find::{sift, types};

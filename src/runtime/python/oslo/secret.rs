@@ -144,6 +144,8 @@ impl Secrets {
         match is_secret {
             Some(true) => {
                 self.0.insert(text.to_owned());
+                // It may stand elsewhere in other words.
+                self.add_hidden(text, &mask_text(text));
             }
             Some(false) => self.add_hidden(text, &mask_text(text)),
             None => self.add_hidden(text, &mask_value(name, text)),

@@ -96,7 +96,7 @@ impl<'h, 'a> Walk<'h, 'a> {
     }
 
     /// Goes from the local variables of the threads' frames.
-    pub fn from_locals(&mut self, roster: &Roster) {
+    pub fn go_from_locals(&mut self, roster: &Roster) {
         let walker = Walker::new(self.objects.memory, self.objects.layout);
         let values = Values::new(self.objects, value::LOCALS);
         for (_, thread) in roster.threads.iter().take(MAX_THREADS) {
@@ -125,7 +125,7 @@ impl<'h, 'a> Walk<'h, 'a> {
     }
 
     /// Goes from what the attributes of modules are.
-    pub fn from_modules(&mut self, interpreters: &[Addr]) {
+    pub fn go_from_modules(&mut self, interpreters: &[Addr]) {
         let objects = self.objects;
         for (name, module) in modules(&objects, interpreters) {
             for (key, value) in attributes(&objects, module) {
