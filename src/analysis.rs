@@ -62,24 +62,27 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         false => native::unwind(evidence, &modules),
     };
     let known = symbol::resolve(&native::lookups(&raw), &modules, &evidence.files);
-    let sources = Sources::new(&evidence.files, snapshot.target.directory.clone());
+    let asked = &snapshot.asked;
+    let secrets = asked.secrets;
+    let sources = Sources::new(&evidence.files, snapshot.target.directory.clone(), secrets);
     let threads = snapshot.threads.iter().zip(raw).map(|(thread, raw)| {
         let language = visited.threads.get(&thread.facts.tid);
         let base = language.and_then(|(language, _)| language.base);
         let (own, beneath) = raw.map(|raw| raw.split_at(base)).unzip();
         let shown = |raw: &Shortened| native::shown(raw, thread, &modules, &known);
-        let python_only = snapshot.asked.python_only;
-        let native = own.as_ref().map_or_else(|| native::unread(thread, python_only), shown);
+        let unread = || native::unread(thread, asked.python_only);
+        let native = own.as_ref().map_or_else(unread, shown);
         let beneath = beneath.flatten().as_ref().map(shown);
         let mut execution =
-            execution::thread(thread, native, beneath, language, python_only, &modules, &sources);
+            execution::thread(thread, native, beneath, language, asked, &modules, &sources);
         execution.gil = visited.gil(thread);
         execution.collecting = visited.holders.get(&thread.facts.tid) == Some(&true);
         execution
     });
     let threads: Vec<Execution> = threads.collect();
     let green = visited.green.map(|green| {
-        green.into_iter().map(|green| execution::green_thread(green, &sources)).collect()
+        let shown = |green| execution::green_thread(green, secrets, &sources);
+        green.into_iter().map(shown).collect()
     });
     let mut found = visited.objects.into_iter();
     let nowhere = || Err(Text::from("no runtime that could have it was recognized"));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::mask::Secrets;
 use crate::note::Note;
 
 pub mod own;
@@ -21,6 +22,9 @@ pub struct Asked {
     /// Sections of one's own.
     #[serde(default)]
     pub sections: Vec<OwnSection>,
+    /// What becomes of secrets.
+    #[serde(default)]
+    pub secrets: Secrets,
 }
 
 impl Asked {
@@ -38,6 +42,12 @@ impl Asked {
     pub fn select(&mut self, wanted: &Asked) -> Vec<Note> {
         let mut notes = Vec::new();
         self.python_only |= wanted.python_only;
+        if wanted.secrets.are_shown() && !self.secrets.are_shown() {
+            let text = "the recording was made without --show-secrets: those of command lines and \
+                        files are not in it";
+            notes.push(Note::missing("secrets", text));
+        }
+        self.secrets = wanted.secrets;
         if wanted.locals && !self.locals {
             let text = "the recording holds no local variables: record with --locals";
             notes.push(Note::missing("locals", text));

@@ -16,6 +16,7 @@ pub fn report(evidence: &Evidence, sections: &[&dyn Section]) -> Report {
         guru: env!("CARGO_PKG_VERSION").to_owned(),
         process: process(&analysis),
         taken: taken(evidence),
+        secrets_shown: evidence.snapshot.asked.secrets.are_shown(),
         sections,
         notes: analysis.notes,
     }

@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use guru::asked::own::{MAX_SECTIONS, OwnSection};
+use guru::mask::Secrets;
 use guru::render::{Frames, RENDERERS};
 
 /// The largest process id that Linux gives: `PID_MAX_LIMIT` on 64-bit machines.
@@ -86,6 +87,10 @@ pub struct Report {
     /// Look for no files that define sections
     #[arg(long)]
     pub no_sections: bool,
+    /// Mask no secrets anywhere: command lines, configuration, local variables, objects. The first
+    /// line of the report says so, and a recording keeps them
+    #[arg(long)]
+    pub show_secrets: bool,
     /// Save the evidence to a new file, mode 0600, that `--from` reads anywhere. It holds memory
     /// of the process: handle it like a core dump
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
@@ -96,6 +101,13 @@ pub struct Report {
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
+}
+
+impl Report {
+    /// What becomes of secrets.
+    pub fn secrets(&self) -> Secrets {
+        if self.show_secrets { Secrets::Shown } else { Secrets::Masked }
+    }
 }
 
 /// Start a small service and report on it.

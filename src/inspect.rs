@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
-use crate::mask::{hidden, mask_argv, mask_value};
+use crate::mask::Secrets;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::own::definition::Definition;
@@ -26,8 +26,7 @@ use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
 use crate::target::search::Search;
-use crate::target::{Mapping, ProcessFacts, ThreadFacts, Tid, environment};
-use crate::text::Text;
+use crate::target::{Mapping, ThreadFacts, Tid};
 
 mod hold;
 mod plan;
@@ -101,12 +100,10 @@ pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidenc
     }
     let mut target = process.facts()?;
     target.arch = process.arch()?;
-    let mut secrets = mask_command(&mut target.process);
-    secrets.extend(mask_environment(&mut target.environment));
     let mappings = process.mappings()?;
-    let files = Files::live(Box::new(LiveOpener::new(process.living, mappings.clone())));
-    let mut descendants = facts::descendants(process.pid);
-    secrets.extend(descendants.iter_mut().flat_map(mask_command));
+    let opener = LiveOpener::new(process.living, mappings.clone());
+    let files = Files::live(Box::new(opener)).with_secrets(options.asked.secrets);
+    let descendants = facts::descendants(process.pid);
     let before = turns(&process.tasks);
     let threads = process.threads();
 
@@ -142,50 +139,35 @@ pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidenc
         },
     };
     process.check_unchanged()?;
-    // They may lie on a stack as well, where the program has looked at its arguments.
-    let mut recording = taken.memory;
-    secrets.extend(recorded::secrets(&runtimes.found, &options.asked, &recording));
-    recording.overwrite(&secrets);
+    let secrets = match options.asked.secrets {
+        Secrets::Masked => recorded::secrets(&runtimes.found, &options.asked, &taken.memory),
+        Secrets::Shown => Vec::new(),
+    };
     let threads = plan.join(taken.threads, &mut notes);
     // With the process running again: how long they take is the caller's affair alone.
-    let ran = live::run(&options.asked.sections, process.pid, options.commands_until);
-    let sections = own::masked(options.asked.sections);
-    let snapshot = Snapshot {
+    let ran = live::run(
+        &options.asked.sections,
+        process.pid,
+        options.commands_until,
+        options.asked.secrets,
+    );
+    let sections = own::masked(options.asked.sections, options.asked.secrets);
+    let mut snapshot = Snapshot {
         target,
         descendants,
         threads,
         mappings,
-        memory: recording,
+        memory: taken.memory,
         hold: taken.held,
         searches: runtimes.found.into_iter().map(|found| found.aged(stop)).collect(),
         ran,
         asked: Asked { sections, ..options.asked },
         notes,
     };
-    Ok(Evidence { snapshot, files })
-}
-
-/// Command lines hold secrets; the evidence does not. Returns what was masked.
-fn mask_command(process: &mut ProcessFacts) -> Vec<String> {
-    let words: Vec<String> = process.command.iter().map(|word| word.raw().to_owned()).collect();
-    let masked = mask_argv(&words);
-    let secrets = words.iter().zip(&masked).filter_map(|(word, masked)| hidden(word, masked));
-    let secrets = secrets.map(str::to_owned).collect();
-    process.command = masked.into_iter().map(Text::from).collect();
-    secrets
-}
-
-/// As [`mask_command`]. Of a variable that is an option, the option's name says what it is, as it
-/// does in a file.
-fn mask_environment(environment: &mut [(Text, Text)]) -> Vec<String> {
-    let mut secrets = Vec::new();
-    for (name, value) in environment {
-        let Some(option) = environment::option(name.raw()) else { continue };
-        let masked = Text::from(mask_value(option, value.raw()).as_ref());
-        secrets.extend(hidden(value.raw(), masked.raw()).map(str::to_owned));
-        *value = masked;
+    if !snapshot.asked.secrets.are_shown() {
+        snapshot.mask(secrets);
     }
-    secrets
+    Ok(Evidence { snapshot, files })
 }
 
 /// The runtimes in the process that answer with their threads.

@@ -50,11 +50,13 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
     let until = options.commands_until();
+    let secrets = options.secrets();
     let asked = Asked {
         locals: options.locals,
         objects: options.objects,
         python_only: options.output.python,
         sections: options.sections,
+        secrets,
     };
     let evidence = match (&options.from, options.pid) {
         (Some(path), _) => replay(path, asked, options.no_sections)?,
@@ -83,14 +85,13 @@ fn report(options: cli::Report) -> Result<Status, Error> {
 
 /// The evidence of a recording, narrowed to what is asked for.
 fn replay(path: &Path, asked: Asked, no_sections: bool) -> Result<Evidence, Error> {
-    let asked = Asked { sections: own::masked(asked.sections), ..asked };
+    let asked = Asked { sections: own::masked(asked.sections, asked.secrets), ..asked };
     let mut evidence = store::load(path)?;
     let held = &mut evidence.snapshot.asked;
     if no_sections {
         held.sections.retain(|section| section.defined_in.is_none());
     }
-    let notes = held.select(&asked);
-    evidence.snapshot.notes.extend(notes);
+    evidence.select(&asked);
     Ok(evidence)
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::evidence::Snapshot;
 use crate::evidence::files::Files;
-use crate::mask::mask_argv;
+use crate::mask::Secrets;
 use crate::note::Note;
 use crate::report::ProcessNode;
 use crate::target::ProcessFacts;
@@ -31,7 +31,8 @@ pub fn tree(snapshot: &Snapshot, files: &Files) -> (ProcessNode, Vec<Note>) {
         }
     };
     let target = &snapshot.target.process;
-    let mut forest = Forest { children: children(target, &snapshot.descendants), users };
+    let children = children(target, &snapshot.descendants);
+    let mut forest = Forest { children, users, secrets: snapshot.asked.secrets };
     let root = forest.grow(target, 0);
     let left: usize = forest.children.values().map(Vec::len).sum();
     if left > 0 {
@@ -45,6 +46,7 @@ pub fn tree(snapshot: &Snapshot, files: &Files) -> (ProcessNode, Vec<Note>) {
 struct Forest<'a> {
     children: BTreeMap<i32, Vec<&'a ProcessFacts>>,
     users: HashMap<u32, Text>,
+    secrets: Secrets,
 }
 
 impl Forest<'_> {
@@ -64,8 +66,8 @@ impl Forest<'_> {
             user: self.users.get(&process.uid).cloned(),
             uid: process.uid,
             state: state(process.state).to_owned(),
-            name: process.name.clone(),
-            command: mask_argv(&command).into_iter().map(Text::from).collect(),
+            name: self.secrets.mask_text(process.name.raw()).as_ref().into(),
+            command: self.secrets.mask_argv(&command).into_iter().map(Text::from).collect(),
             children,
         }
     }

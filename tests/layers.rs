@@ -14,7 +14,7 @@ const COMMON: &[&str] = &[
 const MAY_USE: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("arch", &[]),
-    ("asked", &[]),
+    ("asked", &["mask"]),
     ("data", &[]),
     ("value", &[]),
     ("error", &[]),

@@ -85,7 +85,7 @@ fn difference(option: &Resolved, truth: &Value) -> Option<&'static str> {
         }
         _ => {}
     }
-    let Some(place) = truth.get("where") else { return None };
+    let place = truth.get("where")?;
     let same = match place.as_str() {
         // The one or the other, where a file sets what the command line sets, too.
         Some("user") => {

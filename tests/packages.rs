@@ -194,7 +194,12 @@ fn a_go_program_tells_of_its_modules() {
         return;
     };
     let gron = Killed::spawn(&mut Command::new(program));
-    await_some("it is there", || mapped(gron.pid()).contains(program).then_some(()));
+    // Its path is there before its memory is made and its threads are.
+    await_some("it waits for its input", || {
+        let threads = thread_states(gron.pid());
+        let asleep = threads.len() > 1 && threads.values().all(|thread| thread.state == 'S');
+        (asleep && mapped(gron.pid()).contains(program)).then_some(())
+    });
     let (fields, notes) = package(gron.pid());
     let go = value(&fields, "go version").unwrap_or_else(|| panic!("{fields:?} {notes:?}"));
     // As Go's own runtime has it in the program.

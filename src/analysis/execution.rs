@@ -1,7 +1,8 @@
 //! Threads, green threads and objects as the report shows them.
 
 use crate::addr::Addr;
-use crate::mask::mask_text;
+use crate::asked::Asked;
+use crate::mask::Secrets;
 use crate::merge;
 use crate::module::Modules;
 use crate::note::Note;
@@ -19,7 +20,7 @@ pub fn thread(
     native: Stack,
     beneath: Option<Stack>,
     language: Option<&(LanguageThread, &dyn Visitor)>,
-    python_only: bool,
+    asked: &Asked,
     modules: &Modules<'_>,
     sources: &Sources<'_>,
 ) -> Execution {
@@ -33,7 +34,7 @@ pub fn thread(
     let (mut stack, mut native_stack) = (native, None);
     let mut runtime_name = None;
     if let Some((language, visitor)) = language {
-        runtime_name = language.name.as_ref().map(masked);
+        runtime_name = language.name.as_ref().map(|name| masked(name, asked.secrets));
         ident = Some(Addr(language.ident));
         let interpreter = modules.find(visitor.interpreter()).map(|module| module.path());
         let runtime = merge::Runtime {
@@ -42,7 +43,7 @@ pub fn thread(
             runs_frames: &|function| visitor.runs_frames(function),
             interpreter,
         };
-        let merged = match python_only {
+        let merged = match asked.python_only {
             true => merge::alone(stack, language, &runtime),
             false => merge::merge(stack, language, &runtime),
         };
@@ -64,7 +65,7 @@ pub fn thread(
         runtime_name,
         tid: Some(facts.tid),
         ident: ident.filter(|ident| !ident.is_null()).map(|ident| ident.0),
-        name: Some(facts.name.clone()),
+        name: Some(masked(&facts.name, asked.secrets)),
         state: Some(state_name(facts.state).to_owned()),
         waits: facts.wait.clone(),
         stack,
@@ -86,30 +87,27 @@ fn on(beneath: Stack, stack: Stack) -> Stack {
 }
 
 /// A name that the program made up: it may have a URL or a token in it.
-fn masked(name: &Text) -> Text {
-    mask_text(name.raw()).as_ref().into()
-}
-
-fn masked_awaited(awaited: Awaited) -> Awaited {
-    Awaited { what: masked(&awaited.what), ..awaited }
+fn masked(name: &Text, secrets: Secrets) -> Text {
+    secrets.mask_text(name.raw()).as_ref().into()
 }
 
 /// A green thread for the report.
-pub fn green_thread(green: GreenThread, sources: &Sources<'_>) -> Execution {
+pub fn green_thread(green: GreenThread, secrets: Secrets, sources: &Sources<'_>) -> Execution {
     let frames = green.frames.iter().rev().filter(|frame| !frame.hidden);
     let frames = frames.map(|frame| merge::frame(frame, Language::Python)).collect();
     let end = green.broken.map_or(StackEnd::Root, StackEnd::Broken);
     let mut stack = Stack { frames, omitted: None, end };
     add_sources(&mut stack, sources);
+    let awaited = |awaited: Awaited| Awaited { what: masked(&awaited.what, secrets), ..awaited };
     Execution {
         kind: green.kind,
         address: Some(green.address),
         tid: green.owner,
-        name: green.name.as_ref().map(masked),
+        name: green.name.as_ref().map(|name| masked(name, secrets)),
         type_name: Some(green.type_name),
         role: green.role,
         state: Some(green.state.to_owned()),
-        awaits: green.awaits.into_iter().map(masked_awaited).collect(),
+        awaits: green.awaits.into_iter().map(awaited).collect(),
         stack,
         ..Execution::default()
     }
@@ -155,8 +153,9 @@ mod tests {
 
     #[test]
     fn a_name_that_the_program_made_up_is_shown_without_its_secrets() {
-        let shown = masked(&"poll https://me:hunter2@example.org/".into());
+        let masked = |name: &str| masked(&name.into(), Secrets::Masked);
+        let shown = masked("poll https://me:hunter2@example.org/");
         assert_eq!(shown.raw(), "poll https://me:***@example.org/");
-        assert_eq!(masked(&"worker-1".into()).raw(), "worker-1");
+        assert_eq!(masked("worker-1").raw(), "worker-1");
     }
 }

@@ -165,4 +165,12 @@ mod tests {
         assert!(!matches(&"*".repeat(4000), "a"));
         assert!(begun.elapsed().as_secs() < 30);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_pattern_fails(pattern in "[a-c*?!^\\[\\]./-]{0,40}", name in "[a-c.\\[\\]-]{0,20}") {
+            matches(&pattern, &name);
+            expand(&pattern, &FakeFiles(&[("/a/b", "")]));
+        }
+    }
 }

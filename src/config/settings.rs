@@ -2,7 +2,11 @@
 
 use crate::addr::Addr;
 use crate::data::Data;
+use crate::mask::{MASK, Secrets, hidden_parts};
 use crate::text::Text;
+
+/// Values inside values that are looked at. What lies deeper is masked as a whole.
+const MAX_DEPTH: usize = 32;
 
 /// A live settings object: Django's, Flask's, Celery's, gunicorn's, uWSGI's. Nothing in it is
 /// masked: it is never stored.
@@ -16,8 +20,153 @@ pub struct Settings {
     pub type_name: Text,
     /// What holds it: `django.conf.settings`.
     pub held_by: Vec<Text>,
+    /// Whether the program has made them: some are made when they are first asked for.
+    pub configured: bool,
     /// The settings in groups; one without a name where it has none.
-    pub groups: Vec<(Text, Vec<(Text, Data)>)>,
+    pub groups: Vec<(Text, Vec<Setting>)>,
     /// What could not be read of it, in words.
     pub troubles: Vec<Text>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Setting {
+    /// Its name: `DATABASES`.
+    pub name: Text,
+    /// Its value.
+    pub value: Data,
+    /// Whether that is what it would be if nothing had set it, as far as that is known.
+    pub default: Option<bool>,
+}
+
+impl Settings {
+    /// The secrets in these settings, for what must not keep them.
+    pub fn secrets(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for setting in self.groups.iter().flat_map(|(_, settings)| settings) {
+            let masked = setting.masked(Secrets::Masked);
+            collect(&setting.value, &masked, &mut found, MAX_DEPTH);
+        }
+        found
+    }
+}
+
+impl Setting {
+    /// The value as it may be shown. Names and what looks like a secret tell what is one: no flag
+    /// does.
+    pub fn masked(&self, secrets: Secrets) -> Data {
+        mask(self.name.raw(), &self.value, secrets, 0)
+    }
+}
+
+fn mask(name: &str, value: &Data, secrets: Secrets, depth: usize) -> Data {
+    let masked = |text: &str| Text::from(&*secrets.mask_value(name, text));
+    let number = |text: String| match masked(&text).raw() == MASK {
+        true => Data::text(MASK),
+        false => value.clone(),
+    };
+    match value {
+        _ if secrets.are_shown() => value.clone(),
+        Data::Text(text) => Data::Text(masked(text.raw())),
+        Data::Object(text) => Data::Object(masked(text.raw())),
+        Data::Int(int) => number(int.to_string()),
+        Data::Float(float) => number(float.to_string()),
+        Data::None | Data::Bool(_) => value.clone(),
+        Data::List(items) if items.is_empty() => value.clone(),
+        Data::Map(items) if items.is_empty() => value.clone(),
+        _ if depth == MAX_DEPTH || secrets.hides(name) => Data::text(MASK),
+        Data::List(items) => {
+            Data::List(items.iter().map(|item| mask(name, item, secrets, depth + 1)).collect())
+        }
+        Data::Map(items) => {
+            let item = |(key, item): &(Text, Data)| {
+                let shown = Text::from(&*secrets.mask_text(key.raw()));
+                (shown, mask(key.raw(), item, secrets, depth + 1))
+            };
+            Data::Map(items.iter().map(item).collect())
+        }
+    }
+}
+
+/// Adds what of a value its masked form does not show.
+fn collect(value: &Data, masked: &Data, found: &mut Vec<String>, depth: usize) {
+    match (value, masked) {
+        _ if depth == 0 => {}
+        (Data::Text(text), Data::Text(shown)) => {
+            found.extend(hidden_parts(text.raw(), shown.raw()).into_iter().map(str::to_owned));
+        }
+        (Data::List(items), Data::List(shown)) => {
+            let pairs = items.iter().zip(shown);
+            pairs.for_each(|(item, shown)| collect(item, shown, found, depth - 1));
+        }
+        (Data::Map(items), Data::Map(shown)) => {
+            let pairs = items.iter().zip(shown);
+            pairs.for_each(|((_, item), (_, shown))| collect(item, shown, found, depth - 1));
+        }
+        (Data::List(items), _) => {
+            items.iter().for_each(|item| collect(item, masked, found, depth - 1));
+        }
+        (Data::Map(items), _) => {
+            items.iter().for_each(|(_, item)| collect(item, masked, found, depth - 1));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(name: &str, value: Data) -> Setting {
+        Setting { name: name.into(), value, default: None }
+    }
+
+    fn map(items: &[(&str, Data)]) -> Data {
+        Data::Map(items.iter().map(|(key, value)| ((*key).into(), value.clone())).collect())
+    }
+
+    #[test]
+    fn secrets_are_masked_by_name_and_by_pattern_at_any_depth() {
+        let text = |text: &str| Data::text(text);
+        let list = |items: &[&str]| Data::List(items.iter().map(|item| text(item)).collect());
+        let database = |password| {
+            let one =
+                map(&[("NAME", text("shop")), ("PASSWORD", password), ("PORT", Data::Int(1))]);
+            map(&[("default", one)])
+        };
+        for (name, value, shown) in [
+            ("SECRET_KEY", text("hunter2"), text("***")),
+            ("SECRET_KEY_FALLBACKS", list(&["hunter2"]), text("***")),
+            ("DATABASES", database(text("hunter2")), database(text("***"))),
+            ("DATABASES", database(Data::Int(12345)), database(text("***"))),
+            ("broker_url", text("amqp://u:hunter2@h//"), text("amqp://u:***@h//")),
+            ("BROKERS", list(&["amqp://u:hunter2@h//"]), list(&["amqp://u:***@h//"])),
+            ("TOKENS", map(&[("a", text("hunter2"))]), text("***")),
+            ("PASSWORD_RESET_TIMEOUT", Data::Int(259_200), Data::Int(259_200)),
+            ("SESSION_COOKIE_NAME", text("sessionid"), text("sessionid")),
+            ("DB_PASSWORD", Data::None, Data::None),
+            ("TOKENS", Data::List(Vec::new()), Data::List(Vec::new())),
+        ] {
+            let setting = setting(name, value.clone());
+            assert_eq!(setting.masked(Secrets::Masked), shown, "{name}");
+            assert_eq!(setting.masked(Secrets::Shown), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_secrets_are_found_where_they_are_masked() {
+        let one = map(&[("PASSWORD", Data::text("hunter2"))]);
+        let groups = vec![(
+            Text::default(),
+            vec![
+                setting("DATABASES", map(&[("default", one)])),
+                setting("broker_url", Data::text("amqp://u:hunter3@h//;amqp://u:hunter5@i//")),
+                setting("SECRET_KEY_FALLBACKS", Data::List(vec![Data::text("hunter4")])),
+                setting("DEBUG", Data::Bool(true)),
+                setting("NAME", Data::text("shop")),
+            ],
+        )];
+        let settings = Settings { groups, ..Settings::default() };
+        assert_eq!(settings.secrets(), ["hunter2", "hunter3", "hunter5", "hunter4"]);
+    }
 }

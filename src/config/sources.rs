@@ -1,6 +1,6 @@
 //! Which configuration files any program reads, as far as can be told from outside: those of the
-//! servers that are known, then those that its command line and its environment name, those that it
-//! holds open, and those of its unit.
+//! servers that are known, or those that its command line seems to name; those that its environment
+//! names, those that it holds open, and those of its unit.
 
 use super::dialect::PLAIN;
 use super::include::{Reader, Tree};
@@ -33,9 +33,11 @@ pub struct Sources<'a> {
 /// The configurations that follow, each file in one of them.
 pub fn configurations(sources: &Sources<'_>, lookup: &dyn Lookup) -> Vec<Tree> {
     let mut found = servers::configurations(&sources.process, lookup);
-    let named = named_files(sources.words, sources.process.directory).into_iter();
-    // What the command line names is shown even if it is not there: it may be the reason for a look.
-    add(&mut found, named.map(|path| (path, "named on the command line".to_owned())), lookup);
+    if found.is_empty() {
+        let named = named_files(sources.words, sources.process.directory).into_iter();
+        // Even if it is not there: that may be the reason for a look.
+        add(&mut found, named.map(|path| (path, "named on the command line".to_owned())), lookup);
+    }
     let variables = sources.variables.iter().filter(|(_, path)| is_file(path, lookup));
     let variables = variables.map(|(name, path)| (path.clone(), format!("named by {name}")));
     add(&mut found, variables, lookup);

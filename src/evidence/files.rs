@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::MAX_FILE_BYTES;
 use crate::evidence::inflate::{Compressed, Inflated};
-use crate::mask::mask_config_text;
+use crate::mask::{Secrets, mask_file};
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
 
@@ -234,6 +234,8 @@ impl<'a> object::ReadRef<'a> for &'a OpenFile {
 /// All files that the analysis asked for.
 pub struct Files {
     opener: Option<Box<dyn Opener>>,
+    /// What becomes of those of configuration files.
+    secrets: Secrets,
     opened: FrozenBTreeMap<FileRequest, Box<Result<OpenFile, FileError>>>,
     listed: FrozenBTreeMap<Text, Box<Result<Vec<Text>, FileError>>>,
 }
@@ -241,7 +243,35 @@ pub struct Files {
 impl Files {
     /// Files that are opened when they are asked for.
     pub fn live(opener: Box<dyn Opener>) -> Files {
-        Files { opener: Some(opener), opened: FrozenBTreeMap::new(), listed: FrozenBTreeMap::new() }
+        Files { opener: Some(opener), ..Files::closed() }
+    }
+
+    /// The same with this done to the secrets of configuration files that are opened from now on.
+    pub fn with_secrets(self, secrets: Secrets) -> Files {
+        Files { secrets, ..self }
+    }
+
+    /// No files, and nothing to open any.
+    fn closed() -> Files {
+        Files {
+            opener: None,
+            secrets: Secrets::default(),
+            opened: FrozenBTreeMap::new(),
+            listed: FrozenBTreeMap::new(),
+        }
+    }
+
+    /// Masks the configuration files that were read with their secrets, and those that are opened
+    /// from now on.
+    pub fn mask(&mut self) {
+        self.secrets = Secrets::Masked;
+        for (request, answer) in std::mem::take(&mut self.opened).into_map() {
+            let answer = match (&request, *answer) {
+                (FileRequest::Config(path), Ok(file)) => masked(path.raw(), &file),
+                (_, answer) => answer,
+            };
+            self.opened.insert(request, Box::new(answer));
+        }
     }
 
     /// Opens a file, or answers as the first time.
@@ -261,9 +291,10 @@ impl Files {
         }
         let file = OpenFile::new(meta, Some(source));
         match request {
-            FileRequest::Config(_) => {
+            FileRequest::Config(path) => {
                 let bytes = file.read_all(MAX_FILE_BYTES as u64)?;
-                Ok(OpenFile::of_bytes(file.meta.clone(), &mask_config_text(bytes)))
+                let bytes = self.secrets.mask_file(path.raw(), bytes);
+                Ok(OpenFile::of_bytes(file.meta.clone(), &bytes))
             }
             _ => Ok(file),
         }
@@ -302,6 +333,12 @@ impl fmt::Debug for Files {
     }
 }
 
+/// A configuration file without its secrets.
+fn masked(path: &str, file: &OpenFile) -> Result<OpenFile, FileError> {
+    let bytes = mask_file(path, file.read_all(MAX_FILE_BYTES as u64)?);
+    Ok(OpenFile::of_bytes(file.meta.clone(), &bytes))
+}
+
 /// What was asked of the files and what they answered: [`Files`] as data.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FileLog {
@@ -330,8 +367,7 @@ impl Files {
 
     /// Files that answer as they did when the log was made.
     pub fn from_log(log: FileLog) -> Files {
-        let files =
-            Files { opener: None, opened: FrozenBTreeMap::new(), listed: FrozenBTreeMap::new() };
+        let files = Files::closed();
         for (request, answer) in log.opened {
             let answer = answer.and_then(RecordedFile::into_open);
             files.opened.insert(request, Box::new(answer));

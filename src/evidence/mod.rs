@@ -9,6 +9,7 @@ pub mod files;
 pub mod inflate;
 pub mod pages;
 pub mod ran;
+mod secrets;
 pub mod store;
 
 use serde::{Deserialize, Serialize};

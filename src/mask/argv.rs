@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::name::{is_secret_name, is_switch, names_a_secret};
+use super::name::{is_harmless, is_secret_name, is_switch, names_a_secret};
 use super::{MASK, mask_text, mask_value, until_stable};
 use crate::path::base_name;
 
@@ -185,8 +185,10 @@ pub fn mask_argv(argv: &[String]) -> Vec<String> {
 enum Expect {
     #[default]
     Anything,
-    /// The value of a secret option.
+    /// The value of an option that is a secret.
     Secret(Part),
+    /// The value of an option that is a secret by this name.
+    Named(String),
     /// A shell's command.
     Command,
 }
@@ -210,6 +212,11 @@ impl Masker {
         {
             return mask_part(word, part);
         }
+        if let Expect::Named(name) = &expected
+            && !is_option(word)
+        {
+            return if is_harmless(name, word) { word.to_owned() } else { MASK.to_owned() };
+        }
         // A command in one word: what a shell runs, and titles that programs give themselves.
         if matches!(expected, Expect::Command) || (first && word.contains(' ')) {
             return mask_command(word);
@@ -230,7 +237,7 @@ impl Masker {
         }
         if is_option(word) && !word.contains('=') {
             if is_secret_name(word) && !is_switch(word) {
-                self.expect = Expect::Secret(Part::Whole);
+                self.expect = Expect::Named(word.to_owned());
             }
             return mask_text(word).into_owned();
         }

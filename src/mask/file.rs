@@ -1,27 +1,40 @@
-//! Masks a whole configuration file whose format is not known, line by line.
+//! Masks a whole configuration file, line by line.
 //!
 //! The lines and their number stay, so that line numbers and a parser's answer stay. Comments are
 //! masked as well: a password that was commented out is still a password.
 
 use std::borrow::Cow;
 
+use super::form::Form;
+use super::line::{
+    Assignment, assignment, begins_private_key, directive_secret, is_block_mark, is_key_material,
+    masked,
+};
 use super::name::{is_secret_name, names_a_secret};
 use super::{MASK, json, mask_text, until_stable};
 
-/// Masks a file: `key = value`, `key: value`, `key value`, JSON, lines that continue a secret,
-/// private keys. Bytes that are not UTF-8 become U+FFFD.
+/// Masks a file whose name is not known; see [`mask_file`].
 pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    until_stable(text, |text| mask_once(text)).into_bytes()
+    mask_file("", bytes)
 }
 
-fn mask_once(text: &str) -> String {
+/// Masks a file: `key = value`, `key: value`, `key value`, JSON, lines that continue a secret,
+/// private keys. What its name ends in tells which values need quotes. Bytes that are not UTF-8
+/// become U+FFFD.
+pub fn mask_file(path: &str, bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let form = Form::of(path);
+    until_stable(text, |text| mask_once(text, form)).into_bytes()
+}
+
+fn mask_once(text: &str, form: Form) -> String {
     if text.trim_start().starts_with(['{', '['])
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
     {
         return json::mask(text);
     }
-    let mut masker = Masker::default();
+    let mut masker =
+        Masker { form, open: None, in_private_key: false, braces: 0, triple: None, named: None };
     let mut out = String::with_capacity(text.len());
     // Python's text files end lines at a lone carriage return, too.
     for line in text.split_inclusive(['\n', '\r']) {
@@ -38,41 +51,107 @@ struct Open {
     secret: bool,
     /// YAML: the lines that follow may have names of their own.
     mapping: bool,
+    /// YAML: the lines that follow are text (`|`, `>`).
+    block: bool,
+    /// It is a list in brackets.
+    list: bool,
+    /// Its value has begun.
+    begun: bool,
 }
 
-#[derive(Default)]
 struct Masker {
+    form: Form,
     open: Option<Open>,
     in_private_key: bool,
+    /// YAML: how many braces are open.
+    braces: usize,
+    /// The quotes that end a secret of several lines (TOML, Python).
+    triple: Option<&'static str>,
+    /// `name: DB_PASSWORD`, whose `value: …` follows; and where it stands.
+    named: Option<(usize, String)>,
 }
 
 impl Masker {
     fn line<'a>(&mut self, line: &'a str) -> Cow<'a, str> {
         let content = line.trim_start();
-        let indent = line.len() - content.len();
+        let mut indent = line.len() - content.len();
         if content.is_empty() {
             return Cow::Borrowed(line);
         }
+        if let Some(quotes) = self.triple {
+            let end = line.find(quotes);
+            self.triple = if end.is_some() { None } else { Some(quotes) };
+            let rest = end.and_then(|end| line.get(end..)).unwrap_or_default();
+            return if end == Some(0) { line.into() } else { format!("{MASK}{rest}").into() };
+        }
         if self.in_private_key {
             if is_key_material(content) {
-                return masked(line, indent);
+                return self.form.quote_masks(masked(line, indent));
             }
             self.in_private_key = false;
         }
         self.in_private_key = begins_private_key(content);
+        if self.form == Form::Yaml {
+            indent += length_of_dashes(content);
+        }
+        let content = line.get(indent..).unwrap_or_default();
         if self.open.as_ref().is_some_and(|open| indent <= open.indent) {
             self.open = None;
         }
-        match &self.open {
-            Some(open) if open.secret && !(open.mapping && assignment(content).is_some()) => {
-                return if content.trim_end_matches([']', '}', ')', ',', ';', ' ']).is_empty() {
-                    Cow::Borrowed(line)
-                } else {
-                    masked(line, indent)
-                };
-            }
-            _ => {}
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.secret && !(open.mapping && assignment(content).is_some()))
+        {
+            return self.continued(line, indent);
         }
+        let masked = match self.form == Form::Yaml && self.within_braces(content) {
+            true => in_braces(line, indent),
+            false => self.beginning(line, content, indent),
+        };
+        self.form.quote_masks(masked)
+    }
+
+    /// Whether a line begins within braces; then counts its own.
+    fn within_braces(&mut self, content: &str) -> bool {
+        let within = self.braces > 0;
+        for byte in content.bytes() {
+            match byte {
+                b'{' => self.braces = self.braces.saturating_add(1),
+                b'}' => self.braces = self.braces.saturating_sub(1),
+                _ => {}
+            }
+        }
+        within
+    }
+
+    /// A line that goes on with a secret.
+    fn continued<'a>(&mut self, line: &'a str, indent: usize) -> Cow<'a, str> {
+        let content = line.get(indent..).unwrap_or_default();
+        if content.trim_end_matches([']', '}', ')', ',', ';', ' ']).is_empty() {
+            return Cow::Borrowed(line);
+        }
+        let Some(open) = self.open.as_mut().filter(|_| self.form == Form::Yaml) else {
+            return self.form.quote_masks(masked(line, indent));
+        };
+        let is_item = line.get(..indent).is_some_and(|head| head.contains('-'));
+        if open.block {
+            return masked(line, indent);
+        }
+        if open.list {
+            let comma = if content.trim_end().ends_with(',') { "," } else { "" };
+            return format!("{}\"{MASK}\"{comma}", line.get(..indent).unwrap_or_default()).into();
+        }
+        if open.begun && !is_item {
+            // A value may not go on behind its closing quote, a comment may.
+            return format!("{}# {MASK}", line.get(..indent).unwrap_or_default()).into();
+        }
+        open.begun = true;
+        self.form.quote_masks(masked(line, indent))
+    }
+
+    /// A line that begins something.
+    fn beginning<'a>(&mut self, line: &'a str, content: &str, indent: usize) -> Cow<'a, str> {
         let uncommented = content.trim_start_matches(['#', ';', '/', ' ', '\t']);
         let is_comment = content.starts_with(['#', ';']) || content.starts_with("//");
         let (content, indent) = if is_comment {
@@ -82,6 +161,9 @@ impl Masker {
         };
         if content.starts_with('[') {
             return mask_text(line);
+        }
+        if let Some(masked) = self.element(line, content, indent) {
+            return masked;
         }
         let is_value = self.open.as_ref().is_some_and(|open| !open.mapping);
         match assignment(content) {
@@ -96,6 +178,25 @@ impl Masker {
         }
     }
 
+    /// Hadoop's `<name>…</name>` and `<value>…</value>`, each on a line of its own.
+    fn element<'a>(&mut self, line: &'a str, content: &str, indent: usize) -> Option<Cow<'a, str>> {
+        let inside = |tag: &str, end: &str| {
+            content.strip_prefix(tag)?.split_once(end).map(|(inside, _)| inside)
+        };
+        if let Some(name) = inside("<name>", "</name>") {
+            self.named = Some((indent, name.trim().to_owned()));
+            return Some(mask_text(line));
+        }
+        let value = inside("<value>", "</value>")?;
+        let (_, name) = self.named.take()?;
+        if !names_a_secret(&name, value) {
+            return Some(mask_text(line));
+        }
+        let from = indent + "<value>".len();
+        let (head, rest) = (line.get(..from)?, line.get(from + value.len()..)?);
+        Some(format!("{head}{MASK}{rest}").into())
+    }
+
     fn assignment<'a>(
         &mut self,
         line: &'a str,
@@ -106,113 +207,68 @@ impl Masker {
         let at = indent + found.value_at;
         let value = line.get(at..).unwrap_or_default().trim_end();
         let opens_list = matches!(value, "{" | "[" | "(");
-        let secret = is_secret_name(found.name);
+        let bare = value.trim_end_matches([',', ';']).trim_matches(['"', '\'']);
+        let name = self.name_of(found.name, bare, indent);
+        let name = name.as_deref().unwrap_or(found.name);
+        let secret = is_secret_name(name);
+        let block = is_block_mark(self.form.behind_tags(value));
         if !is_comment && (self.open.is_none() || secret) {
             let mapping = opens_list || (found.colon && value.is_empty());
-            self.open = Some(Open { indent, secret, mapping });
+            let begun = !value.is_empty() && !opens_list;
+            self.open = Some(Open { indent, secret, mapping, block, list: opens_list, begun });
         }
-        if value.is_empty() || opens_list || is_block_mark(value) {
+        if value.is_empty() || opens_list || block {
             return Cow::Borrowed(line);
         }
-        let bare = value.trim_end_matches([',', ';']).trim_matches(['"', '\'']);
-        if names_a_secret(found.name, bare) { masked(line, at) } else { mask_text(line) }
+        if secret && let Some((quotes, text)) = open_triple(value) {
+            self.triple = Some(quotes);
+            let head = line.get(..at).unwrap_or_default();
+            let text = if text.is_empty() { "" } else { MASK };
+            return format!("{head}{quotes}{text}").into();
+        }
+        if !names_a_secret(name, bare) {
+            return mask_text(line);
+        }
+        masked(line, at + value.len() - self.form.behind_tags(value).len())
+    }
+
+    /// The name of a value: that of `name: X`, if it is the `value: …` beside it.
+    fn name_of(&mut self, name: &str, value: &str, indent: usize) -> Option<String> {
+        let named = self.named.take().filter(|(at, _)| *at == indent);
+        match name.trim_matches(['"', '\'']) {
+            "name" | "key" => {
+                self.named = Some((indent, value.to_owned()));
+                None
+            }
+            "value" => named.map(|(_, name)| name),
+            _ => {
+                self.named = named;
+                None
+            }
+        }
     }
 }
 
-struct Assignment<'a> {
-    name: &'a str,
-    /// The separator is a colon.
-    colon: bool,
-    /// Where the value begins.
-    value_at: usize,
+/// A line of a mapping in braces that began on an earlier one.
+fn in_braces(line: &str, indent: usize) -> Cow<'_, str> {
+    let (head, content) = line.split_at_checked(indent).unwrap_or((line, ""));
+    let opened = format!("{{{content}");
+    let masked = mask_text(&opened);
+    format!("{head}{}", masked.strip_prefix('{').unwrap_or(&masked)).into()
 }
 
-/// `name = value` or `name: value`; the first separator counts, as it does for oslo.config.
-fn assignment(content: &str) -> Option<Assignment<'_>> {
-    let at = content.find(['=', ':'])?;
-    let name = content.get(..at)?.trim_end();
-    // `requirepass a=b`: a separator inside the value of a directive.
-    if name.is_empty() || directive_secret(content).is_some() {
-        return None;
+/// `"""` or `'''` that does not end on its line, and what follows it.
+fn open_triple(value: &str) -> Option<(&'static str, &str)> {
+    let quotes = ["\"\"\"", "'''"].into_iter().find(|quotes| value.starts_with(quotes))?;
+    let text = value.get(quotes.len()..)?;
+    (!text.contains(quotes)).then_some((quotes, text))
+}
+
+/// YAML's `- ` before an item, of which there may be several.
+fn length_of_dashes(content: &str) -> usize {
+    let mut rest = content;
+    while let Some(item) = rest.strip_prefix('-').filter(|item| item.starts_with([' ', '\t'])) {
+        rest = item.trim_start();
     }
-    let after = content.get(at + 1..)?;
-    let value = after.strip_prefix(['=', '>']).unwrap_or(after).trim_start();
-    Some(Assignment {
-        name,
-        colon: content.get(at..)?.starts_with(':'),
-        value_at: content.len() - value.len(),
-    })
-}
-
-/// `name value` of redis, nginx, haproxy and netrc: where the secret begins. The name may be a later
-/// word: `user u password p`, `proxy_set_header Authorization …`.
-fn directive_secret(content: &str) -> Option<usize> {
-    let mut at = 0;
-    let mut name = "";
-    for (index, word) in content.split_inclusive([' ', '\t']).enumerate() {
-        let start = at;
-        at += word.len();
-        let word = word.trim_end();
-        if word.is_empty() {
-            continue;
-        }
-        // `name = value` and `name: value` are no directives.
-        if word.starts_with(['=', ':']) || (index == 0 && word.contains(['=', ':'])) {
-            return None;
-        }
-        if is_secret_name(name) && !word.starts_with('{') {
-            let bare = content.get(start..)?.trim_end().trim_end_matches([';', '{']);
-            let bare = bare.trim_matches(['"', '\'']);
-            return names_a_secret(name, bare).then_some(start);
-        }
-        // haproxy: `stats auth user:password`; redis: `user u on >password`.
-        if name == "auth"
-            && !word.contains("://")
-            && let Some(colon) = word.find(':')
-        {
-            return Some(start + colon + 1);
-        }
-        if content.starts_with("user ") && word.starts_with('>') {
-            return Some(start + 1);
-        }
-        name = if word.contains(['=', ':']) { "" } else { word };
-    }
-    None
-}
-
-/// `line` with everything from `at` masked, but for the quotes and punctuation its format needs.
-fn masked(line: &str, at: usize) -> Cow<'_, str> {
-    let (head, value) = line.split_at_checked(at).unwrap_or((line, ""));
-    let bare = value.trim_end().trim_end_matches([',', ';', '{', ' ']);
-    let tail = value.get(bare.len()..).unwrap_or_default();
-    let quote = bare.chars().next().filter(|c| matches!(c, '"' | '\''));
-    let (quote, tail) = match quote {
-        Some(quote) if bare.len() > 1 && bare.ends_with(quote) => (quote.to_string(), tail),
-        // JSON needs quotes around what was a number.
-        _ if head.trim_end().ends_with("\":") => ("\"".to_owned(), tail),
-        _ if tail.trim_end() == ";" => (String::new(), tail),
-        _ => (String::new(), ""),
-    };
-    Cow::Owned(format!("{head}{quote}{MASK}{quote}{tail}"))
-}
-
-/// YAML's marks of a text in the lines that follow.
-fn is_block_mark(value: &str) -> bool {
-    matches!(value, "|" | ">" | "|-" | ">-" | "|+" | ">+")
-}
-
-fn begins_private_key(content: &str) -> bool {
-    content.rsplit_once("-----BEGIN ").is_some_and(|(_, rest)| {
-        rest.contains("PRIVATE KEY") && rest.contains("-----") && !rest.contains("-----END ")
-    })
-}
-
-/// A line of a private key: base64, or a header of an encrypted one.
-fn is_key_material(content: &str) -> bool {
-    let content = content.trim_start_matches(['#', ';', ' ']).trim_end();
-    let is_base64 = |b: u8| b.is_ascii_alphanumeric() || b"+/=*".contains(&b);
-    content.bytes().all(is_base64)
-        || content.starts_with("Proc-Type:")
-        || content.starts_with("DEK-Info:")
-        || content.starts_with("Comment:")
+    content.len() - rest.len()
 }

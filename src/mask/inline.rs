@@ -1,7 +1,8 @@
 //! `name=value` and `"name": "value"` anywhere in a text: connection strings, query strings, JSON,
 //! Python's repr.
 //!
-//! An unquoted `name: value` is no assignment here: prose is full of it.
+//! An unquoted `name: value` is an assignment in braces only (YAML, JavaScript): prose is full of it.
+//! What stands beside `name="DB_PASSWORD"` as `value="…"` is judged by that name.
 
 use std::ops::Range;
 
@@ -18,20 +19,36 @@ const SIGNATURES: &[&str] = &["sig", "signature", "x-amz-signature", "x-goog-sig
 pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
     let mut from = 0;
+    let mut braces = 0_usize;
+    let mut named = None;
     for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'{' => braces = braces.saturating_add(1),
+            b'}' => braces = braces.saturating_sub(1),
+            _ => {}
+        }
         if at < from || !matches!(byte, b'=' | b':') {
             continue;
         }
-        let Some(key) = key_before(text, from, at) else { continue };
-        if *byte == b':' && !key.quoted {
+        let Some(mut key) = key_before(text, from, at) else { continue };
+        let in_braces = braces > 0 && key.first && bytes.get(at + 1) == Some(&b' ');
+        if *byte == b':' && !key.quoted && !in_braces {
             continue;
+        }
+        match key.name {
+            "name" | "key" => named = short_value(text, at + 1).or(named),
+            "value" => key.name = named.take().unwrap_or(key.name),
+            _ => {}
         }
         let signature = key.in_query && SIGNATURES.iter().any(|s| key.name.eq_ignore_ascii_case(s));
         // The name first: to look for the end of every value would take quadratic time.
         if !signature && !is_secret_name(key.name) {
             continue;
         }
-        let value = value_after(text, at + 1, key.quoted);
+        let value = match *byte == b':' && !key.quoted {
+            true => value_in_braces(text, at + 1),
+            false => value_after(text, at + 1, key.quoted),
+        };
         if !is_harmless(key.name, text.get(value.clone()).unwrap_or_default()) {
             from = value.end;
             spans.push(value);
@@ -43,6 +60,30 @@ struct Key<'a> {
     name: &'a str,
     quoted: bool,
     in_query: bool,
+    /// Behind a brace or a comma.
+    first: bool,
+}
+
+/// The quoted text behind a separator, if it could be a name.
+fn short_value(text: &str, from: usize) -> Option<&str> {
+    let rest = text.get(from..)?.trim_start_matches([' ', '\t']);
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inner = rest.get(1..)?;
+    let end = inner.bytes().take(MAX_NAME_BYTES).position(|byte| char::from(byte) == quote)?;
+    inner.get(..end)
+}
+
+/// Where the value of an unquoted name in braces is: up to the next comma or brace, unless it is
+/// quoted.
+fn value_in_braces(text: &str, from: usize) -> Range<usize> {
+    let rest = text.get(from..).unwrap_or_default();
+    let from = from + rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    let rest = text.get(from..).unwrap_or_default();
+    if rest.starts_with(['"', '\'', '{', '[', '$']) {
+        return value_after(text, from, true);
+    }
+    let end = rest.find([',', '}', '\n', '\r']).unwrap_or(rest.len());
+    from..from + rest.get(..end).unwrap_or_default().trim_end().len()
 }
 
 /// The name that ends before the separator at `at`, not reaching before `from`.
@@ -69,7 +110,14 @@ fn key_before(text: &str, from: usize, at: usize) -> Option<Key<'_>> {
         return None;
     }
     let name = text.get(from + start..from + end)?;
-    Some(Key { name, quoted: quote.is_some(), in_query: matches!(before, Some(b'?' | b'&')) })
+    let around = head.get(..start).unwrap_or_default().iter().rev().take(MAX_BLANKS);
+    let first = around.copied().find(|byte| !matches!(byte, b' ' | b'\t'));
+    Some(Key {
+        name,
+        quoted: quote.is_some(),
+        in_query: matches!(before, Some(b'?' | b'&')),
+        first: matches!(first, Some(b'{' | b',')),
+    })
 }
 
 /// Where the value behind a separator is, without its quotes.
@@ -137,7 +185,8 @@ fn end_of_word(text: &str, from: usize) -> usize {
                 let name = next.iter().take(MAX_NAME_BYTES);
                 let name =
                     name.take_while(|b| b.is_ascii_alphanumeric() || b"_.-".contains(b)).count();
-                name > 0 && next.get(name) == Some(&b'=')
+                let mut behind = next.get(name..).unwrap_or_default().iter().take(MAX_BLANKS);
+                name > 0 && behind.find(|b| **b != b' ') == Some(&b'=')
             }
             byte => byte.is_ascii_whitespace(),
         };

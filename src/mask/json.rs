@@ -10,6 +10,8 @@ pub(super) fn mask(text: &str) -> String {
     // For each open object or array the name its scalars have.
     let mut names: Vec<String> = Vec::new();
     let mut name = String::new();
+    // What `"name": "DB_PASSWORD"` says of the `"value": …` beside it; and how deep that stands.
+    let mut named: Option<(usize, String)> = None;
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let token = token_length(rest);
@@ -22,8 +24,16 @@ pub(super) fn mask(text: &str) -> String {
         }
         if first == '"' && after.trim_start().starts_with(':') {
             name = serde_json::from_str(token).unwrap_or_default();
+            if name == "value"
+                && let Some((_, of)) = named.take_if(|(depth, _)| *depth == names.len())
+            {
+                name = of;
+            }
             out.push_str(token);
         } else if first == '"' || first == '-' || first.is_ascii_alphanumeric() {
+            if first == '"' && matches!(name.as_str(), "name" | "key") {
+                named = Some((names.len(), serde_json::from_str(token).unwrap_or_default()));
+            }
             out.push_str(&mask_scalar(&name, token));
         } else {
             out.push_str(token);

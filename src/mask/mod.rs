@@ -9,12 +9,18 @@
 //! Promises: linear time; idempotent (masking what is masked changes nothing, so a masked recording
 //! replays to the same report); lines stay lines. It does not guess by entropy: a random-looking
 //! word under an innocent name stays readable.
+//!
+//! Who holds data of the target calls it through [`Secrets`], the user's word on whether secrets are
+//! shown.
 
 mod argv;
 mod file;
+mod form;
 mod inline;
 mod json;
+mod line;
 mod name;
+mod policy;
 mod token;
 mod url;
 
@@ -25,8 +31,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use argv::mask_argv;
-pub use file::mask_config_text;
+pub use file::{mask_config_text, mask_file};
 pub use name::is_secret_name;
+pub use policy::Secrets;
 
 /// What stands for a secret.
 pub const MASK: &str = "***";
@@ -58,13 +65,37 @@ pub fn mask_text(value: &str) -> Cow<'_, str> {
 }
 
 /// The part of a word that its masked form does not show.
-pub fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
+fn hidden<'a>(word: &'a str, masked: &str) -> Option<&'a str> {
     let same = |(a, b): &(char, char)| a == b;
     let before = word.chars().zip(masked.chars()).take_while(same);
     let rest = word.get(before.map(|(shown, _)| shown.len_utf8()).sum::<usize>()..)?;
     let after = rest.chars().rev().zip(masked.chars().rev()).take_while(same);
     let end = rest.len() - after.map(|(shown, _)| shown.len_utf8()).sum::<usize>();
     rest.get(..end).filter(|hidden| !hidden.is_empty())
+}
+
+/// The parts of a word that its masked form does not show, where that can be told; else one part
+/// with what is between them.
+pub fn hidden_parts<'a>(word: &'a str, masked: &str) -> Vec<&'a str> {
+    parts_between(word, masked).unwrap_or_else(|| hidden(word, masked).into_iter().collect())
+}
+
+fn parts_between<'a>(word: &'a str, masked: &str) -> Option<Vec<&'a str>> {
+    let mut shown = masked.split(MASK);
+    let mut rest = word.strip_prefix(shown.next()?)?;
+    let mut parts = Vec::new();
+    let mut shown = shown.peekable();
+    while let Some(behind) = shown.next() {
+        let at = match shown.peek() {
+            Some(_) if behind.is_empty() => return None,
+            Some(_) => rest.find(behind)?,
+            None => rest.len().checked_sub(behind.len()).filter(|_| rest.ends_with(behind))?,
+        };
+        let (part, behind_part) = rest.split_at_checked(at)?;
+        parts.extend((!part.is_empty()).then_some(part));
+        rest = behind_part.get(behind.len()..)?;
+    }
+    Some(parts)
 }
 
 /// Repeats a pass until it changes nothing: this is what makes the masker idempotent, whatever text

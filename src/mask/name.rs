@@ -37,6 +37,10 @@ const SECRET_ENDINGS: &[&str] = &[
     "sshpass",
     "storepass",
     "userpass",
+    "contrasena",
+    "contraseña",
+    "motdepasse",
+    "kennwort",
     "adminpw",
     "bindpw",
     "dbpw",
@@ -60,9 +64,14 @@ const SECRET_ENDINGS: &[&str] = &[
     "authorization",
     "erlangcookie",
     "rabbitcookie",
+    "passwordsalt",
+    "secretsalt",
     "setcookie",
     "sessionid",
     "sessid",
+    "connectsid",
+    "csrf",
+    "xsrf",
     "presharedkey",
     "sastoken",
     "communitystring",
@@ -142,6 +151,8 @@ const TRAILING_WORDS: &[&str] = &[
     "old",
     "new",
     "previous",
+    "fallback",
+    "fallbacks",
     "prev",
     "current",
     "confirm",
@@ -156,6 +167,14 @@ const TRAILING_WORDS: &[&str] = &[
     "raw",
     "data",
 ];
+
+/// Names by which a value is a secret if it looks like one: `key = AQB…==` of a Ceph keyring,
+/// `auth = user:password`. A `key` that is a word is none.
+const DOUBTFUL_WORDS: &[&str] = &["key", "auth", "session", "salt"];
+
+/// A key of these kinds is no secret, whatever it looks like.
+const OPEN_KEYS: &[&str] =
+    &["public", "pub", "primary", "foreign", "cache", "sort", "routing", "partition", "gpg", "pgp"];
 
 /// What nginx passes requests on with; these are addresses.
 const PASSES_REQUESTS: &[&str] = &["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached"];
@@ -185,6 +204,9 @@ const NO_SECRETS: &[&str] = &[
     "<service default>",
 ];
 
+/// How the names of files end that hold keys.
+const KEY_FILES: &[&str] = &["pem", "key", "crt", "cer", "der", "p12", "pfx", "jks"];
+
 /// Where files are: a value that begins so is the path of a key, not a key.
 const ROOTS: &[&str] = &[
     "app", "bin", "boot", "config", "data", "dev", "etc", "home", "lib", "lib64", "mnt", "nix",
@@ -210,12 +232,20 @@ pub fn is_secret_name(name: &str) -> bool {
 /// Whether this value under this name is a secret.
 pub(super) fn names_a_secret(name: &str, value: &str) -> bool {
     if is_secret_name(name) {
-        !is_harmless(name, value)
-    } else {
-        // `key = AQB…==` of a Ceph keyring. A `key` that is a word is none.
-        words(name).concat().trim_end_matches(|c: char| c.is_ascii_digit()) == "key"
-            && looks_random(value.trim())
+        return !is_harmless(name, value);
     }
+    let (words, value) = (words(name), value.trim());
+    let Some(last) = words.last() else { return false };
+    let last = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    if !DOUBTFUL_WORDS.contains(&last) || words.iter().any(|word| OPEN_KEYS.contains(&&**word)) {
+        return false;
+    }
+    // Names of things may be long and have numbers, too: those of keys that are not just called so
+    // have letters of both cases.
+    let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));
+    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    (looks_random(value) && (words.len() == 1 || mixed))
+        || (last == "auth" && is_user_and_password(value))
 }
 
 /// Whether an option of this name takes no value on a command line (`--ask-pass`), or a number or
@@ -233,6 +263,7 @@ pub(super) fn is_harmless(name: &str, value: &str) -> bool {
         || NO_SECRETS.iter().any(|word| value.eq_ignore_ascii_case(word))
         || is_reference(value)
         || is_path(value)
+        || is_key_file(name, value)
         || (is_switch(name) && value.bytes().all(|b| b.is_ascii_digit()))
 }
 
@@ -253,12 +284,37 @@ fn is_reference(value: &str) -> bool {
     })
 }
 
+/// `ssl_key = server.key`.
+fn is_key_file(name: &str, value: &str) -> bool {
+    let is_file = |(stem, ending): (&str, &str)| {
+        !stem.is_empty() && KEY_FILES.iter().any(|known| ending.eq_ignore_ascii_case(known))
+    };
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    words(name).last().is_some_and(|last| last.ends_with("key"))
+        && value.chars().all(in_name)
+        && value.rsplit_once('.').is_some_and(is_file)
+}
+
 /// A path below one of the usual directories. Base64 may begin with `/`, but not with `/etc/`.
 fn is_path(value: &str) -> bool {
     value
         .strip_prefix('/')
         .and_then(|rest| rest.split_once('/'))
         .is_some_and(|(root, rest)| ROOTS.contains(&root) && !rest.contains([' ', '=']))
+}
+
+/// `user:password`, and neither a number, a word nor a path behind the colon.
+fn is_user_and_password(value: &str) -> bool {
+    value.split_once(':').is_some_and(|(user, password)| {
+        let in_user = |c: char| c.is_ascii_alphanumeric() || "_.-@".contains(c);
+        !user.is_empty()
+            && user.chars().all(in_user)
+            && !password.is_empty()
+            && password != super::MASK
+            && !password.starts_with(['/', ' '])
+            && !password.bytes().all(|byte| byte.is_ascii_digit())
+            && !password.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_.".contains(&byte))
+    })
 }
 
 /// Long, without spaces, with letters and digits.

@@ -10,7 +10,7 @@ pub mod live;
 mod pattern;
 
 use crate::asked::own::{MAX_SECTIONS, OwnSection, Source};
-use crate::mask::mask_text;
+use crate::mask::Secrets;
 use crate::note::Note;
 use crate::text::Text;
 use definition::Definition;
@@ -51,11 +51,11 @@ pub fn add(
     }
 }
 
-/// Sections fit to be stored and shown: no secret in a command.
-pub fn masked(sections: Vec<OwnSection>) -> Vec<OwnSection> {
+/// Sections fit to be stored and shown: no secret in a command, unless they are to be shown.
+pub fn masked(sections: Vec<OwnSection>, secrets: Secrets) -> Vec<OwnSection> {
     let mask = |section: OwnSection| match section.source {
         Source::Command { command, patience } => {
-            let command = mask_text(command.raw()).into_owned().into();
+            let command = secrets.mask_text(command.raw()).into_owned().into();
             OwnSection { source: Source::Command { command, patience }, ..section }
         }
         Source::File(_) | Source::Object(_) => section,
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_secret_in_a_command_is_not_kept() {
         let typed = OwnSection::parse("T=!psql postgresql://u:hunter2@h/db");
-        let kept = masked(typed.into_iter().collect());
+        let kept = masked(typed.into_iter().collect(), Secrets::Masked);
         assert!(format!("{kept:?}").contains("u:***@h"), "{kept:?}");
     }
 }

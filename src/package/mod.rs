@@ -1,9 +1,10 @@
 //! The Package section: what runs, who made it, which version.
 //!
 //! A Python service is the distribution that owns its script; any other program is the package
-//! of the operating system's distribution that owns its executable. Everything is read from
-//! files in the target's root, as they are now: what the process started with may have been
-//! replaced since, and where that shows, a note says so.
+//! of the operating system's distribution that owns its executable. Beside stand the packages of the
+//! mapped libraries, what a build left in the program, and where it runs (unit, container).
+//! Everything is read from files in the target's root, as they are now: what the process started
+//! with may have been replaced since, and where that shows, a field or a note says so.
 
 mod build;
 mod container;

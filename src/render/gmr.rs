@@ -28,8 +28,15 @@ impl Renderer for Gmr {
 
     fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let language = language(report);
-        let mut text =
-            format!("{}\n{}\n\n", layout::heading("Guru Meditation"), layout::title_bar());
+        let mut text = String::new();
+        if report.secrets_shown {
+            text.push_str(&format!("{}\n", layout::SECRETS_ARE_SHOWN));
+        }
+        text.push_str(&format!(
+            "{}\n{}\n\n",
+            layout::heading("Guru Meditation"),
+            layout::title_bar()
+        ));
         for section in report.sections.iter().filter(|section| in_gmr(section)) {
             let body: Vec<String> =
                 blocks(section).map(|block| self::block(block, language, frames)).collect();

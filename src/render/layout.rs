@@ -13,6 +13,9 @@ const WIDTH: usize = 72;
 /// The deepest indentation of a process in a tree, in levels.
 const MAX_INDENT: usize = 16;
 
+/// The first line of a report whose secrets were not masked.
+pub const SECRETS_ARE_SHOWN: &str = "SECRETS ARE SHOWN IN THIS REPORT (--show-secrets)";
+
 /// The three lines over a section, without a newline at the end.
 pub fn heading(title: &str) -> String {
     let rule = "=".repeat(WIDTH);

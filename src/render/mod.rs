@@ -63,3 +63,23 @@ mod hostile;
 mod sample;
 #[cfg(test)]
 mod schema;
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{self, rendered};
+    use super::*;
+
+    #[test]
+    fn a_report_with_secrets_says_so_first() {
+        let masked = sample::report();
+        let shown = Report { secrets_shown: true, ..masked.clone() };
+        let said = "SECRETS ARE SHOWN IN THIS REPORT (--show-secrets)\n";
+        for renderer in [&text::Plain as &dyn Renderer, &gmr::Gmr] {
+            let masked = rendered(renderer, &masked);
+            assert!(masked.starts_with("====") && !masked.contains("SECRETS"));
+            assert_eq!(rendered(renderer, &shown), format!("{said}{masked}"));
+        }
+        assert!(rendered(&json::Json, &shown).contains("\n  \"secrets_shown\": true,\n"));
+        assert!(rendered(&json::Json, &masked).contains("\n  \"secrets_shown\": false,\n"));
+    }
+}

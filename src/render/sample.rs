@@ -121,6 +121,7 @@ pub fn report() -> Report {
             paused_us: Some(80),
             held_us: Some(1300),
         },
+        secrets_shown: false,
         sections: vec![
             package(),
             section("threads", "Threads", Block::Executions { executions: executions() }),

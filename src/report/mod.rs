@@ -26,6 +26,9 @@ pub struct Report {
     pub process: ProcessSummary,
     /// When and how it was taken.
     pub taken: Taken,
+    /// Whether the user asked for secrets to be shown.
+    #[serde(default)]
+    pub secrets_shown: bool,
     /// The sections, in their order.
     pub sections: Vec<SectionReport>,
     /// What was noticed or went wrong outside any one section.
@@ -65,7 +68,7 @@ pub struct ProcessSummary {
     /// Its executable, as the process sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executable: Option<Text>,
-    /// Its command line, secrets masked.
+    /// Its command line.
     pub command: Vec<Text>,
     /// When it started (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]

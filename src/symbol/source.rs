@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::evidence::files::Files;
-use crate::mask;
+use crate::mask::Secrets;
 use crate::text::Text;
 
 /// The largest source file that is read, in bytes.
@@ -17,14 +17,15 @@ const MAX_LINE: usize = 4096;
 pub struct Sources<'a> {
     files: &'a Files,
     directory: Option<Text>,
+    secrets: Secrets,
     opened: RefCell<HashMap<Text, Option<&'a [u8]>>>,
     lines: RefCell<HashMap<(Text, u32), Option<Text>>>,
 }
 
 impl<'a> Sources<'a> {
     /// Source files of a process with this working directory, which relative paths start from.
-    pub fn new(files: &'a Files, directory: Option<Text>) -> Sources<'a> {
-        Sources { files, directory, opened: RefCell::default(), lines: RefCell::default() }
+    pub fn new(files: &'a Files, directory: Option<Text>, secrets: Secrets) -> Sources<'a> {
+        Sources { files, directory, secrets, opened: RefCell::default(), lines: RefCell::default() }
     }
 
     /// A line of a file, from 1, without its indentation, secrets masked.
@@ -49,7 +50,8 @@ impl<'a> Sources<'a> {
         let text = bytes?.split(|byte| *byte == b'\n').nth(nth)?.trim_ascii();
         // Never cut: half a secret is no longer recognized.
         let text = Text::from_bytes(Some(text).filter(|text| text.len() <= MAX_LINE)?);
-        Some(mask::mask_text(text.raw()).as_ref().into()).filter(|text: &Text| !text.is_empty())
+        let shown = Text::from(&*self.secrets.mask_text(text.raw()));
+        Some(shown).filter(|text| !text.is_empty())
     }
 
     fn open(&self, file: &Text) -> Option<&'a [u8]> {

@@ -50,6 +50,9 @@ pub struct Search {
     /// oslo.config.
     #[serde(default)]
     pub registries: Vec<HeldObject>,
+    /// Objects that hold the settings of programs of other makes.
+    #[serde(default)]
+    pub settings: Vec<HeldObject>,
     /// [`SearchRequest::marks`].
     pub marks: Vec<Addr>,
     /// How much memory was searched, in bytes; 0 where nothing was searched for.

@@ -1,6 +1,7 @@
 //! What the integration tests share: processes to inspect, guru itself, gdb to compare with, skips.
 //! Nothing here waits for a fixed time: everything is waited for by its effect, with a deadline.
 
+pub mod configuration;
 pub mod gdb;
 mod guru;
 mod process;

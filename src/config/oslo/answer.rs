@@ -308,9 +308,9 @@ impl<'a> Answers<'a> {
     fn text(&self, option: &Opt, value: &Data, context: &Context) -> String {
         match (&option.kind, value) {
             (_, Data::None) => String::new(),
-            (Kind::Range { .. }, Data::List(numbers)) if !option.multi => {
-                // With fewer numbers the step is not known.
-                if numbers.len() < 2 {
+            (Kind::Range { .. }, Data::List(numbers)) => {
+                // With fewer numbers the step is not known; several ranges are not written.
+                if numbers.len() < 2 || option.multi {
                     context.unconverted.set(true);
                 }
                 range(numbers)

@@ -263,3 +263,92 @@ fn range(text: &str, inclusive: bool, work: &Work<'_>) -> Result<Data, Refused> 
     let numbers = std::iter::successors(Some(left), next).take(count);
     Ok(Data::List(numbers.map(Data::Int).collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each was compared with `oslo_config.types` of 10.7.0 and 8.8.1. `!`: a ValueError.
+    #[test]
+    fn values_are_converted_as_oslo_config_converts_them() {
+        let list_of = |item, bounds| Kind::List { item: Box::new(item), bounds };
+        let text = |quotes| Kind::String { quotes };
+        let separator = Text::from(":");
+        let dict_of = |value, bounds| Kind::Dict {
+            value: Box::new(value),
+            bounds,
+            separator: separator.clone(),
+        };
+        let (list, ints) = (list_of(text(false), false), list_of(Kind::Integer, false));
+        let (quoted, bounds) = (list_of(text(true), false), list_of(text(false), true));
+        let nested = list_of(list_of(Kind::Integer, true), false);
+        let (dict, braces) = (dict_of(text(false), false), dict_of(Kind::Integer, true));
+        let range = Kind::Range { inclusive: true };
+        let open = Kind::Range { inclusive: false };
+        let (boolean, quotes) = (Kind::Boolean, text(true));
+        for (kind, written, expected) in [
+            (&list, " a , b,c,,", "['a', 'b', 'c']"),
+            (&list, ",a", "['', 'a']"),
+            (&list, "", "[]"),
+            (&list, ",", "[]"),
+            (&ints, "1, 2", "[1, 2]"),
+            (&ints, "1,x", "!"),
+            (&quoted, "\"a,b\", c", "['a,b', 'c']"),
+            (&quoted, "\"a", "!"),
+            (&bounds, "[a,]", "['a', '']"),
+            (&bounds, "[]", "[]"),
+            (&bounds, "a", "!"),
+            (&nested, "[1,2],[3]", "[[1, 2], [3]]"),
+            (&nested, "[1,2", "!"),
+            (&dict, "k:v:w,k2: v2", "{'k': 'v:w', 'k2': 'v2'}"),
+            (&dict, "k:v,w", "!"),
+            (&dict, "k:v,w,l:x", "{'k': 'v', 'w,l': 'x'}"),
+            (&dict, "k:1,k:2", "!"),
+            (&dict, ":v", "!"),
+            (&dict, "", "{}"),
+            (&braces, "{a:1, b:2}", "{'a': 1, 'b': 2}"),
+            (&braces, "{ }", "!"),
+            (&braces, "{}", "{}"),
+            (&braces, "{a:1,2}", "!"),
+            (&range, "3-5", "[3, 4, 5]"),
+            (&range, "5-3", "[5, 4, 3]"),
+            (&range, "4", "[4]"),
+            (&range, "-3--1", "[-3, -2, -1]"),
+            (&range, "0-0", "[0]"),
+            (&range, "01-2", "!"),
+            (&range, "-0", "!"),
+            (&range, "3-", "!"),
+            (&range, " 3", "!"),
+            (&open, "3-5", "[3, 4]"),
+            (&open, "4", "[]"),
+            (&boolean, "YES", "True"),
+            (&boolean, " yes", "!"),
+            (&boolean, "2", "!"),
+            (&quotes, "\"a\"", "'a'"),
+            (&quotes, "\"a'", "!"),
+            (&quotes, "\"", "!"),
+            (&quotes, "''", "''"),
+            (&quotes, "a\"", "'a\"'"),
+        ] {
+            let converted = one(kind, Data::text(written), 0, &Work::new(1000));
+            let shown = match converted {
+                Ok(data) => repr::repr(&data),
+                Err(Refused::Invalid(_)) => "!".to_owned(),
+                Err(other) => format!("{other:?}"),
+            };
+            assert_eq!(shown, expected, "{kind:?} {written}");
+        }
+    }
+
+    #[test]
+    fn what_only_the_program_could_convert_is_told_also_inside() {
+        let foreign = Kind::Foreign("<f>".into());
+        let list = Kind::List { item: Box::new(foreign.clone()), bounds: false };
+        for kind in [foreign, list] {
+            assert_eq!(one(&kind, Data::text("a"), 0, &Work::new(1000)), Err(Refused::Foreign));
+        }
+        let wide = Data::text("0-1000000000");
+        let range = Kind::Range { inclusive: true };
+        assert_eq!(one(&range, wide, 0, &Work::new(1000)), Err(Refused::TooMuch));
+    }
+}

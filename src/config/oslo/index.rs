@@ -56,7 +56,8 @@ impl<'a> Index<'a> {
                 for (key, values) in section.options.iter().filter(|(_, texts)| !texts.is_empty()) {
                     let hits = of_section.entry(key.raw()).or_default();
                     match hits.last_mut().filter(|hit| hit.file == file) {
-                        // Another spelling of the section.
+                        // Another spelling of the section. Which of the two had the last value
+                        // is not told; that of the one that came later first is taken.
                         Some(hit) => {
                             hit.section = &section.name;
                             hit.values.extend(values);

@@ -1,4 +1,5 @@
-//! oslo.config's files: which it reads ([`find`]) and how it reads them ([`parse`]).
+//! oslo.config's files: which it reads ([`find`]) and how it reads them ([`parse`]); and its objects:
+//! what lies in memory ([`registry`]) and what every option is by that ([`resolve`]).
 //!
 //! Files carry no types, defaults or deprecated names: those come with the live objects.
 

@@ -11,7 +11,7 @@ use crate::text::Text;
 
 /// Everything that decides values besides what is registered.
 pub struct Given<'a> {
-    /// What was parsed.
+    /// What was parsed; or what would be, with the files of now ([`restarted`](super::restarted)).
     pub namespace: Option<&'a Namespace>,
     /// What was parsed again, for options that may change.
     pub mutable_namespace: Option<&'a Namespace>,

@@ -51,8 +51,12 @@ impl<'a> Arguments<'a> {
         self.values(option).pop()
     }
 
-    /// The first word, if it is a path and no option.
+    /// The first word, if it is a path and no option; of a title any that is a path for sure.
     pub(super) fn first(&self) -> Option<&'a str> {
+        if self.titled {
+            let is_path = |word: &&&str| word.starts_with('/') && word.ends_with(".conf");
+            return self.words.iter().find(is_path).copied();
+        }
         let word = self.words.first().copied()?;
         let is_path = word.contains('/') || word.ends_with(".conf");
         (is_path && !word.starts_with('-')).then_some(word)

@@ -133,7 +133,10 @@ fn the_other_servers_of_the_table_read_what_their_manuals_say() {
         ]
     );
     let redis = [("/etc/redis/redis.conf", "port 1\n")];
-    assert_eq!(read("redis-server 127.0.0.1:6379", &redis).0, [["/etc/redis/redis.conf"]]);
+    for title in ["redis-server 127.0.0.1:6379", "redis-server unixsocket:/run/redis.sock"] {
+        assert_eq!(read(title, &redis).0, [["/etc/redis/redis.conf"]]);
+    }
+    assert_eq!(read("redis-server *:6379 /srv/x.conf", &redis).0, [["/srv/x.conf"]]);
 
     let haproxy = [("/h/b.cfg", "global\n a 1\n"), ("/h/a.cfg", ""), ("/h/c.txt", "")];
     assert_eq!(
@@ -231,4 +234,34 @@ fn includes_without_end_are_noted_and_end() {
     files.push(("/etc/redis.conf", "include /etc/d/*\n"));
     let (_, values) = read("redis-server", &files);
     assert!(values.iter().any(|value| value.contains("too large in all")));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_files_make_a_server_fail(
+        server in 0_usize..9,
+        words in "(-c|-f|-D|-p|=|/|etc|conf| |\\||redis|\"|[a-d*?\\[\\]!^-]){0,20}",
+        texts in proptest::collection::vec(
+            "(include(_dir|_if_exists|dir)? |Include |!include |!includedir |/etc/|/d/|[abc*?\\[\\]{}<>;=\"' ]|\n){0,60}",
+            4,
+        ),
+    ) {
+        let (name, main) = [
+            ("nginx", "/etc/nginx/nginx.conf"),
+            ("redis-server", "/etc/redis.conf"),
+            ("haproxy", "/etc/haproxy/haproxy.cfg"),
+            ("mysqld", "/etc/my.cnf"),
+            ("apache2", "/etc/apache2/apache2.conf"),
+            ("sshd", "/etc/ssh/sshd_config"),
+            ("supervisord", "/etc/supervisord.conf"),
+            ("postgres", "/work/postgresql.conf"),
+            ("beam.smp|-s|rabbit", "/etc/rabbitmq/rabbitmq.conf"),
+        ][server];
+        let paths = [main, "/etc/a", "/d/b", "/d/a"];
+        let files: Vec<(&str, &str)> =
+            paths.into_iter().zip(texts.iter().map(String::as_str)).collect();
+        let (found, _) = read(&format!("{name}{words}"), &files);
+        proptest::prop_assert!(found.concat().len() <= 3 * crate::config::include::MAX_FILES);
+        read(name, &files);
+    }
 }

@@ -19,7 +19,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use super::interrupts::Interrupts;
 use crate::asked::own::{OwnSection, Source};
 use crate::evidence::ran::{End, Ran, Written};
-use crate::mask::mask_text;
+use crate::mask::Secrets;
 use crate::text::Text;
 
 /// The most bytes of each of its outputs that are kept.
@@ -33,7 +33,12 @@ const CHUNK: usize = 64 << 10;
 const MAX_LAST_CHUNKS: usize = 16;
 
 /// Runs the commands of these sections, one after the other, until `until` at the longest.
-pub fn run(sections: &[OwnSection], pid: i32, until: Option<Instant>) -> Vec<Ran> {
+pub fn run(
+    sections: &[OwnSection],
+    pid: i32,
+    until: Option<Instant>,
+    secrets: Secrets,
+) -> Vec<Ran> {
     let mut all = Vec::new();
     for section in sections {
         let Source::Command { command, patience } = &section.source else { continue };
@@ -41,7 +46,7 @@ pub fn run(sections: &[OwnSection], pid: i32, until: Option<Instant>) -> Vec<Ran
         let patience = left.map_or(*patience, |left| left.min(*patience));
         all.push(match patience.is_zero() {
             true => failed(&section.title, "no time was left for it (--timeout)".to_owned()),
-            false => one(&section.title, command.raw(), pid, patience),
+            false => one(&section.title, command.raw(), pid, patience, secrets),
         });
     }
     all
@@ -52,7 +57,7 @@ fn failed(title: &str, why: String) -> Ran {
     Ran { title: title.to_owned(), end: End::Failed(why), output, errors }
 }
 
-fn one(title: &str, command: &str, pid: i32, patience: Duration) -> Ran {
+fn one(title: &str, command: &str, pid: i32, patience: Duration, secrets: Secrets) -> Ran {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).env("GURU_PID", pid.to_string()).process_group(0);
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -63,7 +68,7 @@ fn one(title: &str, command: &str, pid: i32, patience: Duration) -> Ran {
     };
     match running.watch(patience, &interrupts) {
         Ok((end, output, errors)) => {
-            let (output, errors) = (output.written(), errors.written());
+            let (output, errors) = (output.written(secrets), errors.written(secrets));
             Ran { title: title.to_owned(), end, output, errors }
         }
         Err(error) => failed(title, format!("it could not be watched: {error}")),
@@ -208,9 +213,9 @@ impl Output {
         }
     }
 
-    /// What was kept, as masked text. What was cut ends with a whole line or word, so that no half
+    /// What was kept, as text, its secrets masked. What was cut ends with a whole line or word, so that no half
     /// of a secret is left that would not show that it is one.
-    fn written(self) -> Written {
+    fn written(self, secrets: Secrets) -> Written {
         let (mut kept, mut left) = (self.kept, self.left);
         if left > 0 {
             let last = kept.iter().rposition(|byte| *byte == b'\n');
@@ -220,7 +225,7 @@ impl Output {
             kept.truncate(whole);
         }
         let text = Text::from_bytes(&kept);
-        Written { text: mask_text(text.raw()).into_owned().into(), left }
+        Written { text: secrets.mask_text(text.raw()).into_owned().into(), left }
     }
 }
 
@@ -229,7 +234,7 @@ mod tests {
     use super::*;
 
     fn ran(command: &str, patience: Duration) -> Ran {
-        one("T", command, 4711, patience)
+        one("T", command, 4711, patience, Secrets::Masked)
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -263,7 +268,7 @@ mod tests {
     fn a_command_without_time_does_not_run() {
         let section = OwnSection::parse("T=!echo ran");
         let sections: Vec<OwnSection> = section.into_iter().collect();
-        let ran = run(&sections, 1, Some(Instant::now()));
+        let ran = run(&sections, 1, Some(Instant::now()), Secrets::Masked);
         assert!(matches!(ran.as_slice(), [Ran { end: End::Failed(_), .. }]), "{ran:?}");
     }
 }

@@ -4,7 +4,7 @@
 //! says in `entry_points.txt` which scripts it has, in `RECORD` or `installed-files.txt` which
 //! files. Names only order the search: ownership is what one of these files states.
 
-use super::editable::{is_in_sources, linked};
+use super::editable::{self, is_in_sources, linked};
 use super::site::Site;
 use crate::package::reader::Reader;
 use crate::package::similar::distance;
@@ -74,8 +74,11 @@ pub fn owner(reader: &Reader<'_>, site: &Site, wanted: Wanted<'_>) -> Option<Dis
             .or_else(|| others.iter().map(path).find(records))
     });
     // No list names sources that run where they are.
-    let found = listed
-        .or_else(|| names.iter().map(path).find(|path| is_in_sources(reader, path, wanted)))?;
+    let of_sources = || {
+        let any = reader.list(&site.path).any(editable::is_trace);
+        any.then(|| names.iter().map(path).find(|path| is_in_sources(reader, path, wanted)))?
+    };
+    let found = listed.or_else(of_sources)?;
     Some(describe(reader, found))
 }
 

@@ -30,6 +30,15 @@ pub fn sources(reader: &Reader<'_>, path: &str) -> Option<String> {
     })
 }
 
+/// Whether a file of this name in a site may be that of an editable install: each leaves one that
+/// leads Python to the sources.
+pub fn is_trace(name: &str) -> bool {
+    name.ends_with(".egg-link")
+        || (name.ends_with(".pth")
+            && !name.ends_with("-nspkg.pth")
+            && name != "distutils-precedence.pth")
+}
+
 /// Whether what is wanted lies among the sources of an editable install.
 pub fn is_in_sources(reader: &Reader<'_>, path: &str, wanted: Wanted<'_>) -> bool {
     let Some(sources) = sources(reader, path) else { return false };
@@ -68,6 +77,7 @@ mod tests {
     }
 
     const EDITABLE: &[(&str, &str)] = &[
+        ("__editable__.app-1.0.pth", "/srv/app\n"),
         ("app-1.0.dist-info/METADATA", "Name: app\nVersion: 1.0\n"),
         ("app-1.0.dist-info/RECORD", "__editable__.app-1.0.pth,x,1\n"),
         (

@@ -4,7 +4,7 @@
 //! A module tells its own version, or none, or (some do) a wrong one. So what is said depends on
 //! whether the distribution was written after the process started, too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::site::site_of;
 use super::versions::same;
@@ -20,6 +20,9 @@ const MAX_DISTRIBUTIONS: usize = 4096;
 
 /// The most distributions of one site that are asked for the modules of names not their own.
 const MAX_ASKED: usize = 256;
+
+/// The most modules of one site that distributions of other names are asked for.
+const MAX_OTHERS: usize = 200;
 
 /// The most modules that are told of.
 const MAX_TOLD: usize = 100;
@@ -41,6 +44,7 @@ enum Told {
     Differs(String),
     Newer(String),
     Removed(String),
+    NotSearched(String),
 }
 
 /// Tells of the loaded modules that are not what is installed now.
@@ -69,6 +73,7 @@ pub(in crate::package) fn show(
             Told::Differs(text) => ("module of another version", text),
             Told::Newer(text) => ("possibly outdated module", text),
             Told::Removed(text) => ("removed module", text),
+            Told::NotSearched(text) => ("modules not looked up", text),
         };
         fields.more(name, Some(text.as_str()));
     }
@@ -100,16 +105,22 @@ fn in_site(
             Err(_) => others.push(*module),
         }
     }
-    if others.is_empty() {
-        return told;
+    // `yaml` is PyYAML's: what a distribution has is in its own lists. To read them is worth it for a
+    // module that tells its version, and where the distribution was written after the start.
+    let (mut others, silent): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|module: &&LoadedModule| module.version.is_some());
+    if let Some(more) = others.len().checked_sub(MAX_OTHERS).filter(|more| *more > 0) {
+        told.push(Told::NotSearched(format!("{more} modules of {site}")));
+        others.truncate(MAX_OTHERS);
     }
-    // `yaml` is PyYAML's: what a distribution has is in its own lists.
-    let of_modules = |known: &&Installed<'_>| {
-        !modules.iter().any(|module| normal(module.name.raw()) == known.name)
-    };
-    for known in installed.iter().filter(of_modules).take(MAX_ASKED) {
+    let claimed: HashSet<String> = modules.iter().map(|module| normal(module.name.raw())).collect();
+    let unclaimed = installed.iter().filter(|known| !claimed.contains(&known.name));
+    for known in unclaimed.take(MAX_ASKED) {
         if others.is_empty() {
             break;
+        }
+        if started.is_none() || known.modified(reader) <= started {
+            continue;
         }
         let owned: Vec<&LoadedModule> =
             others.iter().copied().filter(|module| known.has(reader, site, module)).collect();
@@ -118,7 +129,8 @@ fn in_site(
             owned.iter().filter_map(|module| compare(reader, site, module, known, started)),
         );
     }
-    told.extend(others.into_iter().filter_map(|module| removed(reader, module)));
+    let missing = others.into_iter().chain(silent);
+    told.extend(missing.filter_map(|module| removed(reader, module)));
     told
 }
 
@@ -162,11 +174,14 @@ impl<'a> Installed<'a> {
         (name, field(header, "Version").or_else(|| self.version.map(Text::from)))
     }
 
-    /// When the newest of its files was written.
+    /// When it was installed: what every installer writes anew, else what was packed.
     fn modified(&self, reader: &Reader<'_>) -> Option<i64> {
-        let names = ["/RECORD", "/INSTALLER", "/METADATA", "/PKG-INFO", ""];
-        let meta = |end: &&str| reader.files.in_root(&format!("{}{end}", self.path)).ok();
-        names.iter().filter_map(meta).map(|file| file.meta().modified).max()
+        let names = match self.path.ends_with(".dist-info") {
+            true => ["/RECORD", "/METADATA"],
+            false => ["/PKG-INFO", ""],
+        };
+        let open = |end: &&str| reader.files.in_root(&format!("{}{end}", self.path)).ok();
+        names.iter().find_map(open).map(|file| file.meta().modified)
     }
 }
 

@@ -27,8 +27,8 @@ const MAX_LIKELY: usize = 64;
 /// The most packages whose name begins with a guess that are asked.
 const MAX_OF_A_GUESS: usize = 6;
 
-/// What nearly every program has mapped, and what no name leads to (`libm`, `libdl`, `ld-linux`).
-const EVERYWHERE: &str = "libc6";
+/// What nearly every program has mapped, and what no name leads to (`libm`, `ld-linux`, `libz`).
+const EVERYWHERE: [&str; 2] = ["libc6", "zlib1g"];
 
 /// Finds the packages that list the files.
 pub fn find(reader: &Reader<'_>, wanted: &mut Wanted<'_>) -> Searched {
@@ -38,7 +38,9 @@ pub fn find(reader: &Reader<'_>, wanted: &mut Wanted<'_>) -> Searched {
     let search = Search { reader, status: Status::new(text), left: Cell::new(MAX_LIKELY) };
     let mut found = VecDeque::new();
     search.by_name(wanted, &mut found, |must, exact| must || exact);
-    search.exactly(EVERYWHERE.as_bytes(), wanted, &mut found);
+    for name in EVERYWHERE {
+        search.exactly(name.as_bytes(), wanted, &mut found);
+    }
     search.by_dependencies(wanted, &mut found);
     search.by_name(wanted, &mut found, |_, exact| !exact);
     search.everywhere(wanted);

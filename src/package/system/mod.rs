@@ -100,8 +100,7 @@ pub fn owner(files: &Files, path: &str) -> Owner {
 /// only.
 pub fn owners(files: &Files, paths: &[(&str, bool)]) -> Vec<Owner> {
     let reader = Reader::new(files);
-    let local = |path: &str| LOCAL.iter().find(|directory| is_below(path, directory));
-    let wanted = paths.iter().filter(|(path, _)| local(path).is_none());
+    let wanted = paths.iter().filter(|(path, must)| not_installed(path, *must).is_none());
     let mut wanted = Wanted::new(files, wanted.copied());
     let mut searched = Searched::NoDatabase;
     for find in DATABASES {
@@ -128,7 +127,7 @@ pub fn owners(files: &Files, paths: &[(&str, bool)]) -> Vec<Owner> {
         (None, _) => Owner::Nobody,
     };
     let mut found = wanted.owners();
-    let owners = paths.iter().map(|(path, must)| match local(path) {
+    let owners = paths.iter().map(|(path, must)| match not_installed(path, *must) {
         Some(directory) => Owner::NotKnown(format!(
             "not looked for in package databases: packages install nothing in {directory}"
         )),
@@ -138,6 +137,16 @@ pub fn owners(files: &Files, paths: &[(&str, bool)]) -> Vec<Owner> {
         },
     });
     owners.collect()
+}
+
+/// The directory of a file for which the databases are not asked: one that packages leave alone. For a
+/// file that need not be found, that is any one that the standard does not give to them.
+fn not_installed(path: &str, must: bool) -> Option<&str> {
+    if let Some(directory) = LOCAL.iter().find(|directory| is_below(path, directory)) {
+        return Some(directory);
+    }
+    let top = path.get(1..)?.find('/').map_or("/", |end| path.get(..=end).unwrap_or(path));
+    (!must && !may_install(path)).then_some(top)
 }
 
 /// Whether a distribution's own packages may install a file at this absolute path.

@@ -59,11 +59,35 @@ fn search(reader: &Reader<'_>, path: &str, wanted: &mut Wanted<'_>) -> Result<()
             return Err(Damaged);
         };
         let header = Header::parse(blob)?;
-        let has = |(nth, path): &&(usize, Vec<u8>)| header.path(*nth).as_ref() == Some(path);
+        let paths = Paths::of(&header);
+        let has = |(nth, path): &&(usize, Vec<u8>)| paths.path(*nth).as_ref() == Some(path);
         let own: Vec<&[u8]> = files.iter().filter(has).map(|(_, path)| path.as_slice()).collect();
         wanted.claim(own.into_iter(), || header.package());
     }
     Ok(())
+}
+
+/// The files of a package: names, and the directories that they are in.
+struct Paths<'h, 'a> {
+    header: &'h Header<'a>,
+    names: Vec<&'a [u8]>,
+    directories: Vec<&'a [u8]>,
+}
+
+impl<'h, 'a> Paths<'h, 'a> {
+    fn of(header: &'h Header<'a>) -> Paths<'h, 'a> {
+        const BASENAMES: u32 = 1117;
+        const DIRNAMES: u32 = 1118;
+        Paths { header, names: header.texts(BASENAMES), directories: header.texts(DIRNAMES) }
+    }
+
+    /// The path of a file, without the first `/`.
+    fn path(&self, nth: usize) -> Option<Vec<u8>> {
+        const DIRINDEXES: u32 = 1116;
+        let directory = usize::try_from(self.header.number(DIRINDEXES, nth)?).ok()?;
+        let directory = self.directories.get(directory)?.strip_prefix(b"/")?;
+        Some([directory, self.names.get(nth)?].concat())
+    }
 }
 
 /// A header: numbers and texts by tag.
@@ -104,22 +128,20 @@ impl<'a> Header<'a> {
         Some(u32::from_be_bytes(*data.first_chunk()?))
     }
 
-    fn text(&self, tag: u32, nth: usize) -> Option<&'a [u8]> {
-        let (mut data, count) = self.values(tag)?;
-        for _ in 0..Some(nth).filter(|nth| *nth < count)? {
-            data = data.get(memchr::memchr(0, data)? + 1..)?;
-        }
-        data.get(..memchr::memchr(0, data)?)
+    fn text(&self, tag: u32) -> Option<&'a [u8]> {
+        let (data, count) = self.values(tag)?;
+        data.get(..memchr::memchr(0, data)?).filter(|_| count > 0)
     }
 
-    /// The path of a file, without the first `/`.
-    fn path(&self, nth: usize) -> Option<Vec<u8>> {
-        const DIRINDEXES: u32 = 1116;
-        const BASENAMES: u32 = 1117;
-        const DIRNAMES: u32 = 1118;
-        let directory = usize::try_from(self.number(DIRINDEXES, nth)?).ok()?;
-        let path = [self.text(DIRNAMES, directory)?, self.text(BASENAMES, nth)?].concat();
-        path.strip_prefix(b"/").map(<[u8]>::to_vec)
+    /// All texts of a tag.
+    fn texts(&self, tag: u32) -> Vec<&'a [u8]> {
+        let Some((mut data, count)) = self.values(tag) else { return Vec::new() };
+        let texts = std::iter::from_fn(|| {
+            let (text, rest) = data.split_at_checked(memchr::memchr(0, data)?)?;
+            data = rest.get(1..)?;
+            Some(text)
+        });
+        texts.take(count).collect()
     }
 
     fn package(&self) -> SystemPackage {
@@ -128,7 +150,7 @@ impl<'a> Header<'a> {
         const RELEASE: u32 = 1002;
         const EPOCH: u32 = 1003;
         const VENDOR: u32 = 1011;
-        let text = |tag| self.text(tag, 0).map(Text::from_bytes);
+        let text = |tag| self.text(tag).map(Text::from_bytes);
         let version = text(VERSION).map(|version| {
             let epoch = self.number(EPOCH, 0).map(|epoch| format!("{epoch}:")).unwrap_or_default();
             let release = text(RELEASE).map(|release| format!("-{}", release.raw()));

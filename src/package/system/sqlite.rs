@@ -13,11 +13,14 @@ use crate::evidence::files::OpenFile;
 const MAX_DEPTH: usize = 32;
 
 /// The most pages that are read for one database. A seek takes four or five.
-const MAX_PAGES: u32 = 50_000;
+const MAX_PAGES: u32 = 20_000;
 
 /// The largest row, in bytes: the header of rpm's largest packages (a kernel's modules, `texlive`)
 /// takes 4 MB.
 const MAX_ROW: u64 = 32 << 20;
+
+/// The largest entry of an index, in bytes: the name of a file and a number.
+const MAX_ENTRY: u64 = 16 << 10;
 
 /// The most tables and indexes of a database that are looked at; rpm's has 50.
 const MAX_SCHEMA: usize = 1000;
@@ -243,6 +246,9 @@ impl<'a> Database<'a> {
     fn index_cell(&self, page: &Page<'_>, nth: usize) -> Result<Vec<u8>> {
         let cell = page.cell(nth)?;
         let (len, rest) = varint(if page.interior { cell.get(4..).ok_or(Damaged)? } else { cell })?;
+        if len > MAX_ENTRY {
+            return Err(Damaged);
+        }
         self.payload(rest, len, (self.usable - 12) * 64 / 255 - 23)
     }
 
@@ -352,8 +358,10 @@ fn big_32(bytes: &[u8], at: usize) -> Result<u32> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::evidence::fake::{FakeFile, FakeRoot};
 
     #[test]
     fn numbers_of_every_length_are_read() {
@@ -377,10 +385,41 @@ mod tests {
         }
     }
 
+    /// What a database of these bytes says, behind a head that is in order.
+    fn ask(pages: &[u8]) -> [bool; 3] {
+        let mut bytes = b"SQLite format 3\0\x02\0\x01\x01\0\x40\x20\x20".to_vec();
+        bytes.resize(100, 0);
+        bytes.extend(pages);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        let mut root = FakeRoot::default();
+        root.add("/db", FakeFile { bytes, modified: 0, inode: 1 });
+        let files = root.files();
+        let file = files.in_root("/db").unwrap();
+        let database = Database::open(file).unwrap();
+        let table = database.tree("Packages").is_ok();
+        let found = (1..4).any(|page| database.find(page, b"libc.so.6", 100).is_ok());
+        let rows = (1..4).any(|page| database.row(page, 7).is_ok_and(|row| row.is_some()));
+        [table, found, rows]
+    }
+
+    #[test]
+    fn giant_counts_and_circles_come_to_an_end() {
+        for kind in [2, 5, 10, 13] {
+            // 65,535 cells, all of which and the rightmost page lead to the first page.
+            let mut page = vec![kind, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 1];
+            page.resize(400, 0);
+            assert!(!ask(&page)[0], "{kind}");
+            page.fill(1);
+            page[0] = kind;
+            assert!(!ask(&page)[0], "{kind}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn any_bytes_are_read_without_harm(row: Vec<u8>) {
+        fn any_bytes_are_read_without_harm(row: Vec<u8>, kind in 0u8..16) {
             let _ = columns(&row);
+            ask(&[&[kind][..], &row, &[kind; 600]].concat());
         }
     }
 }

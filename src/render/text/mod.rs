@@ -26,6 +26,9 @@ impl Renderer for Plain {
 
     fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let title = format!("{}\n{}", layout::title_bar(), self::title(report));
+        if report.secrets_shown {
+            writeln!(out, "{}", layout::SECRETS_ARE_SHOWN)?;
+        }
         section(out, "Guru Meditation", title)?;
         for section in &report.sections {
             out.write_all(b"\n")?;

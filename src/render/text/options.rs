@@ -119,17 +119,22 @@ fn object(object: &ConfigObject) -> String {
     if !holders.is_empty() {
         facts.push(format!("held by {}", holders.join(", ")));
     }
-    facts.push(match (object.started, object.arguments.is_empty()) {
-        (true, false) => format!("started with {}", layout::command(&object.arguments)),
-        (true, true) => "started without arguments".to_owned(),
-        (false, _) => "not started: nothing was read for it".to_owned(),
+    let by_oslo = object.make == "oslo.config";
+    facts.extend(match (object.started, object.arguments.is_empty()) {
+        (true, _) if !by_oslo => None,
+        (false, _) if !by_oslo => Some("not configured yet".to_owned()),
+        (true, false) => Some(format!("started with {}", layout::command(&object.arguments))),
+        (true, true) => Some("started without arguments".to_owned()),
+        (false, _) => Some("not started: nothing was read for it".to_owned()),
     });
     format!("{}\n", facts.join(" · "))
 }
 
 /// Why there are no options. Of files that were not read each has said so itself.
 fn none(object: Option<&ConfigObject>, files: &[ConfigFile]) -> &'static str {
-    if object.is_some() {
+    if object.is_some_and(|object| object.make != "oslo.config") {
+        "(no settings)\n"
+    } else if object.is_some() {
         "(no options are registered)\n"
     } else if files.is_empty() {
         "(no configuration file named or found)\n"

@@ -11,6 +11,7 @@ use super::layout::{Frame, FrameObject, InnermostFrame, InternalFrame, Layout};
 use super::objects::Objects;
 use super::value::{self, Values};
 use crate::addr::Addr;
+use crate::mask::Secrets;
 use crate::note::Note;
 use crate::runtime::LanguageFrame;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
@@ -95,9 +96,9 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The same, and every frame has its local variables.
-    pub fn with_locals(mut self) -> Walker<'a> {
-        self.values = Some(Values::new(self.objects, value::LOCALS));
+    /// The same, and every frame has its local variables, with this done to secrets in them.
+    pub fn with_locals(mut self, secrets: Secrets) -> Walker<'a> {
+        self.values = Some(Values::new(self.objects, value::LOCALS).with_secrets(secrets));
         self
     }
 

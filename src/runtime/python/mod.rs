@@ -22,6 +22,7 @@ pub mod names;
 pub mod objects;
 mod oslo;
 mod registered;
+mod settings;
 mod subclasses;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -38,6 +39,7 @@ pub use version::Version;
 use super::{LanguageThread, Part, Preview, Roster, Runtime, Visit, Visited, Visitor};
 use crate::addr::Addr;
 use crate::asked::Asked;
+use crate::config::settings::Settings;
 use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
@@ -116,13 +118,17 @@ impl Visitor for Interpreters {
         let objects = Objects { memory, layout: &self.found.layout };
         let greenlets = self.greenlets.as_ref();
         let mut request = greenlets.map(|found| found.search_for(&objects)).unwrap_or_default();
-        request.words.extend(oslo::types(&objects, &self.interpreters(memory)));
+        let interpreters = self.interpreters(memory);
+        request.words.extend(oslo::types(&objects, &interpreters));
+        request.words.extend(settings::types(&objects, &interpreters));
         request
     }
 
     fn sift(&self, search: &mut Search, roster: &Roster, memory: &dyn Memory) {
         let objects = Objects { memory, layout: &self.found.layout };
-        oslo::sift(search, &self.interpreters(memory), roster, objects);
+        let interpreters = self.interpreters(memory);
+        oslo::sift(search, &interpreters, roster, objects);
+        settings::sift(search, &interpreters, objects);
         if let Some(greenlets) = &self.greenlets {
             greenlets.sift(search, roster, objects);
         }
@@ -131,7 +137,7 @@ impl Visitor for Interpreters {
     fn visit(&self, visit: &Visit<'_>, memory: &dyn Memory) -> Visited {
         let mut walker = Walker::new(memory, &self.found.layout);
         if visit.asked.locals {
-            walker = walker.with_locals();
+            walker = walker.with_locals(visit.asked.secrets);
         } else if visit.pages_only {
             walker = walker.pages_only();
         }
@@ -167,6 +173,11 @@ impl Visitor for Interpreters {
             let registries = oslo::registries(visit.search, *objects, &mut visited.notes);
             visited.secrets = oslo::secrets(&registries);
             visited.registries = registries;
+            let interpreters = self.interpreters(memory);
+            let settings =
+                settings::settings(visit.search, &interpreters, *objects, &mut visited.notes);
+            visited.secrets.extend(settings.iter().flat_map(Settings::secrets));
+            visited.settings = settings;
         }
         match &self.greenlets {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
@@ -194,7 +205,7 @@ impl Interpreters {
             return;
         }
         let interpreters = self.interpreters(objects.memory);
-        let values = Values::new(objects, value::OBJECTS);
+        let values = Values::new(objects, value::OBJECTS).with_secrets(asked.secrets);
         for path in asked.paths() {
             let found = values.object(&interpreters, path, &mut visited.notes);
             visited.objects.push(found);

@@ -5,6 +5,7 @@
 //! is not of the interpreter's library. Versions are `__version__`, and only where that is a `str`.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use super::objects::Objects;
 use crate::addr::Addr;
@@ -20,6 +21,12 @@ const MAX_GLOBALS: usize = 2000;
 /// The most globals of one module whose names are compared as text.
 const MAX_COMPARED: usize = 200;
 
+/// The modules of the interpreter's library, whose versions are its own: `sys.stdlib_module_names` of
+/// CPython 3.10 to 3.15, and what 3.8 and 3.9 had beside. They are most of those that are loaded, and
+/// each would take five pages of memory.
+static STANDARD: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("stdlib.txt").split_whitespace().collect());
+
 /// Reads the modules in a `dict` such as `sys.modules`, and whether there are more of them.
 pub fn loaded(objects: &Objects<'_>, modules: Addr) -> (Vec<LoadedModule>, bool) {
     let mut reader =
@@ -34,7 +41,7 @@ pub fn loaded(objects: &Objects<'_>, modules: Addr) -> (Vec<LoadedModule>, bool)
             Some((parent, _)) => shared.contains(parent),
             None => true,
         };
-        if !top {
+        if !top || STANDARD.contains(name.raw()) {
             continue;
         }
         match reader.module(module, &name) {

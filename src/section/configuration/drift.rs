@@ -12,6 +12,7 @@ use crate::config::oslo::drift::same;
 use crate::config::oslo::drift::unread::{Hint, MAX_UNREAD, Other, Unread, unread};
 use crate::config::oslo::registry::{ParsedFile, Registry};
 use crate::config::oslo::resolve::ResolvedGroup;
+use crate::mask::Secrets;
 use crate::note::Note;
 use crate::report::{Drift, DriftKind, Origin, SetBy};
 use crate::repr;
@@ -28,6 +29,8 @@ pub struct Object<'a> {
     pub held: &'a [ResolvedGroup],
     /// What it is called.
     pub name: String,
+    /// What becomes of secrets.
+    pub secrets: Secrets,
 }
 
 /// Where an object and its files differ.
@@ -58,7 +61,9 @@ pub fn drift(
     let files = Files { object, reading };
     if reading.files.iter().all(is_comparable) {
         let restart = after_restart(object.registry, object.held, environment, &parsed);
-        drift.extend(restart.changes.into_iter().map(|change| changes(change, &place)));
+        drift.extend(
+            restart.changes.into_iter().map(|change| changes(change, object.secrets, &place)),
+        );
         renamed.extend(restart.renamed.into_iter().map(|name| deprecated(name, &place)));
         if restart.masked > 0 && files.differ() {
             let text = match restart.masked {
@@ -109,10 +114,16 @@ const NOTHING: Drift = Drift {
     what: None,
 };
 
-fn changes(change: Change, place: &dyn Fn((usize, u32)) -> Option<Origin>) -> Drift {
+fn changes(
+    change: Change,
+    secrets: Secrets,
+    place: &dyn Fn((usize, u32)) -> Option<Origin>,
+) -> Drift {
     let what = match (&change.problem, change.set_by) {
         (Some(problem), _) => Some(format!("it could not be used: {problem}")),
-        _ if change.secret => Some("a secret: only that it differs is told".to_owned()),
+        _ if change.secret && !secrets.are_shown() => {
+            Some("a secret: only that it differs is told".to_owned())
+        }
         (None, None | Some(SetBy::Default | SetBy::SetDefault)) => {
             Some("no file sets it any more".to_owned())
         }
@@ -123,8 +134,8 @@ fn changes(change: Change, place: &dyn Fn((usize, u32)) -> Option<Origin>) -> Dr
         place: change.place.and_then(place),
         group: Some(change.group),
         option: Some(change.option),
-        now: Some(masked(&change.now, change.secret).0),
-        then: Some(masked(&change.then, change.secret).0),
+        now: Some(masked(&change.now, change.secret, secrets).0),
+        then: Some(masked(&change.then, change.secret, secrets).0),
         what: what.map(Text::from),
     }
 }
@@ -170,11 +181,12 @@ fn words(hint: &Hint, is_section: bool, others: &[&Object<'_>]) -> Option<String
             format!("an option of this name is in {}", groups.join(", "))
         }
         Hint::Other { object, has_read, option } => {
-            let name = &others.get(*object)?.name;
+            let other = others.get(*object)?;
+            let name = &other.name;
             let read =
                 if *has_read { "and has read this file" } else { "but has not read this file" };
             let there = option.as_ref().map(|(option, value)| {
-                let value = repr::repr(&masked(value, false).0);
+                let value = repr::repr(&masked(value, false, other.secrets).0);
                 format!(": its {} is {value}", option.raw())
             });
             format!("{name} has such options, {read}{}", there.unwrap_or_default())

@@ -7,7 +7,7 @@ use crate::analysis::Analysis;
 use crate::config::oslo::registry::Registry;
 use crate::config::oslo::resolve::{Given, Resolved, ResolvedGroup, resolve};
 use crate::data::Data;
-use crate::mask::{mask_argv, mask_text};
+use crate::mask::Secrets;
 use crate::note::Note;
 use crate::report::{Block, ConfigObject, OptionGroup, OptionValue, SetBy};
 use crate::text::Text;
@@ -24,6 +24,7 @@ const MAX_TROUBLES: usize = 20;
 /// A block for each object, in the order given.
 pub fn blocks(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     let target = &analysis.evidence.snapshot.target;
+    let secrets = analysis.evidence.snapshot.asked.secrets;
     let environment = |name: &str| {
         let mut variables = target.environment.iter();
         variables.find(|(known, _)| known.raw() == name).map(|(_, value)| value.raw().to_owned())
@@ -37,7 +38,7 @@ pub fn blocks(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     let objects: Vec<Object<'_>> = registries
         .iter()
         .zip(&held)
-        .map(|(registry, held)| Object { registry, held, name: name(registry) })
+        .map(|(registry, held)| Object { registry, held, name: name(registry, secrets), secrets })
         .collect();
     let blocks = objects.iter().enumerate().map(|(index, object)| {
         let reading = Reading::of(object.registry, &disk, notes);
@@ -47,37 +48,37 @@ pub fn blocks(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
         let drift = drift::drift(object, &others, &reading, &environment, notes);
         let groups = groups(object, &reading);
         let files = reading.files.into_iter().map(|file| file.shown).collect();
-        Block::Options { object: Some(shown(object.registry)), files, groups, drift }
+        Block::Options { object: Some(shown(object.registry, secrets)), files, groups, drift }
     });
     blocks.collect()
 }
 
 /// What an object is called where it is spoken of.
-fn name(registry: &Registry) -> String {
+fn name(registry: &Registry, secrets: Secrets) -> String {
     match registry.held_by.first() {
-        Some(holder) => format!("the object held by {}", mask_text(holder.raw())),
+        Some(holder) => format!("the object held by {}", secrets.mask_text(holder.raw())),
         None => format!("the object at {}", registry.address),
     }
 }
 
-fn shown(registry: &Registry) -> ConfigObject {
-    let text = |text: &Text| Text::from(mask_text(text.raw()).as_ref());
+fn shown(registry: &Registry, secrets: Secrets) -> ConfigObject {
+    let text = |text: &Text| Text::from(secrets.mask_text(text.raw()).as_ref());
     ConfigObject {
         make: MAKE.to_owned(),
         type_name: registry.type_name.clone(),
         address: registry.address,
         held_by: registry.held_by.iter().map(text).collect(),
         started: registry.is_parsed(),
-        arguments: arguments(registry),
+        arguments: arguments(registry, secrets),
     }
 }
 
 /// The words that it was called with, masked as a command line is: behind the program's name.
-fn arguments(registry: &Registry) -> Vec<Text> {
+fn arguments(registry: &Registry, secrets: Secrets) -> Vec<Text> {
     let program = registry.prog.iter().map(Text::raw).next().unwrap_or_default();
     let args = registry.args.iter().flatten().map(Text::raw);
     let words: Vec<String> = std::iter::once(program).chain(args).map(str::to_owned).collect();
-    mask_argv(&words).into_iter().skip(1).map(Text::from).collect()
+    secrets.mask_argv(&words).into_iter().skip(1).map(Text::from).collect()
 }
 
 /// What could not be read of an object, and what its program could not use either.
@@ -112,7 +113,7 @@ fn groups(object: &Object<'_>, reading: &Reading) -> Vec<OptionGroup> {
         };
         let options = group.options.iter();
         let mut options: Vec<OptionValue> =
-            options.map(|option| option_value(group, option, &places)).collect();
+            options.map(|option| option_value(group, option, object.secrets, &places)).collect();
         options.sort_by(|a, b| a.name.cmp(&b.name));
         OptionGroup { name, options }
     });
@@ -121,8 +122,13 @@ fn groups(object: &Object<'_>, reading: &Reading) -> Vec<OptionGroup> {
     groups
 }
 
-fn option_value(group: &ResolvedGroup, option: &Resolved, places: &Places<'_>) -> OptionValue {
-    let (value, masked) = masked(&option.value, option.secret);
+fn option_value(
+    group: &ResolvedGroup,
+    option: &Resolved,
+    secrets: Secrets,
+    places: &Places<'_>,
+) -> OptionValue {
+    let (value, masked) = masked(&option.value, option.secret, secrets);
     // What nothing sets is at its default, which is `None`.
     let unset = (option.value == Data::None && option.problem.is_none()).then_some(SetBy::Default);
     let set_by = option.set_by.or(unset);

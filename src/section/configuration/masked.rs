@@ -2,14 +2,17 @@
 //! themselves which of them are secret, and `token_ttl = 600` is not.
 
 use crate::data::Data;
-use crate::mask::{MASK, mask_text, mask_value};
+use crate::mask::{MASK, Secrets, mask_text, mask_value};
 use crate::text::Text;
 
 /// Values inside values that are looked at. What lies deeper is masked as a whole.
 const MAX_DEPTH: usize = 32;
 
 /// The value of an option as it may be shown, and whether anything of it was masked.
-pub fn masked(value: &Data, secret: bool) -> (Data, bool) {
+pub fn masked(value: &Data, secret: bool, secrets: Secrets) -> (Data, bool) {
+    if secrets.are_shown() {
+        return (value.clone(), false);
+    }
     if secret {
         // Also where there is none, as a report of the process's own has it.
         return (Data::text(MASK), true);
@@ -56,6 +59,10 @@ fn is_nan(value: &Data) -> bool {
 mod tests {
     use super::*;
 
+    fn masked(value: &Data, secret: bool) -> (Data, bool) {
+        super::masked(value, secret, Secrets::Masked)
+    }
+
     fn map(key: &str, value: &str) -> Data {
         Data::Map(vec![(key.into(), Data::text(value))])
     }
@@ -64,6 +71,7 @@ mod tests {
     fn a_secret_is_masked_whatever_it_is() {
         for value in [Data::None, Data::text(""), Data::Int(7), Data::List(vec![])] {
             assert_eq!(masked(&value, true), (Data::text("***"), true));
+            assert_eq!(super::masked(&value, true, Secrets::Shown), (value, false));
         }
     }
 

@@ -9,6 +9,7 @@ mod masked;
 mod other;
 mod program;
 mod reading;
+mod settings;
 
 use std::collections::HashSet;
 
@@ -19,7 +20,7 @@ use crate::analysis::Analysis;
 use crate::config::oslo::registry::Registry;
 use crate::config::{ConfigGroup, ConfigOption, Parsed, oslo};
 use crate::data::Data;
-use crate::mask::mask_value;
+use crate::mask::{MASK, Secrets};
 use crate::note::Note;
 use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin};
 use crate::text::Text;
@@ -37,14 +38,16 @@ impl Section for Configuration {
     }
 
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
-        let live = live::blocks(analysis, notes);
+        let mut blocks = live::blocks(analysis, notes);
+        blocks.extend(settings::blocks(analysis, notes));
         let mut of_files = of_files(analysis, notes);
-        if !live.is_empty() {
-            let known = live.iter().flat_map(files).map(|file| file.path.clone());
+        if !blocks.is_empty() {
+            let known = blocks.iter().flat_map(files).map(|file| file.path.clone());
             let known: HashSet<Text> = known.collect();
             of_files.retain(|block| files(block).iter().any(|file| !known.contains(&file.path)));
         }
-        live.into_iter().chain(of_files).collect()
+        blocks.extend(of_files);
+        blocks
     }
 }
 
@@ -52,9 +55,10 @@ impl Section for Configuration {
 fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     let target = &analysis.evidence.snapshot.target;
     let files = &analysis.evidence.files;
+    let secrets = analysis.evidence.snapshot.asked.secrets;
     let program = Program::of(target, !analysis.runtimes.is_empty());
     let Some(candidates) = program.of_oslo(files) else {
-        return other::blocks(&program, target, files, notes);
+        return other::blocks(&program, target, files, secrets, notes);
     };
     let mut blocks = Vec::new();
     // Which files an object has read is known, and not to be guessed.
@@ -68,9 +72,9 @@ fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
         let parsed = found.iter().enumerate();
         let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
         let merged = oslo::merge(parsed.collect());
-        blocks.push(block(merged, found, notes));
+        blocks.push(block(merged, found, secrets, notes));
     }
-    blocks.extend(other::unit_blocks(&program, target, files, notes));
+    blocks.extend(other::unit_blocks(&program, target, files, secrets, notes));
     blocks
 }
 
@@ -82,11 +86,11 @@ fn files(block: &Block) -> &[ConfigFile] {
     }
 }
 
-fn block(parsed: Parsed, found: Vec<Found>, notes: &mut Vec<Note>) -> Block {
+fn block(parsed: Parsed, found: Vec<Found>, secrets: Secrets, notes: &mut Vec<Note>) -> Block {
     let files: Vec<ConfigFile> = found.into_iter().map(|found| found.shown).collect();
     notes.extend(remarks(&parsed, &files));
     let mut groups: Vec<OptionGroup> =
-        parsed.groups.into_iter().map(|group| option_group(group, &files)).collect();
+        parsed.groups.into_iter().map(|group| option_group(group, &files, secrets)).collect();
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     Block::Options { object: None, files, groups, drift: Vec::new() }
 }
@@ -100,15 +104,15 @@ fn remarks(parsed: &Parsed, files: &[ConfigFile]) -> Vec<Note> {
     notes.map(|note| Note::remark(about(note.file, note.line), note.what)).collect()
 }
 
-fn option_group(group: ConfigGroup, files: &[ConfigFile]) -> OptionGroup {
+fn option_group(group: ConfigGroup, files: &[ConfigFile], secrets: Secrets) -> OptionGroup {
     let mut options: Vec<OptionValue> =
-        group.options.into_iter().map(|option| option_value(&option, files)).collect();
+        group.options.into_iter().map(|option| option_value(&option, files, secrets)).collect();
     options.sort_by(|a, b| a.name.cmp(&b.name));
     OptionGroup { name: group.name.into(), options }
 }
 
-fn option_value(option: &ConfigOption, files: &[ConfigFile]) -> OptionValue {
-    let shown = |text: &str| mask_value(&option.name, text).into_owned();
+fn option_value(option: &ConfigOption, files: &[ConfigFile], secrets: Secrets) -> OptionValue {
+    let shown = |text: &str| secrets.mask_value(&option.name, text).into_owned();
     let values: Vec<String> = option.values.iter().map(|value| shown(&value.text)).collect();
     let origin = option.effective().and_then(|value| {
         let file = files.get(value.file)?.path.clone();
@@ -116,7 +120,7 @@ fn option_value(option: &ConfigOption, files: &[ConfigFile]) -> OptionValue {
     });
     OptionValue {
         name: option.name.as_str().into(),
-        masked: values.iter().any(|value| value.contains("***")),
+        masked: !secrets.are_shown() && values.iter().any(|value| value.contains(MASK)),
         value: data(values),
         set_by: None,
         origin,

@@ -8,6 +8,7 @@ use crate::config::include::Tree;
 use crate::config::sources::{self, Sources};
 use crate::config::unit::Unit;
 use crate::evidence::files::Files;
+use crate::mask::Secrets;
 use crate::note::Note;
 use crate::report::Block;
 use crate::target::{TargetFacts, cgroup, environment};
@@ -17,6 +18,7 @@ pub fn blocks(
     program: &Program<'_>,
     target: &TargetFacts,
     files: &Files,
+    secrets: Secrets,
     notes: &mut Vec<Note>,
 ) -> Vec<Block> {
     let executable = target.executable.as_ref().map_or("", |path| path.raw());
@@ -45,9 +47,9 @@ pub fn blocks(
     }
     let trees = sources::configurations(&sources, &InRoot(files));
     if trees.is_empty() {
-        return vec![block(Parsed::default(), Vec::new(), notes)];
+        return vec![block(Parsed::default(), Vec::new(), secrets, notes)];
     }
-    shown(trees, target, files, notes)
+    shown(trees, target, files, secrets, notes)
 }
 
 /// The configurations of the unit that a program belongs to.
@@ -55,9 +57,11 @@ pub fn unit_blocks(
     program: &Program<'_>,
     target: &TargetFacts,
     files: &Files,
+    secrets: Secrets,
     notes: &mut Vec<Note>,
 ) -> Vec<Block> {
-    shown(sources::of_unit(unit(program, target), &InRoot(files)), target, files, notes)
+    let trees = sources::of_unit(unit(program, target), &InRoot(files));
+    shown(trees, target, files, secrets, notes)
 }
 
 /// The unit of systemd that a process belongs to.
@@ -70,6 +74,7 @@ fn shown(
     trees: Vec<Tree>,
     target: &TargetFacts,
     files: &Files,
+    secrets: Secrets,
     notes: &mut Vec<Note>,
 ) -> Vec<Block> {
     let blocks = trees.into_iter().map(|tree| {
@@ -79,7 +84,7 @@ fn shown(
             .map(|file| Found::read(target, files, file.path, &file.why))
             .collect();
         notes.extend(found.iter().flat_map(Found::notes));
-        block(tree.parsed, found, notes)
+        block(tree.parsed, found, secrets, notes)
     });
     blocks.collect()
 }

@@ -5,12 +5,11 @@
 //! The files are masked: what differs only in place of a mask is no change, and how often that was
 //! so is told.
 
-use std::collections::HashSet;
-
 use super::lines::Lines;
 use super::same;
 use crate::config::oslo::registry::{Namespace, ParsedFile, ParsedSection, Registry};
 use crate::config::oslo::resolve::{FilePlace, Given, Resolved, ResolvedGroup, resolve};
+use crate::config::oslo::restarted;
 use crate::config::{ConfigValue, Parsed};
 use crate::data::Data;
 use crate::mask::MASK;
@@ -71,8 +70,10 @@ pub fn after_restart(
 ) -> Restart {
     let uncached = Given { cached: false, ..Given::of_process(registry, environment) };
     let parsed = resolve(registry, &uncached);
-    let namespace = namespace(registry, &parsed, files);
-    let restarted = resolve(
+    let none = Namespace::default();
+    let files_now = files.iter().rev().map(|file| parsed_file(file)).collect();
+    let namespace = restarted(registry, registry.namespace.as_ref().unwrap_or(&none), files_now);
+    let after = resolve(
         registry,
         &Given { namespace: Some(&namespace), mutable_namespace: None, environment, cached: false },
     );
@@ -80,7 +81,7 @@ pub fn after_restart(
         files: files.iter().map(|parsed| Lines::new(parsed)).collect(),
         restart: Restart::default(),
     };
-    for ((held, parsed), then) in held.iter().zip(&parsed).zip(&restarted) {
+    for ((held, parsed), then) in held.iter().zip(&parsed).zip(&after) {
         for ((held, parsed), after) in held.options.iter().zip(&parsed.options).zip(&then.options) {
             compared.add(&then.name, held, parsed, after);
         }
@@ -138,25 +139,6 @@ impl Comparison<'_> {
         let file = self.files.get(self.index(place));
         let values = file.map(|file| file.values(place.section.raw(), place.key.raw()));
         values.unwrap_or_default().to_vec()
-    }
-}
-
-/// What would be parsed. `parsed` is what was: an option that may stand on the command line is an
-/// argument of the namespace also where a file has set it, and then the file decides anew.
-fn namespace(registry: &Registry, parsed: &[ResolvedGroup], files: &[&Parsed]) -> Namespace {
-    let by_file = parsed.iter().flat_map(|group| {
-        let of_file = |option: &&Resolved| option.set_by == Some(SetBy::File);
-        let name = |option: &Resolved| match &group.key {
-            None => option.dest.raw().to_owned(),
-            Some(_) => format!("{}_{}", group.name.raw(), option.dest.raw()),
-        };
-        group.options.iter().filter(of_file).map(name)
-    });
-    let by_file: HashSet<String> = by_file.collect();
-    let arguments = registry.namespace.iter().flat_map(|namespace| &namespace.arguments);
-    Namespace {
-        files: files.iter().rev().map(|file| parsed_file(file)).collect(),
-        arguments: arguments.filter(|(name, _)| !by_file.contains(name.raw())).cloned().collect(),
     }
 }
 

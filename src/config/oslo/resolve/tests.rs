@@ -1,5 +1,6 @@
 //! The rules one by one. `tests/oslo_rules.rs` holds all of them together to oslo.config itself.
 
+mod references;
 mod rules;
 
 use proptest::prelude::*;

@@ -7,13 +7,13 @@
 //! is read (`read`) before running threads are stopped, and over the evidence. Nothing is resolved here,
 //! and nothing masked: what is read is for [`crate::config::oslo`], and never stored.
 
-mod fields;
+pub(super) mod fields;
 mod find;
-mod holder;
+pub(super) mod holder;
 mod kind;
 mod namespace;
 mod option;
-mod plain;
+pub(super) mod plain;
 mod read;
 mod secret;
 #[cfg(test)]

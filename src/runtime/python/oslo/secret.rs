@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::config::oslo::registry::{Namespace, Opt, Registry};
 use crate::data::Data;
-use crate::mask::{hidden, mask_argv, mask_text, mask_value};
+use crate::mask::{hidden_parts, mask_argv, mask_text, mask_value};
 
 /// The secrets of these configurations. What is the name of an option or a section, too, is left
 /// out: it is everywhere.
@@ -153,6 +153,6 @@ impl Secrets {
     }
 
     fn add_hidden(&mut self, text: &str, masked: &str) {
-        self.0.extend(hidden(text, masked).map(str::to_owned));
+        self.0.extend(hidden_parts(text, masked).into_iter().map(str::to_owned));
     }
 }

@@ -4,7 +4,6 @@ use super::secret::Hint;
 use super::types::{Kind, Type};
 use super::{MASK, Values, number, quote};
 use crate::addr::Addr;
-use crate::mask::mask_value;
 use crate::runtime::python::layout::DigitCount;
 use crate::runtime::python::objects::MAX_STR;
 use crate::target::memory::MemoryExt as _;
@@ -33,10 +32,10 @@ impl Values<'_> {
                 let word = if self.objects.small_int(object)? == 0 { "False" } else { "True" };
                 Some(shown(kind, word.to_owned()))
             }
-            Kind::Float => Some(named(kind, number::float(self.float(object, 0)?), hint)),
+            Kind::Float => Some(self.named(kind, number::float(self.float(object, 0)?), hint)),
             Kind::Complex => {
                 let text = number::complex(self.float(object, 0)?, self.float(object, 8)?);
-                Some(named(kind, text, hint))
+                Some(self.named(kind, text, hint))
             }
             _ => {
                 let mut value = shown(kind, self.word(object, kind)?);
@@ -50,7 +49,7 @@ impl Values<'_> {
     fn str(&self, object: Addr, kind: &Type, hint: Hint<'_>) -> Option<Value> {
         let (points, length) = self.raw_points(object)?;
         let text = text_of(&points);
-        let masked = hint.mask(&text);
+        let masked = hint.mask(&text, self.secrets);
         if *masked != *text {
             let points: Vec<u32> = masked.chars().map(u32::from).collect();
             return Some(masked_text(kind, &masked, &quote::string(self.first(&points))));
@@ -64,7 +63,7 @@ impl Values<'_> {
     fn bytes(&self, object: Addr, kind: &Type, hint: Hint<'_>) -> Option<Value> {
         let (bytes, length) = self.raw_bytes(object, kind.kind)?;
         let text: String = bytes.iter().copied().map(char::from).collect();
-        let masked = hint.mask(&text);
+        let masked = hint.mask(&text, self.secrets);
         let is_secret = *masked != *text;
         let bytes: Vec<u8> = match is_secret {
             true => masked.chars().filter_map(|char| u8::try_from(char).ok()).collect(),
@@ -112,14 +111,27 @@ impl Values<'_> {
             let last =
                 memory.u32(digits.checked_add(count.checked_sub(1)?.checked_mul(4)?)?).ok()?;
             let bits = number::bits(count, last);
-            let mut value = named(kind, format!("<an int of {bits} bits>"), hint);
+            let mut value = self.named(kind, format!("<an int of {bits} bits>"), hint);
             value.mark = value.mark.or(Some(Mark::Cut));
             return Some(value);
         }
         let bytes = memory.bytes(digits, usize::try_from(count).ok()? * 4).ok()?;
         let digits = bytes.as_chunks().0.iter().map(|digit| u32::from_le_bytes(*digit));
         let digits: Vec<u32> = digits.collect();
-        Some(named(kind, number::int(negative, &digits), hint))
+        Some(self.named(kind, number::int(negative, &digits), hint))
+    }
+
+    /// A number, which is a secret by its name alone.
+    fn named(&self, kind: &Type, text: String, hint: Hint<'_>) -> Value {
+        let masked = match hint {
+            Hint::Name(name) => self.secrets.mask_value(name, &text) == MASK,
+            Hint::Secret => !self.secrets.are_shown(),
+            Hint::None | Hint::Shown(_) => false,
+        };
+        match masked {
+            true => Value { mark: Some(Mark::Masked), ..shown(kind, MASK.to_owned()) },
+            false => shown(kind, text),
+        }
     }
 
     fn float(&self, object: Addr, offset: u64) -> Option<f64> {
@@ -218,19 +230,6 @@ fn text_of(points: &[u32]) -> String {
 
 fn shown(kind: &Type, text: String) -> Value {
     Value { type_name: kind.name.clone(), shown: Some(Text::from(text)), ..Value::default() }
-}
-
-/// A number, which is a secret by its name alone.
-fn named(kind: &Type, text: String, hint: Hint<'_>) -> Value {
-    let masked = match hint {
-        Hint::Name(name) => mask_value(name, &text) == MASK,
-        Hint::Secret => true,
-        Hint::None | Hint::Shown(_) => false,
-    };
-    match masked {
-        true => Value { mark: Some(Mark::Masked), ..shown(kind, MASK.to_owned()) },
-        false => shown(kind, text),
-    }
 }
 
 /// A text in which a secret was masked; quotes are only for what is left of it.

@@ -21,7 +21,7 @@ use self::secret::Hint;
 use self::types::{Kind, Type, Types};
 use super::objects::Objects;
 use crate::addr::Addr;
-use crate::mask::MASK;
+use crate::mask::{MASK, Secrets};
 use crate::repr::{number, quote};
 use crate::text::Text;
 use crate::value::{Mark, Value};
@@ -57,6 +57,7 @@ pub struct Values<'a> {
     objects: Objects<'a>,
     types: Types<'a>,
     limits: Limits,
+    secrets: Secrets,
     left: Cell<usize>,
     left_of_this: Cell<usize>,
     text_left: Cell<usize>,
@@ -69,10 +70,16 @@ impl<'a> Values<'a> {
             objects,
             types: Types::new(objects),
             limits,
+            secrets: Secrets::default(),
             left: Cell::new(limits.total),
             left_of_this: Cell::new(0),
             text_left: Cell::new(MAX_TEXT),
         }
+    }
+
+    /// The same with this done to secrets.
+    pub fn with_secrets(self, secrets: Secrets) -> Values<'a> {
+        Values { secrets, ..self }
     }
 
     /// Whether all that may be read was read.
@@ -142,7 +149,7 @@ impl<'a> Values<'a> {
             return Some(value);
         }
         let is_secret = hint.hides_parts() || secret::is_secret_type(kind.name.raw());
-        if is_secret && value.size != Some(0) {
+        if is_secret && !self.secrets.are_shown() && value.size != Some(0) {
             value.shown = Some(MASK.into());
             value.size = None;
             value.mark = Some(Mark::Masked);

@@ -93,7 +93,7 @@ impl Values<'_> {
     /// How the items are shown, if they are the words of a command.
     fn shown_of_command(&self, items: &[Addr]) -> Option<Vec<String>> {
         let is_str = |item: &Addr| self.types.of(*item).is_some_and(|kind| kind.kind == Kind::Str);
-        if items.len() < 2 || !items.iter().all(is_str) {
+        if self.secrets.are_shown() || items.len() < 2 || !items.iter().all(is_str) {
             return None;
         }
         let texts: Vec<String> =

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::mask::{self, MASK, mask_argv, mask_text, mask_value};
+use crate::mask::{self, MASK, Secrets, mask_argv};
 
 /// What is known of a value before it is looked at.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,12 +22,12 @@ pub enum Hint<'n> {
 }
 
 impl Hint<'_> {
-    /// A text with its secrets masked.
-    pub fn mask<'t>(&'t self, text: &'t str) -> Cow<'t, str> {
+    /// A text with its secrets masked, unless they are shown.
+    pub fn mask<'t>(&'t self, text: &'t str, secrets: Secrets) -> Cow<'t, str> {
         match self {
-            Hint::None => mask_text(text),
-            Hint::Name(name) => mask_value(name, text),
-            Hint::Secret if text.is_empty() => text.into(),
+            Hint::None => secrets.mask_text(text),
+            Hint::Name(name) => secrets.mask_value(name, text),
+            Hint::Secret if secrets.are_shown() || text.is_empty() => text.into(),
             Hint::Secret => MASK.into(),
             Hint::Shown(shown) => (*shown).into(),
         }

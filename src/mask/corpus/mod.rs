@@ -1,0 +1,209 @@
+//! What must be masked and what must not, as one table each; and the masker's promises, checked on
+//! generated texts.
+
+mod innocent;
+mod promises;
+mod secrets;
+
+use innocent::*;
+use secrets::*;
+
+use super::*;
+
+fn words(command: &str) -> Vec<String> {
+    command.split('|').map(str::to_owned).collect()
+}
+
+fn file(text: &str) -> String {
+    String::from_utf8_lossy(&mask_config_text(text.as_bytes())).into_owned()
+}
+
+/// How many secrets are looked for at least, each in one place of one kind.
+const SECRETS: usize = 300;
+
+/// How many innocent values there are at least, and how many of so many may be masked.
+const INNOCENTS: usize = 200;
+const MASKED_OF_THEM: usize = 2;
+
+/// Collects what leaked.
+#[derive(Default)]
+struct Leaks {
+    checked: usize,
+    leaked: Vec<String>,
+}
+
+impl Leaks {
+    fn check(&mut self, what: &str, masked: &str) {
+        self.checked += 1;
+        if masked.contains(NEEDLE) || !masked.contains(MASK) {
+            self.leaked.push(format!("{what}\n   -> {masked}"));
+        }
+    }
+
+    fn check_file(&mut self, path: &str, text: &str) {
+        let masked = mask_file(path, text.as_bytes());
+        self.check(text, &String::from_utf8_lossy(&masked));
+    }
+
+    fn check_argv(&mut self, argv: &[&str]) {
+        let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        self.check(&argv.join(" "), &mask_argv(&argv).join(" "));
+    }
+
+    /// A value under a name in a command line, an environment, files, a URL, and variables.
+    fn check_named(&mut self, name: &str, value: &str) {
+        let (upper, kebab, camel) = (name.to_uppercase(), name.replace('_', "-"), camel(name));
+        self.check_argv(&["app", &format!("--{kebab}"), value]);
+        self.check_argv(&["app", &format!("--{kebab}={value}")]);
+        self.check_argv(&["env", &format!("APP_{upper}={value}"), "app"]);
+        self.check_argv(&["sh", "-c", &format!("app --{kebab} '{value}' x")]);
+        self.check(&upper, &mask_value(&upper, value));
+        self.check_file("a.conf", &format!("[x]\n{name} = {value}\n"));
+        self.check_file("a.conf", &format!("; {name}: {value}\n"));
+        self.check_file("a.properties", &format!("app.{camel}={value}\n"));
+        self.check_file("a.json", &format!("{{\"x\": {{\"{camel}\": \"{value}\"}}}}"));
+        self.check_file("a.yaml", &format!("x:\n  - {name}: {value}\n"));
+        self.check_file("a.yaml", &format!("x: {{a: 1, {name}: {value}}}\n"));
+        self.check_file("a.toml", &format!("[x]\n\"{kebab}\" = \"{value}\"\n"));
+        self.check(name, &mask_text(&format!("https://h/p?x=1&{name}={value}&y=2")));
+        self.check(name, &mask_value(name, value));
+        self.check(name, &mask_text(&format!("{{'a': 1, '{name}': '{value}'}}")));
+        self.check(name, &mask_text(&format!("Foo(a=1, {camel}='{value}')")));
+    }
+}
+
+/// `admin_pass` as `adminPass`.
+fn camel(name: &str) -> String {
+    let mut upper = false;
+    let char = |c: char| {
+        let begins = std::mem::replace(&mut upper, c == '_');
+        (c != '_').then(|| if begins { c.to_ascii_uppercase() } else { c })
+    };
+    name.chars().filter_map(char).collect()
+}
+
+#[test]
+fn no_secret_of_the_corpus_leaks() {
+    let mut leaks = Leaks::default();
+    for text in SECRET_TEXTS {
+        leaks.check(text, &mask_text(text));
+        leaks.check_argv(&[text]);
+        leaks.check_file("a.conf", &format!("option = {text}\n"));
+        leaks.check(text, &mask_value("option", text));
+    }
+    for name in SECRET_NAMES.iter().chain(OSLO_NAMES).chain(SCANNER_NAMES) {
+        leaks.check_named(name, NEEDLE);
+        leaks.check_named(name, "p@s/hunter2");
+    }
+    for (name, value) in DOUBTFUL {
+        leaks.check(name, &mask_value(name, value));
+        leaks.check_file("a.conf", &format!("{name} = {value}\n"));
+        leaks.check_file("a.json", &format!("{{\"{name}\": \"{value}\"}}"));
+    }
+    for command in SECRET_COMMANDS {
+        leaks.check(command, &mask_argv(&words(command)).join("|"));
+    }
+    for text in SECRET_FILES {
+        leaks.check_file("", text);
+    }
+    let Leaks { checked, leaked } = leaks;
+    assert!(checked >= 10 * SECRETS, "only {checked}");
+    assert!(leaked.is_empty(), "{} of {checked} leaked:\n{}", leaked.len(), leaked.join("\n"));
+}
+
+#[test]
+fn at_most_two_innocent_values_of_two_hundred_are_masked() {
+    let mut masked = Vec::new();
+    for (name, value) in INNOCENT {
+        let lines = [format!("{name} = {value}\n"), format!("{name}: {value}\n")];
+        let shown = mask_value(name, value);
+        let pair = [format!("--{name}"), (*value).to_owned()];
+        let argv = [&["app".to_owned(), format!("--{name}={value}")], &pair[..]].concat();
+        if shown != *value || lines.iter().any(|line| file(line) != *line) {
+            masked.push(format!("{name} = {value} -> {shown}"));
+        } else if mask_argv(&argv) != argv {
+            masked.push(format!("{argv:?} -> {:?}", mask_argv(&argv)));
+        }
+    }
+    for command in INNOCENT_COMMANDS {
+        if mask_argv(&words(command)) != words(command) {
+            masked.push(format!("{command} -> {:?}", mask_argv(&words(command))));
+        }
+    }
+    let count = INNOCENT.len() + INNOCENT_COMMANDS.len();
+    assert!(count >= INNOCENTS, "only {count}");
+    let most = count * MASKED_OF_THEM / INNOCENTS;
+    assert!(masked.len() <= most, "{} of {count}:\n{}", masked.len(), masked.join("\n"));
+}
+
+/// Whether a YAML or TOML text is one.
+fn is_parseable(path: &str, text: &str) -> Result<(), String> {
+    match path {
+        "a.toml" => toml::from_str::<toml::Table>(text).map(drop).map_err(|e| e.to_string()),
+        _ => {
+            let mut events = saphyr_parser::Parser::new_from_str(text);
+            events.try_for_each(|event| event.map(drop)).map_err(|e| e.to_string())
+        }
+    }
+}
+
+#[test]
+fn yaml_and_toml_are_still_that_when_their_secrets_are_masked() {
+    let yaml = YAML_FILES.iter().map(|text| ("a.yaml", text));
+    let toml = TOML_FILES.iter().map(|text| ("a.toml", text));
+    for (path, text) in yaml.chain(toml) {
+        assert_eq!(is_parseable(path, text), Ok(()), "{text}");
+        let masked = String::from_utf8(mask_file(path, text.as_bytes())).unwrap_or_default();
+        assert_eq!(is_parseable(path, &masked), Ok(()), "{text}\n-> {masked}");
+        assert!(!masked.contains(NEEDLE), "{text}\n-> {masked}");
+        assert!(masked.contains("keep"), "{text}\n-> {masked}");
+        assert_eq!(masked.lines().count(), text.lines().count());
+    }
+}
+
+#[test]
+fn only_the_secret_part_goes() {
+    for (text, masked) in [
+        ("rabbit://u:p@h1:5672,u:p@h2:5672//", "rabbit://u:***@h1:5672,u:***@h2:5672//"),
+        ("mysql+pymysql://u:p@ss/w@host/db", "mysql+pymysql://u:***@host/db"),
+        ("http://u:p@h/x?mail=a@b.c", "http://u:***@h/x?mail=a@b.c"),
+        ("redis://:p@h:6379/0", "redis://:***@h:6379/0"),
+        ("amqp://u:p@h;amqp://u:q@i", "amqp://u:***@h;amqp://u:***@i"),
+        ("host=h password=p dbname=d", "host=h password=*** dbname=d"),
+        ("Foo(a=1, password=p, x=1)", "Foo(a=1, password=***, x=1)"),
+        ("Authorization: Basic abc", "Authorization: Basic ***"),
+    ] {
+        assert_eq!(mask_text(text), masked);
+    }
+    let argv = ["mysql", "-uroot", "-ppw", "db"].map(str::to_owned);
+    assert_eq!(mask_argv(&argv), ["mysql", "-uroot", "-p***", "db"]);
+}
+
+#[test]
+fn what_a_masked_word_does_not_show_is_told_part_by_part() {
+    for (word, parts) in [
+        ("rabbit://u:one@h1,u:two@h2//", &["one", "two"][..]),
+        ("mysql://u:p@ss/w@host/db", &["p@ss/w"]),
+        ("--password=x", &["x"]),
+        ("plain", &[]),
+        ("a ghp_abcdefghijklmnopqrstuvwxyz b", &["ghp_abcdefghijklmnopqrstuvwxyz"]),
+    ] {
+        let masked = mask_argv(&["app".into(), word.into()]).pop().unwrap_or_default();
+        assert_eq!(hidden_parts(word, &masked), parts, "{masked}");
+    }
+    // What can not be told apart is one part.
+    assert_eq!(hidden_parts("onetwo", "******"), ["onetwo"]);
+    assert_eq!(hidden_parts("a1c", "a***b***c"), ["1"]);
+}
+
+#[test]
+fn a_masked_file_keeps_its_form() {
+    let text = "[a]\n# note\npassword = \"x y\"\n  more\nurl: http://u:p@h/\nsecret \"a\";\n\n";
+    let masked =
+        "[a]\n# note\npassword = \"***\"\n  ***\nurl: http://u:***@h/\nsecret \"***\";\n\n";
+    assert_eq!(file(text), masked);
+    let text = "{\n  \"password\": 12,\n  \"a\": [1, true],\n  \"tokens\": [\"x\", 2]\n}\n";
+    let masked =
+        "{\n  \"password\": \"***\",\n  \"a\": [1, true],\n  \"tokens\": [\"***\", \"***\"]\n}\n";
+    assert_eq!(file(text), masked);
+}

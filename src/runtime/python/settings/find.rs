@@ -1,0 +1,109 @@
+//! Which objects with settings there are, and what holds them.
+
+use std::collections::BTreeSet;
+
+use super::MAX_OBJECTS;
+use crate::addr::Addr;
+use crate::runtime::python::layout::flags;
+use crate::runtime::python::objects::Objects;
+use crate::runtime::python::oslo::holder::Holders;
+use crate::runtime::python::subclasses::with_subclasses;
+use crate::target::memory::MemoryExt as _;
+use crate::target::search::{HeldObject, Search};
+
+/// Classes whose instances may be held by anything, each with an attribute that is a `dict` in all
+/// of them. gunicorn's application is a local variable only.
+const CLASSES: &[(&str, &str, &str)] = &[
+    ("flask.app", "Flask", "config"),
+    ("celery.app.base", "Celery", "_preconf"),
+    ("gunicorn.config", "Config", "settings"),
+];
+
+/// Settings that have one place: the module and the attribute.
+const PLACES: &[(&str, &str)] = &[("django.conf", "settings"), ("uwsgi", "opt")];
+
+/// The most interpreters of which modules are looked at.
+const MAX_INTERPRETERS: usize = 64;
+
+/// The part of `ob_refcnt` that counts: of a word, 48 bits (16 are flags since 3.14). That of an
+/// object that is gone is 0, and no object is referred to by more than this.
+const COUNT: u64 = (1 << 48) - 1;
+const MAX_COUNT: u64 = 1 << 32;
+
+/// The classes and what is derived from them, as far as they are loaded.
+pub fn types(objects: &Objects<'_>, interpreters: &[Addr]) -> BTreeSet<Addr> {
+    let mut found = BTreeSet::new();
+    for (module, class, _) in CLASSES {
+        for class in attributes(objects, interpreters, module, class) {
+            if objects.has_flag(class, flags::TYPE) == Some(true) {
+                found.extend(with_subclasses(objects, class));
+            }
+        }
+    }
+    found
+}
+
+/// Takes out of the findings of a search what are words of these types, and keeps the objects among
+/// them, each with what holds it; and those that have one place.
+pub fn sift(search: &mut Search, interpreters: &[Addr], objects: Objects<'_>) {
+    let types = types(&objects, interpreters);
+    let mut found = Vec::new();
+    for (module, name) in PLACES {
+        let held_by = vec![format!("{module}.{name}").into()];
+        let here = attributes(&objects, interpreters, module, name);
+        found.extend(here.map(|addr| HeldObject { addr, held_by: held_by.clone() }));
+    }
+    if !types.is_empty() {
+        let places = std::mem::take(&mut search.places);
+        let is_type = |addr| objects.memory.ptr(addr).is_ok_and(|word| types.contains(&word));
+        let (ours, others) = places.into_iter().partition(|place| is_type(place.addr));
+        search.places = others;
+        let begin = |addr: Addr| addr.0.checked_sub(objects.layout.object.kind).map(Addr);
+        let ours = Vec::into_iter(ours).filter_map(|place| begin(place.addr));
+        let ours: Vec<Addr> = ours.filter(|object| is_one(&objects, &types, *object)).collect();
+        if !ours.is_empty() {
+            let mut holders = Holders::of(ours);
+            holders.look_at_modules(&objects, interpreters, &|_| false);
+            let named = holders.into_named().map(|(addr, held_by)| HeldObject { addr, held_by });
+            found.extend(named);
+        }
+    }
+    found.truncate(MAX_OBJECTS);
+    search.settings = found;
+}
+
+/// The attribute of a module, in every interpreter that has loaded it.
+fn attributes<'a>(
+    objects: &Objects<'a>,
+    interpreters: &[Addr],
+    module: &str,
+    name: &str,
+) -> impl Iterator<Item = Addr> + use<'a> {
+    let of = |interpreter: &Addr| {
+        let modules = objects.pointer(*interpreter, objects.layout.interpreter.modules)?;
+        objects.attribute(objects.lookup(modules, module)?, name)
+    };
+    let found: Vec<Addr> = interpreters.iter().take(MAX_INTERPRETERS).filter_map(of).collect();
+    found.into_iter()
+}
+
+/// Whether the object at this address is one of these types, and alive: memory that was freed keeps
+/// for a while what it held.
+fn is_one(objects: &Objects<'_>, types: &BTreeSet<Addr>, object: Addr) -> bool {
+    let is = || {
+        let kind = objects.pointer(object, objects.layout.object.kind)?;
+        if !object.0.is_multiple_of(8) || !types.contains(&kind) {
+            return None;
+        }
+        let count = objects.memory.u64(object).ok()? & COUNT;
+        if !objects.layout.free_threaded && !(1..MAX_COUNT).contains(&count) {
+            return None;
+        }
+        let is_dict = |name| {
+            let value = objects.attribute(object, name)?;
+            objects.has_flag(value, flags::DICT)
+        };
+        Some(CLASSES.iter().any(|(_, _, name)| is_dict(name) == Some(true)))
+    };
+    is().unwrap_or(false)
+}
