@@ -10,8 +10,13 @@ use crate::support::{Target, guru, root, stdout_of, venv};
 /// Starts a program of the venv in the directory of the fixtures; with the truth.
 fn start(program: &str, args: &[&str]) -> Option<(Target, Vec<Value>)> {
     let python = venv("frameworks")?;
-    let mut command = Command::new(python.with_file_name(program));
-    command.args(args).current_dir(root("fixtures/frameworks")).stderr(Stdio::null());
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "exec 3>&1; exec \"$0\" \"$@\""]).arg(python.with_file_name(program));
+    command
+        .env("TRUTH", "3")
+        .args(args)
+        .current_dir(root("fixtures/frameworks"))
+        .stderr(Stdio::null());
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     let target = Target::start(command);
     let truth = serde_json::from_str(&target.line()).unwrap();
