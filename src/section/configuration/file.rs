@@ -53,7 +53,10 @@ pub struct InRoot<'a>(pub &'a Files);
 impl Lookup for InRoot<'_> {
     fn exists(&self, path: &str) -> bool {
         // It is read at once, not only opened: whoever asks reads it next, and nothing stays open.
-        !matches!(self.0.config(path), Err(FileError::Absent | FileError::NotRecorded))
+        // What may not even be looked at (a file in somebody else's home, named by a variable that
+        // was inherited) is nothing that the process reads.
+        let file = self.0.config(path);
+        !matches!(file, Err(FileError::Absent | FileError::Denied | FileError::NotRecorded))
     }
 
     fn list(&self, directory: &str) -> Option<Vec<String>> {
