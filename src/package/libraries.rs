@@ -23,6 +23,9 @@ const MAX_PACKAGES: usize = 200;
 /// The most files that are named for one package.
 const MAX_NAMES: usize = 12;
 
+/// The most that are named where nothing is known of them: a Python has dozens of extension modules.
+const MAX_UNKNOWN_NAMES: usize = 3;
+
 /// Mappings with code that are no files of a package: memory, shared and of devices.
 const NO_FILES: &[&str] = &["/memfd:", "/dev/", "/SYSV", "/anon_hugepage", "/proc/"];
 
@@ -86,16 +89,18 @@ pub fn show(libraries: &[Library<'_, '_>], owners: &[Owner], fields: &mut Fields
     }
     let count = packages.len();
     for (line, paths) in packages.iter().take(MAX_PACKAGES) {
-        fields.more("library package", Some(format!("{}: {}", line.raw(), names(paths))));
+        fields
+            .more("library package", Some(format!("{}: {}", line.raw(), names(paths, MAX_NAMES))));
     }
     if let Some(more) = count.checked_sub(MAX_PACKAGES).filter(|more| *more > 0) {
         fields.more("library packages", Some(format!("{more} more are not named")));
     }
     if !nobodys.is_empty() {
-        fields.more("libraries of no package", Some(names(&nobodys)));
+        fields.more("libraries of no package", Some(names(&nobodys, MAX_NAMES)));
     }
     for (why, paths) in &unknown {
-        fields.more("libraries of no known package", Some(format!("{} ({why})", names(paths))));
+        let names = names(paths, MAX_UNKNOWN_NAMES);
+        fields.more("libraries of no known package", Some(format!("{names} ({why})")));
     }
     for library in libraries.iter().filter(|library| library.gone.is_some()).take(MAX_PACKAGES) {
         let state = match library.gone {
@@ -114,8 +119,8 @@ impl Library<'_, '_> {
 }
 
 /// The names of files, the first of them.
-fn names(paths: &[&str]) -> String {
-    let mut names: Vec<&str> = paths.iter().take(MAX_NAMES).map(|path| base_name(path)).collect();
+fn names(paths: &[&str], most: usize) -> String {
+    let mut names: Vec<&str> = paths.iter().take(most).map(|path| base_name(path)).collect();
     let more = paths.len().saturating_sub(names.len());
     let rest = format!("and {more} more");
     if more > 0 {

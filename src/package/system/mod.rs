@@ -128,9 +128,9 @@ pub fn owners(files: &Files, paths: &[(&str, bool)]) -> Vec<Owner> {
     };
     let mut found = wanted.owners();
     let owners = paths.iter().map(|(path, must)| match not_installed(path, *must) {
-        Some(directory) => Owner::NotKnown(format!(
-            "not looked for in package databases: packages install nothing in {directory}"
-        )),
+        Some(directory) => {
+            Owner::NotKnown(format!("not looked for: no package installs in {directory}"))
+        }
         None => match found.next().flatten() {
             Some(package) => Owner::Package(package.clone()),
             None => unfound(*must),

@@ -14,6 +14,9 @@ const FEW: usize = 40;
 /// How many of those who hold an object are named.
 const MAX_HOLDERS: usize = 3;
 
+/// How wide a list of groups gets.
+const MAX_WIDTH: usize = 100;
+
 /// An object, if there is one, the files, and the groups in the order given; the values of an
 /// option in theirs.
 pub fn options(
@@ -100,10 +103,21 @@ fn only_defaults(groups: &[(&str, usize)], others: &str) -> String {
     let all: usize = groups.iter().map(|(_, count)| count).sum();
     let names: Vec<String> =
         groups.iter().map(|(name, count)| format!("{} ({count})", line(name))).collect();
-    format!(
-        "\n({all} options{others} are at their default; the formats gmr and json show them: {})\n",
-        names.join(", ")
-    )
+    let start = format!("({all} options{others} are at their default; gmr and json show them:");
+    format!("\n{}\n", filled(start, &format!("{})", names.join(",\n"))))
+}
+
+/// A text with more pieces, which are lines, put behind it as far as a line has room.
+fn filled(start: String, pieces: &str) -> String {
+    let mut width = start.chars().count();
+    pieces.lines().fold(start, |mut out, piece| {
+        let more = piece.chars().count() + 1;
+        let fits = width + more <= MAX_WIDTH;
+        out.push_str(if fits { " " } else { "\n " });
+        out.push_str(piece);
+        width = if fits { width + more } else { more };
+        out
+    })
 }
 
 /// `object TYPE 0x… of oslo.config · held by NAME · started with WORDS`
@@ -289,7 +303,23 @@ mod tests {
         assert_eq!(
             shown,
             "b: \n  set = 1    (command line)\n  (40 more at their default)\n\n(2 options of \
-             other groups are at their default; the formats gmr and json show them: a (2))\n"
+             other groups are at their default; gmr and json show them: a (2))\n"
         );
+    }
+
+    #[test]
+    fn a_long_list_of_groups_is_broken_into_lines() {
+        let mut groups = vec![group("set", vec![option("x", SetBy::File); FEW])];
+        groups.extend(
+            (0..40).map(|nth| group(&format!("group_{nth}"), vec![option("d", SetBy::Default)])),
+        );
+        let shown = options(Some(&object(true, &[], &[])), &[], &groups, &[]);
+        let (_, list) = shown.split_once("(40 options of other groups").unwrap_or_default();
+        assert!(list.lines().count() > 4, "{list}");
+        assert!(list.lines().all(|line| line.chars().count() <= MAX_WIDTH), "{list}");
+        let broken = list.replace('\n', "");
+        for nth in 0..40 {
+            assert!(broken.contains(&format!(" group_{nth} (1)")), "{nth}: {list}");
+        }
     }
 }

@@ -44,9 +44,17 @@ impl Holders {
         self.0.contains_key(&object)
     }
 
-    /// Adds what holds an object.
+    /// Adds what holds an object. The modules are looked at twice where one object has no name
+    /// yet: each name is kept once, by its most telling rank.
     pub fn add(&mut self, object: Addr, rank: Rank, name: String) {
         let known = self.0.entry(object).or_default();
+        let same = known.iter().find(|(_, other)| *other == name).cloned();
+        if same.as_ref().is_some_and(|(other, _)| *other <= rank) {
+            return;
+        }
+        if let Some(same) = same {
+            known.remove(&same);
+        }
         known.insert((rank, name));
         if known.len() > MAX_HOLDERS {
             known.pop_last();
@@ -109,4 +117,23 @@ pub fn attributes<'a>(
     module: Addr,
 ) -> impl Iterator<Item = (Addr, Addr)> + use<'a> {
     objects.attributes(module).into_iter().flatten().take(MAX_ATTRIBUTES)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_once_where_it_is_most_telling() {
+        let object = Addr(0x10);
+        let mut holders = Holders::of([object]);
+        let module = || Rank::Module(1, 5);
+        holders.add(object, Rank::Part, "a.b._CONF".into());
+        holders.add(object, module(), "a.b._CONF".into());
+        holders.add(object, Rank::Part, "a.b._CONF".into());
+        holders.add(object, Rank::Local, "conf".into());
+        let (_, names) = holders.into_named().next().unwrap();
+        assert_eq!(names, ["a.b._CONF".into(), "conf".into()] as [Text; 2]);
+    }
 }

@@ -1,8 +1,10 @@
-//! Options of oslo.config: what `CONF.host` would answer.
+//! Options of oslo.config on the way of a path: the object that `CONF.host` is or is made from.
 //!
 //! `ConfigOpts.__getattr__` computes it. What it computed before is in a cache, converted and
 //! certain; else the places where it would look are looked at in its order, and what was found
-//! there is not converted. (`oslo_config/cfg.py`, the same from 5.0 to 10.7.)
+//! there is not converted, which a note says: the path goes on through objects, and what
+//! [`crate::config::oslo`] computes for the section Configuration is none. (`oslo_config/cfg.py`,
+//! the same from 5.0 to 10.7.)
 
 use super::Values;
 use super::types::Kind;
@@ -58,7 +60,8 @@ impl Origin {
         };
         format!(
             "{what}, as it stands there: the process has not asked for this option yet, which \
-             would convert it; its environment was not looked at"
+             would convert it, replace references in it and look at the environment; the section \
+             Configuration shows what that gives"
         )
     }
 }
