@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::oslo::{Stress, registries};
+use crate::support::pythons::{each, oslo_pythons, skip_those_without_oslo};
 use crate::support::{Service, await_some, evidence, root};
 
 /// A process, as it is asked for values.
@@ -126,40 +127,44 @@ fn of_stress(stress: &mut Stress) -> Vec<Value> {
 
 #[test]
 fn every_kind_of_option_has_the_value_that_the_process_would_be_answered() {
-    for name in ["mini", "panko"] {
-        let Some(mut stress) = Stress::start(name) else { continue };
-        let pid = stress.target.pid();
-        let process = Process::new(pid, stress.registries());
-        let (count, unconverted) = process.compare(&of_stress(&mut stress));
-        assert!(count > 300, "{count}");
-        let foreign =
-            ["builtin_bool", "callable", "command", "doubled", "lambda", "partial", "upper"];
-        assert_eq!(unconverted, foreign.map(str::to_owned).into());
+    ["mini", "panko"].into_iter().filter_map(Stress::start).for_each(every_value_is_answered);
+}
 
-        // The file that gave the value; oslo.config names the last that has the section.
-        let started = process.registries.iter().find(|registry| registry.args.is_some()).unwrap();
-        let resolved = process.resolve(started, false);
-        let options = resolved.iter().flat_map(|group| &group.options);
-        let base = options.clone().find(|option| option.dest.raw() == "base").unwrap();
-        let place = base.place.clone().unwrap();
-        assert_eq!((place.file, place.mutable, place.section.raw()), (2, false, "DEFAULT"));
-        let old = options.clone().find(|option| option.dest.raw() == "moved_later").unwrap();
-        assert_eq!(old.used, Some(("OLD_GROUP".into(), "moved_later".into())));
-        assert_eq!(old.place.as_ref().map(|place| place.file), Some(0));
+#[test]
+fn every_kind_of_option_has_that_value_in_every_python() {
+    skip_those_without_oslo();
+    each(oslo_pythons(), |python| every_value_is_answered(Stress::of(python)));
+}
 
-        // Once the process was asked, nothing is left unconverted.
-        assert_eq!(stress.target.ask("fill"), "filled");
-        let process = Process::new(pid, stress.registries());
-        process.compare(&of_stress(&mut stress));
-        let started = process.registries.iter().find(|registry| registry.args.is_some()).unwrap();
-        let upper = process.resolve(started, true);
-        let upper = upper.iter().flat_map(|group| &group.options);
-        let upper = upper.clone().find(|option| option.dest.raw() == "upper").unwrap();
-        assert_eq!(
-            (upper.value.clone(), upper.unconverted),
-            (guru::data::Data::text("SHOUT"), false)
-        );
-    }
+/// What is resolved is what a process tells, before and after it was asked.
+fn every_value_is_answered(mut stress: Stress) {
+    let pid = stress.target.pid();
+    let process = Process::new(pid, stress.registries());
+    let (count, unconverted) = process.compare(&of_stress(&mut stress));
+    assert!(count > 300, "{count}");
+    let foreign = ["builtin_bool", "callable", "command", "doubled", "lambda", "partial", "upper"];
+    assert_eq!(unconverted, foreign.map(str::to_owned).into());
+
+    // The file that gave the value; oslo.config names the last that has the section.
+    let started = process.registries.iter().find(|registry| registry.args.is_some()).unwrap();
+    let resolved = process.resolve(started, false);
+    let options = resolved.iter().flat_map(|group| &group.options);
+    let base = options.clone().find(|option| option.dest.raw() == "base").unwrap();
+    let place = base.place.clone().unwrap();
+    assert_eq!((place.file, place.mutable, place.section.raw()), (2, false, "DEFAULT"));
+    let old = options.clone().find(|option| option.dest.raw() == "moved_later").unwrap();
+    assert_eq!(old.used, Some(("OLD_GROUP".into(), "moved_later".into())));
+    assert_eq!(old.place.as_ref().map(|place| place.file), Some(0));
+
+    // Once the process was asked, nothing is left unconverted.
+    assert_eq!(stress.target.ask("fill"), "filled");
+    let process = Process::new(pid, stress.registries());
+    process.compare(&of_stress(&mut stress));
+    let started = process.registries.iter().find(|registry| registry.args.is_some()).unwrap();
+    let upper = process.resolve(started, true);
+    let upper = upper.iter().flat_map(|group| &group.options);
+    let upper = upper.clone().find(|option| option.dest.raw() == "upper").unwrap();
+    assert_eq!((upper.value.clone(), upper.unconverted), (guru::data::Data::text("SHOUT"), false));
 }
 
 /// Compares all objects of a service, and returns how many options they have.

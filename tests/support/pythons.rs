@@ -4,8 +4,11 @@ use super::{Target, root, skip, skip_impossible};
 use std::fs;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Once, OnceLock};
+
+use tempfile::TempDir;
 
 /// An interpreter, and with what greenlets.
 #[derive(Debug)]
@@ -21,13 +24,32 @@ pub struct Interpreter {
 impl Interpreter {
     /// Run a script of `fixtures/targets`.
     pub fn start(&self, script: &str, args: &[&str]) -> Target {
+        let mut command = self.command_with(script);
+        command.args(args);
+        Target::start(command)
+    }
+
+    /// The command that runs it with a script of `fixtures/targets`.
+    pub fn command_with(&self, script: &str) -> Command {
         let mut command = self.command();
         match self.in_chroot {
             true => command.arg(format!("/srv/{script}")),
             false => command.arg(root("fixtures/targets").join(script)),
         };
-        command.args(args);
-        Target::start(command)
+        command
+    }
+
+    /// A directory that it can see, and the path by which it does.
+    pub fn directory(&self) -> (TempDir, PathBuf) {
+        if !self.in_chroot {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().to_owned();
+            return (directory, path);
+        }
+        let chroot = self.command.iter().skip_while(|word| *word != "chroot").nth(1).unwrap();
+        let directory = tempfile::tempdir_in(Path::new(chroot).join("tmp")).unwrap();
+        let path = Path::new("/").join(directory.path().strip_prefix(chroot).unwrap());
+        (directory, path)
     }
 
     /// The command that runs it, without arguments.
@@ -81,6 +103,25 @@ pub fn pythons() -> &'static [Interpreter] {
 pub fn green_pythons() -> &'static [Interpreter] {
     static FOUND: OnceLock<Vec<Interpreter>> = OnceLock::new();
     FOUND.get_or_init(|| list(&["green"]))
+}
+
+/// Those with oslo.config.
+pub fn oslo_pythons() -> &'static [Interpreter] {
+    static FOUND: OnceLock<Vec<Interpreter>> = OnceLock::new();
+    FOUND.get_or_init(|| list(&["oslo"]))
+}
+
+/// Records a skip for every interpreter that could have oslo.config and has not.
+pub fn skip_those_without_oslo() {
+    // That of 3.11 is in the venv `mini`; there are no wheels without the GIL.
+    let wanted = |python: &&Interpreter| {
+        python.is_read() && !python.is_free_threaded() && python.version != (3, 11)
+    };
+    for python in pythons().iter().filter(wanted) {
+        if oslo_pythons().iter().all(|known| known.name != python.name) {
+            skip(&format!("no oslo.config for {}: run tests/run", python.name));
+        }
+    }
 }
 
 /// Try each of them; fails with the names of those that it failed with.
