@@ -11,13 +11,14 @@ use std::time::Instant;
 use crate::asked::Asked;
 use crate::error::Error;
 use crate::evidence::files::Files;
+use crate::evidence::known::KnownSecrets;
 use crate::evidence::pages::Recorder;
 use crate::evidence::{Evidence, Snapshot};
 use crate::mask::Secrets;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::own::definition::Definition;
-use crate::own::{self, live};
+use crate::own::live;
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
@@ -151,7 +152,6 @@ pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidenc
         options.commands_until,
         options.asked.secrets,
     );
-    let sections = own::masked(options.asked.sections, options.asked.secrets);
     let mut snapshot = Snapshot {
         target,
         descendants,
@@ -161,10 +161,12 @@ pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidenc
         hold: taken.held,
         searches: runtimes.found.into_iter().map(|found| found.aged(stop)).collect(),
         ran,
-        asked: Asked { sections, ..options.asked },
+        asked: options.asked,
         notes,
     };
+    let mut files = files;
     if !snapshot.asked.secrets.are_shown() {
+        files.hide(KnownSecrets::new(&secrets));
         snapshot.mask(secrets);
     }
     Ok(Evidence { snapshot, files })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::steps;
+use crate::mask::Secrets;
 use crate::text::Text;
 
 /// The most sections of one's own in one report.
@@ -59,6 +60,17 @@ pub enum Source {
 }
 
 impl OwnSection {
+    /// Fit to be stored and shown: no secret in a command, unless they are to be shown.
+    pub fn masked(self, secrets: Secrets) -> OwnSection {
+        match self.source {
+            Source::Command { command, patience } => {
+                let command = secrets.mask_text(command.raw()).into_owned().into();
+                OwnSection { source: Source::Command { command, patience }, ..self }
+            }
+            Source::File(_) | Source::Object(_) => self,
+        }
+    }
+
     /// The section that `TITLE=FILE`, `TITLE=!COMMAND` or `TITLE=@OBJECT` asks for.
     ///
     /// # Errors

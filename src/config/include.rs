@@ -23,6 +23,8 @@ const MAX_READS: usize = 2048;
 pub const MAX_BYTES: usize = 8 << 20;
 /// Directories inside a directory that is included whole.
 const MAX_TREE: usize = 8;
+/// Directories of it that are listed: with links, each of few may lead to all of them.
+const MAX_DIRECTORIES: usize = 1024;
 
 /// A file of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +161,11 @@ impl Includes<'_> {
         Ok(match include.value {
             Included::FilesOrTree => {
                 let mut files = Vec::new();
-                found.into_iter().for_each(|path| self.tree(path, MAX_TREE, &mut files));
+                let mut left = MAX_DIRECTORIES;
+                found.into_iter().for_each(|path| self.tree(path, MAX_TREE, &mut left, &mut files));
+                if left == 0 {
+                    return Err("it has too many directories; not followed");
+                }
                 files
             }
             _ => found,
@@ -176,15 +182,16 @@ impl Includes<'_> {
     }
 
     /// A file, or all files of a directory and of those in it.
-    fn tree(&self, path: String, depth: usize, files: &mut Vec<String>) {
-        if depth == 0 || files.len() > MAX_FILES {
+    fn tree(&self, path: String, depth: usize, left: &mut usize, files: &mut Vec<String>) {
+        if depth == 0 || *left == 0 || files.len() > MAX_FILES {
             return;
         }
         match self.lookup.list(&path) {
             None => files.push(path),
             Some(_) => {
+                *left -= 1;
                 for name in self.inside(&path) {
-                    self.tree(join(&path, &name), depth - 1, files);
+                    self.tree(join(&path, &name), depth - 1, left, files);
                 }
             }
         }
@@ -238,4 +245,40 @@ fn join(directory: &str, name: &str) -> String {
 /// A word without its quotes.
 fn bare(word: &str) -> &str {
     word.trim().trim_matches(['"', '\''])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::config::dialect::APACHE;
+
+    /// A directory of links that each lead to it again.
+    struct Circles(Cell<usize>);
+
+    impl Lookup for Circles {
+        fn exists(&self, _: &str) -> bool {
+            true
+        }
+
+        fn list(&self, path: &str) -> Option<Vec<String>> {
+            self.0.set(self.0.get() + 1);
+            path.starts_with("/d").then(|| (0..100).map(|name| name.to_string()).collect())
+        }
+
+        fn text(&self, path: &str) -> Option<String> {
+            (path == "/main").then(|| "Include /d\n".to_owned())
+        }
+    }
+
+    #[test]
+    fn directories_that_lead_to_themselves_come_to_an_end() {
+        let circles = Circles(Cell::new(0));
+        let mut reader = Reader::new(&APACHE, "/", &circles);
+        reader.read("/main".to_owned(), "named");
+        let notes = reader.finish().parsed.notes;
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(circles.0.get() <= 2 * MAX_DIRECTORIES, "{:?}", circles.0);
+    }
 }

@@ -3,6 +3,7 @@
 use crate::addr::Addr;
 use crate::data::Data;
 use crate::mask::{MASK, Secrets, hidden_parts};
+use crate::repr::quote;
 use crate::text::Text;
 
 /// Values inside values that are looked at. What lies deeper is masked as a whole.
@@ -95,6 +96,15 @@ fn collect(value: &Data, masked: &Data, found: &mut Vec<String>, depth: usize) {
         (Data::Text(text), Data::Text(shown)) => {
             found.extend(hidden_parts(text.raw(), shown.raw()).into_iter().map(str::to_owned));
         }
+        // Bytes, as they are written: `b'…'`.
+        (Data::Object(text), Data::Object(shown)) if text != shown => {
+            let whole = quote::content_of_bytes(text.raw());
+            let whole = whole.filter(|_| shown.raw() == MASK);
+            found.extend(whole.or_else(|| {
+                let hidden = hidden_parts(text.raw(), shown.raw());
+                hidden.into_iter().next().map(quote::unescaped)
+            }));
+        }
         (Data::List(items), Data::List(shown)) => {
             let pairs = items.iter().zip(shown);
             pairs.for_each(|(item, shown)| collect(item, shown, found, depth - 1));
@@ -103,6 +113,8 @@ fn collect(value: &Data, masked: &Data, found: &mut Vec<String>, depth: usize) {
             let pairs = items.iter().zip(shown);
             pairs.for_each(|((_, item), (_, shown))| collect(item, shown, found, depth - 1));
         }
+        (Data::Text(text), _) => found.push(text.raw().to_owned()),
+        (Data::Object(text), _) => found.extend(quote::content_of_bytes(text.raw())),
         (Data::List(items), _) => {
             items.iter().for_each(|item| collect(item, masked, found, depth - 1));
         }
@@ -162,11 +174,17 @@ mod tests {
                 setting("DATABASES", map(&[("default", one)])),
                 setting("broker_url", Data::text("amqp://u:hunter3@h//;amqp://u:hunter5@i//")),
                 setting("SECRET_KEY_FALLBACKS", Data::List(vec![Data::text("hunter4")])),
+                setting("SECRET_KEY", Data::Object(r"b'hunter6\x00\'\xff'".into())),
+                setting("RESULT", Data::Object("b'redis://:hunter7@h/'".into())),
+                setting("TOKENS", Data::List(vec![Data::Object("b'hunter8'".into())])),
+                setting("HANDLER", Data::Object("<function f at 0x10>".into())),
                 setting("DEBUG", Data::Bool(true)),
                 setting("NAME", Data::text("shop")),
             ],
         )];
         let settings = Settings { groups, ..Settings::default() };
-        assert_eq!(settings.secrets(), ["hunter2", "hunter3", "hunter5", "hunter4"]);
+        let bytes = ["hunter6\0'\u{ff}", "hunter7", "hunter8"];
+        let texts = ["hunter2", "hunter3", "hunter5", "hunter4"];
+        assert_eq!(settings.secrets(), [&texts[..], &bytes].concat());
     }
 }

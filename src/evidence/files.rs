@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::MAX_FILE_BYTES;
 use crate::evidence::inflate::{Compressed, Inflated};
-use crate::mask::{Secrets, mask_file};
+use crate::evidence::known::KnownSecrets;
+use crate::mask::Secrets;
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
 
@@ -236,6 +237,8 @@ pub struct Files {
     opener: Option<Box<dyn Opener>>,
     /// What becomes of those of configuration files.
     secrets: Secrets,
+    /// Secrets of the process that their names do not tell.
+    known: KnownSecrets,
     opened: FrozenBTreeMap<FileRequest, Box<Result<OpenFile, FileError>>>,
     listed: FrozenBTreeMap<Text, Box<Result<Vec<Text>, FileError>>>,
 }
@@ -256,6 +259,7 @@ impl Files {
         Files {
             opener: None,
             secrets: Secrets::default(),
+            known: KnownSecrets::default(),
             opened: FrozenBTreeMap::new(),
             listed: FrozenBTreeMap::new(),
         }
@@ -264,10 +268,15 @@ impl Files {
     /// Masks the configuration files that were read with their secrets, and those that are opened
     /// from now on.
     pub fn mask(&mut self) {
-        self.secrets = Secrets::Masked;
+        self.hide(KnownSecrets::default());
+    }
+
+    /// The same; and hides secrets whose names do not tell that they are some.
+    pub fn hide(&mut self, known: KnownSecrets) {
+        (self.secrets, self.known) = (Secrets::Masked, known);
         for (request, answer) in std::mem::take(&mut self.opened).into_map() {
             let answer = match (&request, *answer) {
-                (FileRequest::Config(path), Ok(file)) => masked(path.raw(), &file),
+                (FileRequest::Config(path), Ok(file)) => self.read_masked(path.raw(), &file),
                 (_, answer) => answer,
             };
             self.opened.insert(request, Box::new(answer));
@@ -291,13 +300,16 @@ impl Files {
         }
         let file = OpenFile::new(meta, Some(source));
         match request {
-            FileRequest::Config(path) => {
-                let bytes = file.read_all(MAX_FILE_BYTES as u64)?;
-                let bytes = self.secrets.mask_file(path.raw(), bytes);
-                Ok(OpenFile::of_bytes(file.meta.clone(), &bytes))
-            }
+            FileRequest::Config(path) => self.read_masked(path.raw(), &file),
             _ => Ok(file),
         }
+    }
+
+    /// A configuration file, read as a whole, with this done to its secrets.
+    fn read_masked(&self, path: &str, file: &OpenFile) -> Result<OpenFile, FileError> {
+        let bytes = file.read_all(MAX_FILE_BYTES as u64)?;
+        let bytes = self.known.mask_file(self.secrets.mask_file(path, bytes));
+        Ok(OpenFile::of_bytes(file.meta.clone(), &bytes))
     }
 
     /// Opens the file at a path inside the target's root.
@@ -331,12 +343,6 @@ impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Files").finish_non_exhaustive()
     }
-}
-
-/// A configuration file without its secrets.
-fn masked(path: &str, file: &OpenFile) -> Result<OpenFile, FileError> {
-    let bytes = mask_file(path, file.read_all(MAX_FILE_BYTES as u64)?);
-    Ok(OpenFile::of_bytes(file.meta.clone(), &bytes))
 }
 
 /// What was asked of the files and what they answered: [`Files`] as data.

@@ -7,6 +7,7 @@
 pub mod fake;
 pub mod files;
 pub mod inflate;
+pub mod known;
 pub mod pages;
 pub mod ran;
 mod secrets;

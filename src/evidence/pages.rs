@@ -328,13 +328,12 @@ impl Recording {
 
     /// Overwrites each of these texts, wherever it is recorded, as UTF-8 and as the strings of
     /// programs have it that keep each character in the same number of bytes. Short ones are left:
-    /// they are found by chance in what is no text. Of one that is longer than a page, nothing that
-    /// crosses two ends of pages is found.
+    /// they are found by chance in what is no text. Long ones are looked for in pieces: they lie on
+    /// several pages.
     pub fn overwrite(&mut self, secrets: &[String]) {
+        let pieces: Vec<String> = secrets.iter().flat_map(|secret| pieces(secret)).collect();
         for width in [1, 2, 4] {
-            if let Some(texts) = Texts::new(secrets, width) {
-                self.overwrite_texts(&texts);
-            }
+            Texts::of(&pieces, width).iter().for_each(|texts| self.overwrite_texts(texts));
         }
     }
 
@@ -396,8 +395,8 @@ impl Texts {
     /// The shortest text that is overwritten, in bytes: four letters may be half a pointer.
     const SHORTEST: usize = 6;
 
-    /// Those of the texts that can be written so; `None` if there are none.
-    fn new(texts: &[String], width: usize) -> Option<Texts> {
+    /// Those of the texts that can be written so, in as few patterns as they fit into.
+    fn of(texts: &[String], width: usize) -> Vec<Texts> {
         let mut known: Vec<Vec<u8>> = Vec::new();
         for text in texts.iter().filter(|text| text.len() >= Texts::SHORTEST) {
             if width == 1 {
@@ -408,16 +407,31 @@ impl Texts {
                 known.extend(in_width(text, width));
             }
         }
-        let longest = known.iter().map(Vec::len).max()?;
-        let hex = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-        let patterns: Vec<String> = known.iter().map(hex).collect();
-        let any = format!("(?-u){}", patterns.join("|"));
-        let any = regex::bytes::RegexBuilder::new(&any).size_limit(Texts::SIZE).build().ok()?;
-        Some(Texts { any, width, longest })
+        // Of two that begin alike the first one counts: the end of the longer one must not stay.
+        known.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        known.dedup();
+        Texts::in_patterns(&known, width)
     }
 
-    /// How large the compiled pattern may become, in bytes: the texts of a large configuration.
-    const SIZE: usize = 256 << 20;
+    /// One pattern of these, or several of the parts of them where they are too much for one: what
+    /// is left out would be kept.
+    fn in_patterns(known: &[Vec<u8>], width: usize) -> Vec<Texts> {
+        let Some(longest) = known.iter().map(Vec::len).max() else { return Vec::new() };
+        let size: usize = known.iter().map(Vec::len).sum();
+        let any = (known.len() == 1 || size <= Texts::SIZE).then(|| pattern(known)).flatten();
+        match (any, known.split_at(known.len() / 2)) {
+            (Some(any), _) => vec![Texts { any, width, longest }],
+            (None, ([], _)) => Vec::new(),
+            (None, (first, second)) => {
+                let mut all = Texts::in_patterns(first, width);
+                all.extend(Texts::in_patterns(second, width));
+                all
+            }
+        }
+    }
+
+    /// How many bytes of texts one pattern has: it takes some dozen times as much memory.
+    const SIZE: usize = 1 << 20;
 
     fn overwrite(&self, bytes: &mut [u8]) {
         let found: Vec<_> = self.any.find_iter(bytes).map(|found| found.range()).collect();
@@ -428,6 +442,26 @@ impl Texts {
             }
         }
     }
+}
+
+/// A text in pieces of about the same length, of which each fits into a page.
+fn pieces(text: &str) -> Vec<String> {
+    /// The longest, in characters.
+    const PIECE: usize = 1000;
+    let characters: Vec<char> = text.chars().collect();
+    let count = characters.len().div_ceil(PIECE).max(1);
+    let pieces = characters.chunks(characters.len().div_ceil(count).max(1));
+    pieces.map(|piece| piece.iter().collect()).collect()
+}
+
+/// What finds any of these.
+fn pattern(known: &[Vec<u8>]) -> Option<regex::bytes::Regex> {
+    /// How large it may become, in bytes, once it is compiled.
+    const COMPILED: usize = 256 << 20;
+    let hex = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    let patterns: Vec<String> = known.iter().map(hex).collect();
+    let any = format!("(?-u){}", patterns.join("|"));
+    regex::bytes::RegexBuilder::new(&any).size_limit(COMPILED).build().ok()
 }
 
 /// A text with so many bytes for each character, the lowest first.
@@ -547,6 +581,44 @@ mod tests {
         for at in [0x1000, 0x5064] {
             let read = recording.bytes(Addr(at), bytes.len()).unwrap();
             assert_eq!(read, b"--password\0********\0short");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_several_pages_is_overwritten() {
+        let secret: String = (0..2001).map(|nth| format!("{nth:05}")).collect();
+        let mut recording = Recording::default();
+        let mut bytes = vec![0; 4 * PAGE_LEN];
+        bytes[77..77 + secret.len()].copy_from_slice(secret.as_bytes());
+        for (at, page) in (0x5000..).step_by(PAGE_LEN).zip(bytes.chunks(PAGE_LEN)) {
+            recording.add_pages(BTreeMap::from([(at, page.into())]));
+        }
+        recording.overwrite(std::slice::from_ref(&secret));
+        let read = recording.bytes(Addr(0x5000 + 77), secret.len()).unwrap();
+        assert_eq!(read, b"*".repeat(secret.len()));
+    }
+
+    #[test]
+    fn of_secrets_that_begin_alike_no_end_is_left() {
+        let mut recording = Recording::default();
+        let bytes = b"[secret1-and-more] [secret1]".to_vec();
+        recording.add_stack(StackBytes { start: Addr(0x1000), bytes });
+        recording.overwrite(&["secret1".into(), "secret1-and-more".into()]);
+        let read = recording.bytes(Addr(0x1000), 28).unwrap();
+        assert_eq!(read, b"[****************] [*******]");
+    }
+
+    #[test]
+    fn more_secrets_than_one_pattern_can_hold_are_overwritten_all() {
+        let secrets: Vec<String> = (0..2500).map(|nth| format!("{nth:->1000}")).collect();
+        let mut recording = Recording::default();
+        for (nth, secret) in [(0, 0), (1, 1249), (2, 2499)] {
+            let bytes = secrets[secret].clone().into_bytes();
+            recording.add_stack(StackBytes { start: Addr(nth * 0x1000), bytes });
+        }
+        recording.overwrite(&secrets);
+        for nth in 0..3 {
+            assert_eq!(recording.bytes(Addr(nth * 0x1000), 1000).unwrap(), b"*".repeat(1000));
         }
     }
 

@@ -3,7 +3,8 @@
 
 use super::{Evidence, Snapshot};
 use crate::asked::Asked;
-use crate::mask::{hidden_parts, mask_argv, mask_value};
+use crate::evidence::known::KnownSecrets;
+use crate::mask::{Secrets, hidden_parts, mask_argv, mask_text, mask_value};
 use crate::target::ProcessFacts;
 use crate::text::Text;
 
@@ -11,20 +12,34 @@ impl Evidence {
     /// Narrows recorded evidence to what is wanted of it now. What it does not hold is a note.
     pub fn select(&mut self, wanted: &Asked) {
         let held = self.snapshot.asked.secrets;
-        let notes = self.snapshot.asked.select(wanted);
-        self.snapshot.notes.extend(notes);
         if held.are_shown() && !wanted.secrets.are_shown() {
             self.snapshot.mask(Vec::new());
             self.files.mask();
         }
+        let notes = self.snapshot.asked.select(wanted);
+        self.snapshot.notes.extend(notes);
     }
 }
 
 impl Snapshot {
-    /// Masks command lines and environments, and overwrites what was masked, and the other
-    /// `secrets`, wherever it lies in the recorded memory: on a stack as well, where the program has
-    /// looked at its arguments.
+    /// Masks command lines and environments, what commands of one's own are and wrote, and overwrites
+    /// what was masked, and the other `secrets`, wherever it lies in the recorded memory: on a stack
+    /// as well, where the program has looked at its arguments.
     pub fn mask(&mut self, mut secrets: Vec<String>) {
+        let known = KnownSecrets::new(&secrets);
+        known.mask_words(&mut self.target.process.command);
+        for process in &mut self.descendants {
+            known.mask_words(&mut process.command);
+        }
+        for (_, value) in &mut self.target.environment {
+            known.mask(value);
+        }
+        let sections = std::mem::take(&mut self.asked.sections);
+        self.asked.sections =
+            sections.into_iter().map(|section| section.masked(Secrets::Masked)).collect();
+        for written in self.ran.iter_mut().flat_map(|ran| [&mut ran.output, &mut ran.errors]) {
+            written.text = mask_text(written.text.raw()).as_ref().into();
+        }
         secrets.extend(mask_command(&mut self.target.process));
         secrets.extend(self.descendants.iter_mut().flat_map(mask_command));
         for (name, value) in &mut self.target.environment {
@@ -54,6 +69,8 @@ mod tests {
 
     use super::super::fake::{FakeRoot, snapshot};
     use super::*;
+    use crate::asked::own::OwnSection;
+    use crate::evidence::ran::{End, Ran, Written};
     use crate::mask::Secrets;
     use crate::target::files::FileRequest;
 
@@ -62,12 +79,18 @@ mod tests {
         let mut snapshot = snapshot(&["app", "--password", "hunter2"]);
         snapshot.asked.secrets = Secrets::Shown;
         snapshot.target.environment = vec![("DB_URL".into(), "db://u:hunter2@h/d".into())];
+        let section = OwnSection::parse("T=!sql --password=hunter2").unwrap();
+        let written = |text: &str| Written { text: text.into(), left: 0 };
+        let (output, errors) = (written("password=hunter2"), Written::default());
+        snapshot.ran = vec![Ran { title: "T".into(), end: End::Exited(0), output, errors }];
+        snapshot.asked.sections = vec![section];
         let files = FakeRoot::new(&[("/a.conf", "password = hunter2\n")]).files();
         Evidence { snapshot, files: files.with_secrets(Secrets::Shown) }
     }
 
-    /// What of the evidence may hold a secret: the command, the environment, the file.
-    fn texts(evidence: &Evidence) -> [String; 3] {
+    /// What of the evidence may hold a secret: the command, the environment, the file; a command of
+    /// one's own and what it wrote.
+    fn texts(evidence: &Evidence) -> [String; 5] {
         let target = &evidence.snapshot.target;
         let file = evidence.files.open(&FileRequest::Config("/a.conf".into())).unwrap();
         let bytes = file.read_all(100).unwrap();
@@ -75,6 +98,8 @@ mod tests {
             target.process.command.last().unwrap().raw().to_owned(),
             target.environment.first().unwrap().1.raw().to_owned(),
             String::from_utf8(bytes.to_vec()).unwrap(),
+            format!("{:?}", evidence.snapshot.asked.sections),
+            evidence.snapshot.ran.first().unwrap().output.text.raw().to_owned(),
         ]
     }
 
@@ -83,16 +108,18 @@ mod tests {
         let shown = Asked { secrets: Secrets::Shown, ..Asked::default() };
         let mut evidence = evidence();
         evidence.select(&shown);
-        let all = ["hunter2", "db://u:hunter2@h/d", "password = hunter2\n"];
-        assert_eq!(texts(&evidence), all);
+        let all = texts(&evidence);
+        assert!(all.iter().all(|text| text.contains("hunter2")), "{all:?}");
         assert!(evidence.snapshot.notes.is_empty());
 
         evidence.select(&Asked::default());
-        assert_eq!(texts(&evidence), ["***", "db://u:***@h/d", "password = ***\n"]);
+        let masked = texts(&evidence);
+        assert!(masked.iter().all(|text| text.contains("***") && !text.contains("hunter2")));
+        assert_eq!(masked[..3], ["***", "db://u:***@h/d", "password = ***\n"]);
         assert!(evidence.snapshot.notes.is_empty());
 
         evidence.select(&shown);
-        assert_eq!(texts(&evidence), ["***", "db://u:***@h/d", "password = ***\n"]);
+        assert_eq!(texts(&evidence), masked);
         let notes = &evidence.snapshot.notes;
         assert!(notes.first().unwrap().message.raw().contains("without --show-secrets"));
     }

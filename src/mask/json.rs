@@ -23,7 +23,7 @@ pub(super) fn mask(text: &str) -> String {
             _ => {}
         }
         if first == '"' && after.trim_start().starts_with(':') {
-            name = serde_json::from_str(token).unwrap_or_default();
+            name = end_of_name(serde_json::from_str(token).unwrap_or_default());
             if name == "value"
                 && let Some((_, of)) = named.take_if(|(depth, _)| *depth == names.len())
             {
@@ -32,7 +32,8 @@ pub(super) fn mask(text: &str) -> String {
             out.push_str(token);
         } else if first == '"' || first == '-' || first.is_ascii_alphanumeric() {
             if first == '"' && matches!(name.as_str(), "name" | "key") {
-                named = Some((names.len(), serde_json::from_str(token).unwrap_or_default()));
+                let value = end_of_name(serde_json::from_str(token).unwrap_or_default());
+                named = Some((names.len(), value));
             }
             out.push_str(&mask_scalar(&name, token));
         } else {
@@ -41,6 +42,17 @@ pub(super) fn mask(text: &str) -> String {
         rest = after;
     }
     out
+}
+
+/// How much of a name is kept, in bytes: once for every list that is open, and it is judged once for
+/// every scalar.
+const MAX_NAME: usize = 128;
+
+/// The end of a long name, which decides.
+fn end_of_name(name: String) -> String {
+    let from = name.len().saturating_sub(MAX_NAME);
+    let from = (from..name.len()).find(|at| name.is_char_boundary(*at)).unwrap_or(from);
+    name.get(from..).unwrap_or_default().to_owned()
 }
 
 /// Length of the string, number, word or single character that a text begins with.

@@ -9,7 +9,7 @@ pub mod definition;
 pub mod live;
 mod pattern;
 
-use crate::asked::own::{MAX_SECTIONS, OwnSection, Source};
+use crate::asked::own::{MAX_SECTIONS, OwnSection};
 use crate::mask::Secrets;
 use crate::note::Note;
 use crate::text::Text;
@@ -53,19 +53,13 @@ pub fn add(
 
 /// Sections fit to be stored and shown: no secret in a command, unless they are to be shown.
 pub fn masked(sections: Vec<OwnSection>, secrets: Secrets) -> Vec<OwnSection> {
-    let mask = |section: OwnSection| match section.source {
-        Source::Command { command, patience } => {
-            let command = secrets.mask_text(command.raw()).into_owned().into();
-            OwnSection { source: Source::Command { command, patience }, ..section }
-        }
-        Source::File(_) | Source::Object(_) => section,
-    };
-    sections.into_iter().map(mask).collect()
+    sections.into_iter().map(|section| section.masked(secrets)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asked::own::Source;
     use definition::Match;
 
     fn section(title: &str, file: &str) -> OwnSection {

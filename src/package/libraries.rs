@@ -4,7 +4,7 @@
 //! A service goes on with the libraries that it has mapped when a package is upgraded. The kernel
 //! marks a mapped file that lost its path; only those are looked at closer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::Fields;
 use super::executable::{OnDisk, on_disk, path_of};
@@ -45,6 +45,7 @@ pub fn libraries<'a, 'm>(
     executable: Option<&str>,
 ) -> Vec<Library<'a, 'm>> {
     let mut found: Vec<Library<'a, 'm>> = Vec::new();
+    let mut known = HashSet::new();
     for module in modules.iter().filter(|module| !module.is_vdso()) {
         let shown = module.path().raw();
         let path = path_of(files, shown);
@@ -58,13 +59,14 @@ pub fn libraries<'a, 'm>(
         }
         let state = (path != shown).then(|| on_disk(files, path, module));
         let gone = state.filter(|state| *state != OnDisk::Running);
-        found.push(Library { path, module, gone });
+        if known.insert(path) {
+            found.push(Library { path, module, gone });
+        }
         if found.len() == MAX_LIBRARIES {
             break;
         }
     }
     found.sort_by_key(|library| library.path);
-    found.dedup_by_key(|library| library.path);
     found
 }
 
@@ -86,6 +88,9 @@ pub fn show(libraries: &[Library<'_, '_>], owners: &[Owner], fields: &mut Fields
             (None, Owner::Nobody) => nobodys.push(library.path),
             (None, _) => {}
         }
+    }
+    if libraries.len() >= MAX_LIBRARIES {
+        fields.more("libraries", Some(format!("only {MAX_LIBRARIES} are looked at")));
     }
     let count = packages.len();
     for (line, paths) in packages.iter().take(MAX_PACKAGES) {

@@ -65,6 +65,43 @@ fn is_printable(char: char) -> bool {
     }
 }
 
+/// What is in a literal of bytes, or of a `bytearray`, as [`bytes`] writes it: each byte as the
+/// character of its number. `None` for what is no such literal.
+pub fn content_of_bytes(text: &str) -> Option<String> {
+    let text =
+        text.strip_prefix("bytearray(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
+    let text = text.strip_prefix('b')?;
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+    Some(unescaped(inner))
+}
+
+/// A part of such a literal without its escapes.
+pub fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        out.push_str(before);
+        let mut chars = behind.chars();
+        let number = |digits: &str| u8::from_str_radix(digits, 16).ok().map(char::from);
+        let (c, len) = match chars.next() {
+            Some('x') => match behind.get(1..3).and_then(number) {
+                Some(c) => (c, 3),
+                None => ('\\', 0),
+            },
+            Some('n') => ('\n', 1),
+            Some('r') => ('\r', 1),
+            Some('t') => ('\t', 1),
+            Some(c) => (c, c.len_utf8()),
+            None => ('\\', 0),
+        };
+        out.push(c);
+        rest = behind.get(len..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,9 +23,11 @@ impl Section for Registered {
     }
 
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
-        let registered = analysis.registered.iter();
-        let fields =
-            registered.map(|section| Field::new(section.title.raw(), section.generator.clone()));
+        let secrets = analysis.evidence.snapshot.asked.secrets;
+        let fields = analysis.registered.iter().map(|section| {
+            let title = secrets.mask_text(section.title.raw());
+            Field::new(&*title, section.generator.clone())
+        });
         let text = "the process itself makes them for its own report; `guru trigger` asks it to";
         notes.push(Note::remark("registered sections", text));
         vec![Block::Fields { fields: fields.collect() }]

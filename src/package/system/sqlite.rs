@@ -25,6 +25,9 @@ const MAX_ENTRY: u64 = 16 << 10;
 /// The most tables and indexes of a database that are looked at; rpm's has 50.
 const MAX_SCHEMA: usize = 1000;
 
+/// The most columns of a row that are looked at: the rows that lead to a package have five at most.
+const MAX_COLUMNS: usize = 64;
+
 /// It contradicts itself, or is too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damaged;
@@ -300,6 +303,9 @@ pub fn columns(row: &[u8]) -> Result<Vec<Value<'_>>> {
     let mut left = head.checked_sub(row.len() - kinds.len()).ok_or(Damaged)?;
     let mut values = Vec::new();
     while left > 0 {
+        if values.len() == MAX_COLUMNS {
+            return Err(Damaged);
+        }
         let (kind, rest) = varint(kinds)?;
         left = left.checked_sub(kinds.len() - rest.len()).ok_or(Damaged)?;
         kinds = rest;
@@ -383,6 +389,17 @@ mod tests {
         for len in 0..row.len() {
             assert_eq!(columns(&row[..len]), Err(Damaged), "{len}");
         }
+    }
+
+    #[test]
+    fn a_row_of_a_million_columns_is_not_taken_apart() {
+        // A head of 3 + 2,000,000 bytes, each of them a column without a value.
+        let mut row = vec![0xfa, 0x89, 0x03];
+        row.resize(2_000_000, 0);
+        assert_eq!(columns(&row), Err(Damaged));
+        let mut whole = vec![65];
+        whole.resize(65, 8);
+        assert_eq!(columns(&whole).map(|columns| columns.len()), Ok(64));
     }
 
     /// What a database of these bytes says, behind a head that is in order.

@@ -168,7 +168,8 @@ impl Visitor for Interpreters {
         }
         if (visit.wanted)(Part::Lasting) {
             let interpreters = self.lists(memory).interpreters();
-            visited.registered = registered::sections(walker.objects, &interpreters);
+            visited.registered =
+                registered::sections(walker.objects, &interpreters, &mut visited.notes);
             self.add_modules(walker.objects, &mut visited);
             let registries = oslo::registries(visit.search, *objects, &mut visited.notes);
             visited.secrets = oslo::secrets(&registries);

@@ -11,6 +11,7 @@ use super::layout::flags;
 use super::objects::Objects;
 use super::value::types::{Kind, Types};
 use crate::addr::Addr;
+use crate::note::Note;
 use crate::runtime::RegisteredSection;
 use crate::text::Text;
 
@@ -31,16 +32,34 @@ const MAX_WRAPS: usize = 8;
 /// versions).
 const SUBCLASSES: u64 = 16;
 
+/// The most interpreters that are looked at.
+const MAX_INTERPRETERS: usize = 64;
+
+/// What notes are about.
+const SUBJECT: &str = "registered sections";
+
 /// The registered sections of all interpreters, in the order of their registration.
-pub fn sections(objects: Objects<'_>, interpreters: &[Addr]) -> Vec<RegisteredSection> {
+pub fn sections(
+    objects: Objects<'_>,
+    interpreters: &[Addr],
+    notes: &mut Vec<Note>,
+) -> Vec<RegisteredSection> {
     let reader = Reader { objects, types: Types::new(objects) };
     let mut found = Vec::new();
-    for interpreter in interpreters {
+    for interpreter in interpreters.iter().take(MAX_INTERPRETERS) {
         let modules = objects.pointer(*interpreter, objects.layout.interpreter.modules);
         let module = modules.and_then(|modules| objects.lookup(modules, MODULE));
         let class = module.and_then(|module| objects.attribute(module, CLASS));
-        for class in class.map(|class| reader.derived(class)).unwrap_or_default() {
-            reader.of_class(class, &mut found);
+        let classes = class.map(|class| reader.derived(class)).unwrap_or_default();
+        if classes.len() >= MAX_CLASSES {
+            let text = format!("only those of {MAX_CLASSES} classes of reports are looked at");
+            notes.push(Note::missing(SUBJECT, text));
+        }
+        for class in classes {
+            if reader.of_class(class, &mut found) {
+                let text = format!("of one class only {MAX_SECTIONS} are told");
+                notes.push(Note::missing(SUBJECT, text));
+            }
         }
     }
     found
@@ -79,13 +98,17 @@ impl Reader<'_> {
         classes
     }
 
-    /// The sections of the list that a class itself has.
-    fn of_class(&self, class: Addr, found: &mut Vec<RegisteredSection>) {
+    /// The sections of the list that a class itself has; whether there are more.
+    fn of_class(&self, class: Addr, found: &mut Vec<RegisteredSection>) -> bool {
         let objects = &self.objects;
         let list =
             self.types.dict(class).and_then(|dict| objects.lookup(dict, "persistent_sections"));
-        let entries = list.and_then(|list| objects.list_items(list, MAX_SECTIONS));
-        for entry in entries.unwrap_or_default() {
+        let entries = list.and_then(|list| objects.list_items(list, MAX_SECTIONS + 1));
+        let mut entries = entries.unwrap_or_default();
+        let limit = MAX_SECTIONS as usize;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        for entry in entries {
             let Some([title, generator]) =
                 objects.tuple_items(entry, 2).and_then(|items| <[Addr; 2]>::try_from(items).ok())
             else {
@@ -95,6 +118,7 @@ impl Reader<'_> {
             let title = objects.text(title).unwrap_or_else(|| self.callable(title).into());
             found.push(RegisteredSection { title, generator: self.callable(generator).into() });
         }
+        more
     }
 
     /// What a callable is, from outside inwards: `functools.partial of mini.extra_section`.

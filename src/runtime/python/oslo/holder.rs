@@ -14,6 +14,9 @@ const MAX_HOLDERS: usize = 5;
 const MAX_MODULES: usize = 50_000;
 const MAX_ATTRIBUTES: usize = 20_000;
 
+/// The most attributes of all modules together; a large service has 200,000.
+pub const MAX_ATTRIBUTES_TOTAL: usize = 2_000_000;
+
 /// How telling a holder is: the most comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
@@ -81,8 +84,9 @@ impl Holders {
         interpreters: &[Addr],
         another: &dyn Fn(Addr) -> bool,
     ) {
+        let mut left = MAX_ATTRIBUTES_TOTAL;
         for (name, module) in modules(objects, interpreters) {
-            for (key, value) in attributes(objects, module) {
+            for (key, value) in attributes(objects, module, &mut left) {
                 if !self.is_one(value) && !another(value) {
                     continue;
                 }
@@ -111,12 +115,19 @@ pub fn modules<'a>(
     interpreters.iter().take(MAX_INTERPRETERS).filter_map(of).flatten()
 }
 
-/// The attributes of a module: the object that is the name, and the value.
-pub fn attributes<'a>(
+/// The attributes of a module: the object that is the name, and the value. As many as are left are
+/// looked at: one module may have many names.
+pub fn attributes<'l, 'a>(
     objects: &Objects<'a>,
     module: Addr,
-) -> impl Iterator<Item = (Addr, Addr)> + use<'a> {
-    objects.attributes(module).into_iter().flatten().take(MAX_ATTRIBUTES)
+    left: &'l mut usize,
+) -> impl Iterator<Item = (Addr, Addr)> + use<'l, 'a> {
+    let found = objects.attributes(module).into_iter().flatten().take(MAX_ATTRIBUTES);
+    found.take_while(|_| {
+        let more = *left > 0;
+        *left = left.saturating_sub(1);
+        more
+    })
 }
 
 #[cfg(test)]

@@ -12,12 +12,6 @@ use crate::text::Text;
 /// The most files of one object.
 const MAX_FILES: usize = 1000;
 
-/// The most sections of one file.
-const MAX_SECTIONS: usize = 10_000;
-
-/// The most names of one section.
-const MAX_NAMES: usize = 10_000;
-
 /// Reads what was parsed.
 pub struct Namespaces<'r, 'a> {
     /// Reads values.
@@ -31,6 +25,9 @@ impl Namespaces<'_, '_> {
     pub fn read(&self, object: Addr, troubles: &mut Vec<Text>) -> Option<Namespace> {
         let fields = self.names.attributes(object)?;
         let parsed = self.plain.items(fields.get("_parsed")?)?;
+        if parsed.len() > MAX_FILES {
+            troubles.push(format!("only {MAX_FILES} parsed files are read").into());
+        }
         let mut files: Vec<ParsedFile> = Vec::new();
         for file in parsed.into_iter().take(MAX_FILES) {
             files.push(self.file(file, troubles).unwrap_or_else(|| {
@@ -54,15 +51,22 @@ impl Namespaces<'_, '_> {
     /// A file: a `dict` of sections, each one of names and lists of texts.
     fn file(&self, sections: Addr, troubles: &mut Vec<Text>) -> Option<ParsedFile> {
         let mut file = ParsedFile::default();
-        for (name, section) in self.names.items(sections)?.iter().take(MAX_SECTIONS) {
+        for (name, section) in self.names.items(sections)?.iter() {
+            if !self.plain.may_read() {
+                break;
+            }
             let mut options = Vec::new();
             match self.names.items(section) {
                 Some(found) => {
-                    options.extend(found.iter().take(MAX_NAMES).filter_map(|(name, values)| {
-                        let values = self.plain.items(values)?.into_iter();
-                        let values = values.filter_map(|value| self.plain.text(value));
-                        Some((name.clone(), values.collect()))
-                    }))
+                    // The same section may be in all files: what is read of it counts each time.
+                    let may_read = |_: &(&Text, Addr)| self.plain.may_read();
+                    options.extend(found.iter().take_while(may_read).filter_map(
+                        |(name, values)| {
+                            let values = self.plain.items(values)?.into_iter();
+                            let values = values.filter_map(|value| self.plain.text(value));
+                            Some((name.clone(), values.collect()))
+                        },
+                    ))
                 }
                 None => {
                     let text = format!("the section [{}] could not be read", name.raw());

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 
 use crate::addr::Addr;
 use crate::data::Data;
+use crate::mask::Secrets;
 use crate::runtime::python::layout::flags;
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::value::types::{Kind, Types};
-use crate::runtime::python::value::{self, Values};
+use crate::runtime::python::value::{self, Limits, Values};
 use crate::target::memory::MemoryExt as _;
 use crate::text::Text;
 
@@ -25,6 +26,9 @@ const MAX_ITEMS: u64 = 10_000;
 
 /// The most items of all containers together.
 const MAX_ITEMS_TOTAL: u64 = 1_000_000;
+
+/// How much of an object without parts is read: keys may be bytes.
+const LIMITS: Limits = Limits { characters: 16 << 10, ..value::OBJECTS };
 
 /// Reads plain values.
 pub struct Plain<'a> {
@@ -50,7 +54,8 @@ impl<'a> Plain<'a> {
         Plain {
             objects,
             types: Types::new(objects),
-            values: Values::new(objects, value::OBJECTS),
+            // Whoever shows what was read masks it.
+            values: Values::new(objects, LIMITS).with_secrets(Secrets::Shown),
             left: RefCell::new(Left {
                 characters: MAX_TEXT_TOTAL,
                 items: MAX_ITEMS_TOTAL,
@@ -107,9 +112,10 @@ impl<'a> Plain<'a> {
     /// The text of a `str`.
     pub fn text(&self, object: Addr) -> Option<Text> {
         let left = self.left.borrow().characters;
-        let (text, length) = self.objects.text_within(object, MAX_TEXT.min(left))?;
-        self.left.borrow_mut().characters = left.saturating_sub(length);
-        if length > MAX_TEXT.min(left) {
+        let limit = MAX_TEXT.min(left);
+        let (text, length) = self.objects.text_within(object, limit)?;
+        self.left.borrow_mut().characters = left.saturating_sub(length.min(limit));
+        if length > limit {
             self.trouble("its text is too long to be read whole");
         }
         Some(text)
@@ -150,18 +156,21 @@ impl<'a> Plain<'a> {
         let (start, stop, step) = (field(0)?, field(1)?, field(2)?);
         let goes_on = |number: &i64| if step < 0 { *number > stop } else { *number < stop };
         let numbers = std::iter::successors(Some(start), |number| number.checked_add(step));
-        let mut numbers = numbers.take_while(goes_on);
+        let numbers = numbers.take_while(goes_on);
         let limit = usize::try_from(MAX_ITEMS).ok().filter(|_| step != 0)?;
-        let read = numbers.by_ref().take(limit).map(Data::Int).collect();
-        if numbers.next().is_some() {
-            self.trouble("it has too many items to be read whole");
-        }
-        Some(read)
+        let size = numbers.clone().take(limit.saturating_add(1)).count();
+        let limit = usize::try_from(self.take(size as u64)).ok()?;
+        Some(numbers.take(limit).map(Data::Int).collect())
     }
 
     /// How an object without parts is shown.
     pub fn word(&self, object: Addr) -> Option<Text> {
         self.values.word_of(object)
+    }
+
+    /// Whether one more item may be read, of what is read by others.
+    pub fn may_read(&self) -> bool {
+        self.take(1) == 1
     }
 
     /// How many of so many items may be read.

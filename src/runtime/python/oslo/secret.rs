@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::config::oslo::registry::{Namespace, Opt, Registry};
 use crate::data::Data;
 use crate::mask::{hidden_parts, mask_argv, mask_text, mask_value};
+use crate::repr::quote;
 
 /// The secrets of these configurations. What is the name of an option or a section, too, is left
 /// out: it is everywhere.
@@ -25,17 +26,8 @@ pub fn secrets(registries: &[Registry]) -> Vec<String> {
             secrets.remove(option.name.raw());
         }
     }
-    secrets.iter().flat_map(|secret| pieces(secret)).collect()
-}
-
-/// How long a piece is, in characters, in which a long secret is looked for: it lies on several
-/// pages.
-const PIECE: usize = 1000;
-
-fn pieces(secret: &str) -> impl Iterator<Item = String> {
-    let characters: Vec<char> = secret.chars().collect();
-    let pieces = characters.chunks(PIECE).map(|piece| piece.iter().collect());
-    pieces.collect::<Vec<String>>().into_iter()
+    // What is cut where it was read ends so.
+    secrets.iter().map(|secret| secret.strip_suffix('…').unwrap_or(secret).to_owned()).collect()
 }
 
 /// Which names are those of secret options.
@@ -129,6 +121,11 @@ impl Secrets {
     fn add_data(&mut self, value: &Data, is_secret: Option<bool>, name: &str) {
         match value {
             Data::Text(text) => self.add(text.raw(), is_secret, name),
+            Data::Object(text) => {
+                if let Some(bytes) = quote::content_of_bytes(text.raw()) {
+                    self.add(&bytes, is_secret, name);
+                }
+            }
             Data::List(items) => {
                 items.iter().for_each(|item| self.add_data(item, is_secret, name));
             }

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::fields::Names;
-use super::holder::{Holders, Rank, attributes, modules};
+use super::holder::{Holders, MAX_ATTRIBUTES_TOTAL, Rank, attributes, modules};
 use crate::addr::Addr;
 use crate::mask::mask_text;
 use crate::runtime::Roster;
@@ -127,8 +127,9 @@ impl<'h, 'a> Walk<'h, 'a> {
     /// Goes from what the attributes of modules are.
     pub fn go_from_modules(&mut self, interpreters: &[Addr]) {
         let objects = self.objects;
+        let mut left = MAX_ATTRIBUTES_TOTAL;
         for (name, module) in modules(&objects, interpreters) {
-            for (key, value) in attributes(&objects, module) {
+            for (key, value) in attributes(&objects, module, &mut left) {
                 let kind = self.types.of(value).map(|kind| kind.kind);
                 let leads_on = matches!(
                     kind,

@@ -2,6 +2,8 @@
 //! the last has the defaults. Before it is first asked for anything, there is only what the program
 //! has set by itself. (`celery/app/base.py` and `utils/collections.py`, 4.0 to 5.7.)
 
+use std::collections::HashSet;
+
 use super::reader::Reader;
 use crate::addr::Addr;
 use crate::config::settings::{Setting, Settings};
@@ -29,10 +31,11 @@ pub fn read(reader: &Reader<'_>, object: Addr) -> Option<Settings> {
         _ => (None, &[][..]),
     };
     let mut found: Vec<Setting> = Vec::new();
+    let mut known: HashSet<Text> = HashSet::new();
     let mut add = |fields: Fields, default: bool| {
         let wanted = |name: &str| !name.starts_with('_');
         for setting in reader.settings(&fields, &wanted, &|_, _| Some(default)) {
-            if found.iter().all(|known| known.name != setting.name) {
+            if known.insert(setting.name.clone()) {
                 found.push(setting);
             }
         }

@@ -1,6 +1,8 @@
 //! Django: `django.conf.settings`, a `LazySettings` that makes the real object when it is first
 //! asked for anything. (`django/conf/__init__.py`, the same from 2.0 to 5.2.)
 
+use std::collections::HashSet;
+
 use super::reader::Reader;
 use crate::addr::Addr;
 use crate::config::settings::{Setting, Settings};
@@ -25,13 +27,14 @@ pub fn read(reader: &Reader<'_>, object: Addr) -> Option<Settings> {
     let defaults = defaults.and_then(|module| reader.names.attributes(module)).unwrap_or_default();
     let is_default = |name: &Text, value: Addr| Some(defaults.get(name.raw()) == Some(value));
     let mut found: Vec<Setting> = Vec::new();
+    let mut known: HashSet<Text> = HashSet::new();
     let mut layer = Some(wrapped);
     for _ in 0..MAX_LAYERS {
         let Some(object) = layer else { break };
         let fields = reader.names.attributes(object)?;
         // The outermost comes first, and counts.
         for setting in reader.settings(&fields, &is_setting, &is_default) {
-            if found.iter().all(|known| known.name != setting.name) {
+            if known.insert(setting.name.clone()) {
                 found.push(setting);
             }
         }
