@@ -28,7 +28,9 @@ impl Section for Registered {
             let title = secrets.mask_text(section.title.raw());
             Field::new(&*title, section.generator.clone())
         });
-        let text = "the process itself makes them for its own report; `guru trigger` asks it to";
+        // `guru trigger` is announced by the design, and no command yet.
+        let text = "only the process itself makes them, in a report of its own (on SIGUSR2, as a \
+                    rule); `guru trigger`, in a later version, asks for it without risk";
         notes.push(Note::remark("registered sections", text));
         vec![Block::Fields { fields: fields.collect() }]
     }
