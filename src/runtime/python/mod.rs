@@ -15,6 +15,7 @@ mod fake;
 pub mod frames;
 pub mod gil;
 pub mod greenlet;
+mod imported;
 pub mod layout;
 pub mod lines;
 pub mod modules;
@@ -33,6 +34,7 @@ mod variable;
 pub mod version;
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 
 pub use version::Version;
 
@@ -49,6 +51,7 @@ use asyncio::TaskLayout;
 use detect::Found;
 use frames::{Chain, Walker};
 use greenlet::Greenlets;
+use imported::Imported;
 use names::Registries;
 use objects::Objects;
 use value::Values;
@@ -118,17 +121,18 @@ impl Visitor for Interpreters {
         let objects = Objects { memory, layout: &self.found.layout };
         let greenlets = self.greenlets.as_ref();
         let mut request = greenlets.map(|found| found.search_for(&objects)).unwrap_or_default();
-        let interpreters = self.interpreters(memory);
-        request.words.extend(oslo::types(&objects, &interpreters));
-        request.words.extend(settings::types(&objects, &interpreters));
+        let imported = imported(&objects, &self.interpreters(memory));
+        request.words.extend(oslo::types(&objects, &imported));
+        request.words.extend(settings::types(&objects, &imported));
         request
     }
 
     fn sift(&self, search: &mut Search, roster: &Roster, memory: &dyn Memory) {
         let objects = Objects { memory, layout: &self.found.layout };
         let interpreters = self.interpreters(memory);
-        oslo::sift(search, &interpreters, roster, objects);
-        settings::sift(search, &interpreters, objects);
+        let imported = imported(&objects, &interpreters);
+        oslo::sift(search, &imported, &interpreters, roster, objects);
+        settings::sift(search, &imported, &interpreters, objects);
         if let Some(greenlets) = &self.greenlets {
             greenlets.sift(search, roster, objects);
         }
@@ -240,6 +244,12 @@ impl Interpreters {
             visited.holders.extend(holder.map(|(tid, _)| (*tid, lock.collecting)));
         }
     }
+}
+
+/// The modules whose objects are searched for.
+fn imported(objects: &Objects<'_>, interpreters: &[Addr]) -> Imported {
+    let names = iter::once(oslo::MODULE).chain(settings::modules());
+    Imported::find(objects, interpreters, names)
 }
 
 /// One thread of the kernel's can have a record in several interpreters, and a record that is

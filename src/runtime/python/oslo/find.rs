@@ -8,6 +8,7 @@ use super::walk::Walk;
 use crate::addr::Addr;
 use crate::runtime::Roster;
 use crate::runtime::python::greenlet::{GC_HEAD, is_tracked};
+use crate::runtime::python::imported::Imported;
 use crate::runtime::python::layout::flags;
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::subclasses::with_subclasses;
@@ -15,13 +16,10 @@ use crate::target::memory::MemoryExt as _;
 use crate::target::search::{HeldObject, Search};
 
 /// The module that defines the class.
-const MODULE: &str = "oslo_config.cfg";
+pub const MODULE: &str = "oslo_config.cfg";
 
 /// The class.
 const CLASS: &str = "ConfigOpts";
-
-/// The most interpreters of which modules are looked at.
-pub(super) const MAX_INTERPRETERS: usize = 64;
 
 /// `_PyGC_PREV_MASK_COLLECTING`, a bit of what the collector of garbage keeps before an object: it
 /// is at work there, and what it keeps beside is a number.
@@ -33,19 +31,21 @@ const COUNT: u64 = (1 << 48) - 1;
 const MAX_COUNT: u64 = 1 << 32;
 
 /// The class and what is derived from it; none where oslo.config is not loaded.
-pub fn types(objects: &Objects<'_>, interpreters: &[Addr]) -> BTreeSet<Addr> {
-    let of = |interpreter: &Addr| {
-        let modules = objects.pointer(*interpreter, objects.layout.interpreter.modules)?;
-        let class = objects.attribute(objects.lookup(modules, MODULE)?, CLASS)?;
-        objects.has_flag(class, flags::TYPE)?.then(|| with_subclasses(objects, class))
-    };
-    interpreters.iter().take(MAX_INTERPRETERS).filter_map(of).flatten().collect()
+pub fn types(objects: &Objects<'_>, imported: &Imported) -> BTreeSet<Addr> {
+    let classes = imported.classes(objects, MODULE, CLASS).into_iter();
+    classes.flat_map(|class| with_subclasses(objects, class)).collect()
 }
 
 /// Takes out of the findings of a search what are words of these types, and keeps the objects
 /// among them, each with what holds it.
-pub fn sift(search: &mut Search, interpreters: &[Addr], roster: &Roster, objects: Objects<'_>) {
-    let types = types(&objects, interpreters);
+pub fn sift(
+    search: &mut Search,
+    imported: &Imported,
+    interpreters: &[Addr],
+    roster: &Roster,
+    objects: Objects<'_>,
+) {
+    let types = types(&objects, imported);
     if types.is_empty() {
         return;
     }

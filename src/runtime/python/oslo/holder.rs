@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::find::MAX_INTERPRETERS;
 use crate::addr::Addr;
+use crate::runtime::python::imported::MAX_INTERPRETERS;
 use crate::runtime::python::objects::Objects;
 use crate::text::Text;
 

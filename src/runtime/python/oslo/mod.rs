@@ -21,7 +21,7 @@ mod secret;
 mod tests;
 mod walk;
 
-pub use find::{sift, types};
+pub use find::{MODULE, sift, types};
 pub use read::registries;
 pub use secret::secrets;
 

@@ -9,6 +9,7 @@ use crate::data::Data;
 use crate::note::Note;
 use crate::runtime::Roster;
 use crate::runtime::python::fake::{Fake, V3_11};
+use crate::runtime::python::imported::Imported;
 use crate::runtime::python::objects::Objects;
 use crate::target::memory::MemoryExt as _;
 use crate::target::search::{HeldObject, Place, Search};
@@ -116,14 +117,15 @@ fn memory_of_objects_that_are_gone_does_not_count() {
     let place = |addr| Place { addr, owner: None, state: 0 };
     let elsewhere = fake.place(77u64.to_le_bytes());
     let objects = Objects { memory: &fake, layout: &V3_11 };
-    assert_eq!(types(&objects, &interpreters).into_iter().collect::<Vec<_>>(), [class]);
+    let imported = Imported::find(&objects, &interpreters, [MODULE]);
+    assert_eq!(types(&objects, &imported).into_iter().collect::<Vec<_>>(), [class]);
     for found in [vec![live, freed, torn], vec![]] {
         let mut places: Vec<Place> = found.into_iter().map(|object| place(word(object))).collect();
         places.push(place(elsewhere));
         // Without a search, what is an attribute of a module is found.
         let bytes = (places.len() - 1) as u64;
         let mut search = Search { places, bytes, ..Search::default() };
-        sift(&mut search, &interpreters, &Roster::default(), objects);
+        sift(&mut search, &imported, &interpreters, &Roster::default(), objects);
         assert_eq!(search.places, [place(elsewhere)]);
         let [held] = search.registries.as_slice() else { panic!("{:?}", search.registries) };
         let names: Vec<&str> = held.held_by.iter().map(|name| name.raw()).collect();
@@ -137,9 +139,10 @@ fn without_oslo_config_nothing_is_looked_at() {
     let module = instance(&mut fake, "module", &[]);
     let interpreters = [interpreter(&mut fake, &[("os", module)])];
     let objects = Objects { memory: &fake, layout: &V3_11 };
-    assert!(types(&objects, &interpreters).is_empty());
+    let imported = Imported::find(&objects, &interpreters, [MODULE]);
+    assert!(types(&objects, &imported).is_empty());
     let mut search = Search { bytes: 1, ..Search::default() };
-    sift(&mut search, &interpreters, &Roster::default(), objects);
+    sift(&mut search, &imported, &interpreters, &Roster::default(), objects);
     assert_eq!(search, Search { bytes: 1, ..Search::default() });
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::MAX_OBJECTS;
 use crate::addr::Addr;
+use crate::runtime::python::imported::Imported;
 use crate::runtime::python::layout::flags;
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::oslo::holder::Holders;
@@ -22,36 +23,32 @@ const CLASSES: &[(&str, &str, &str)] = &[
 /// Settings that have one place: the module and the attribute.
 const PLACES: &[(&str, &str)] = &[("django.conf", "settings"), ("uwsgi", "opt")];
 
-/// The most interpreters of which modules are looked at.
-const MAX_INTERPRETERS: usize = 64;
-
 /// The part of `ob_refcnt` that counts: of a word, 48 bits (16 are flags since 3.14). That of an
 /// object that is gone is 0, and no object is referred to by more than this.
 const COUNT: u64 = (1 << 48) - 1;
 const MAX_COUNT: u64 = 1 << 32;
 
+/// The modules in which there may be some.
+pub fn modules() -> impl Iterator<Item = &'static str> {
+    let of_classes = CLASSES.iter().map(|(module, ..)| *module);
+    of_classes.chain(PLACES.iter().map(|(module, _)| *module))
+}
+
 /// The classes and what is derived from them, as far as they are loaded.
-pub fn types(objects: &Objects<'_>, interpreters: &[Addr]) -> BTreeSet<Addr> {
-    let mut found = BTreeSet::new();
-    for (module, class, _) in CLASSES {
-        for class in attributes(objects, interpreters, module, class) {
-            if objects.has_flag(class, flags::TYPE) == Some(true) {
-                found.extend(with_subclasses(objects, class));
-            }
-        }
-    }
-    found
+pub fn types(objects: &Objects<'_>, imported: &Imported) -> BTreeSet<Addr> {
+    let classes = |(module, class, _): &(&str, &str, _)| imported.classes(objects, module, class);
+    CLASSES.iter().flat_map(classes).flat_map(|class| with_subclasses(objects, class)).collect()
 }
 
 /// Takes out of the findings of a search what are words of these types, and keeps the objects among
 /// them, each with what holds it; and those that have one place.
-pub fn sift(search: &mut Search, interpreters: &[Addr], objects: Objects<'_>) {
-    let types = types(&objects, interpreters);
+pub fn sift(search: &mut Search, imported: &Imported, interpreters: &[Addr], objects: Objects<'_>) {
+    let types = types(&objects, imported);
     let mut found = Vec::new();
     for (module, name) in PLACES {
         let held_by = vec![format!("{module}.{name}").into()];
-        let here = attributes(&objects, interpreters, module, name);
-        found.extend(here.map(|addr| HeldObject { addr, held_by: held_by.clone() }));
+        let here = imported.attributes(&objects, module, name);
+        found.extend(here.into_iter().map(|addr| HeldObject { addr, held_by: held_by.clone() }));
     }
     if !types.is_empty() {
         let places = std::mem::take(&mut search.places);
@@ -70,21 +67,6 @@ pub fn sift(search: &mut Search, interpreters: &[Addr], objects: Objects<'_>) {
     }
     found.truncate(MAX_OBJECTS);
     search.settings = found;
-}
-
-/// The attribute of a module, in every interpreter that has loaded it.
-fn attributes<'a>(
-    objects: &Objects<'a>,
-    interpreters: &[Addr],
-    module: &str,
-    name: &str,
-) -> impl Iterator<Item = Addr> + use<'a> {
-    let of = |interpreter: &Addr| {
-        let modules = objects.pointer(*interpreter, objects.layout.interpreter.modules)?;
-        objects.attribute(objects.lookup(modules, module)?, name)
-    };
-    let found: Vec<Addr> = interpreters.iter().take(MAX_INTERPRETERS).filter_map(of).collect();
-    found.into_iter()
 }
 
 /// Whether the object at this address is one of these types, and alive: memory that was freed keeps

@@ -13,7 +13,7 @@ mod gunicorn;
 mod reader;
 mod uwsgi;
 
-pub use find::{sift, types};
+pub use find::{modules, sift, types};
 
 use self::reader::Reader;
 use super::objects::Objects;
