@@ -3,6 +3,7 @@
 
 mod execution;
 mod native;
+mod option;
 mod runtimes;
 
 pub use execution::state_name;
@@ -86,7 +87,16 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     });
     let mut found = visited.objects.into_iter();
     let nowhere = || Err(Text::from("no runtime that could have it was recognized"));
-    let named = |path| execution::named(path, found.next().unwrap_or_else(nowhere));
+    let variables = &snapshot.target.environment;
+    let environment = |name: &str| {
+        let mut variables = variables.iter().filter(|(known, _)| known.raw() == name);
+        variables.next().map(|(_, value)| value.raw().to_owned())
+    };
+    let mut options = option::Options::new(&visited.registries, &environment, secrets);
+    let named = |path| {
+        let reached = found.next().unwrap_or_else(nowhere);
+        execution::named(path, reached.map(|reached| options.value(path, reached, &mut notes)))
+    };
     let mut objects: Vec<NamedObject> = snapshot.asked.paths().map(named).collect();
     let own_objects = objects.split_off(snapshot.asked.objects.len().min(objects.len()));
     notes.extend(cut(evidence));

@@ -2,7 +2,7 @@
 //! for, and the options of a service. (`values.rs` has what they are.)
 
 use guru::report::Report;
-use guru::value::Mark;
+use guru::value::{Mark, Value};
 
 use crate::support::sections::{options, section};
 use crate::support::truth::object;
@@ -69,10 +69,32 @@ fn what_is_no_path_is_refused_before_anything_is_done() {
     assert!(complaint.contains("a name was expected"), "{complaint}");
 }
 
+/// A value with its parts, without its address and what the program calls its classes.
+fn words(value: &Value) -> String {
+    let own = value.shown.as_ref().map(|shown| shown.raw()).unwrap_or_default();
+    let parts = value.items.iter().map(|item| {
+        let key = item.key.as_ref().map(words).unwrap_or_default();
+        format!("{key}: {}", words(&item.value))
+    });
+    format!("{own} {:?} [{}]", value.mark, parts.collect::<Vec<_>>().join(", "))
+}
+
 #[test]
-fn options_of_a_service_are_as_it_was_answered_or_as_they_stand_where_it_would_look() {
+fn options_of_a_service_are_as_it_was_answered_or_as_it_would_be() {
     let Some(service) = Service::start("mini-threads") else { return };
-    let names = ["host", "listen_port", "database.connection", "database.port", "transport"];
+    let names = [
+        "host",
+        "listen_port",
+        "database.connection",
+        "database.port",
+        "transport",
+        "workers",
+        "multiline",
+        "plug",
+        "database.hosts",
+        "database.ssl",
+        "database.tags",
+    ];
     let paths: Vec<String> =
         names.iter().map(|name| format!("oslo_config.cfg.CONF.{name}")).collect();
     let report = || -> Report {
@@ -94,10 +116,19 @@ fn options_of_a_service_are_as_it_was_answered_or_as_they_stand_where_it_would_l
     let own = service.own_report();
     let own = options(section(&own, "Configuration"));
     let after = report();
+    // What guru makes of an option before the program has asked for it is what the program makes of
+    // it: numbers, truth values, lists and dicts of what was written in a file.
+    let words = |report: &Report, name: &str| {
+        let object = object(report, &format!("oslo_config.cfg.CONF.{name}"));
+        words(object.value.as_ref().unwrap_or_else(|| panic!("{object:?}")))
+    };
+    for name in names {
+        assert_eq!(words(&before, name), words(&after, name), "{name}");
+    }
     let of = |group: &str, name: &str| own[&(group, name)].trim_start_matches(" = ").to_owned();
     assert_eq!(shown(&after, "host").0, format!("'{}'", of("default", "host")));
-    // It forgot its answers when it registered one more option: this is the word that was typed.
-    assert_eq!(shown(&after, "listen_port").0, format!("'{}'", of("default", "listen-port")));
+    // It forgot its answers when it registered one more option: what was typed is a text.
+    assert_eq!(shown(&after, "listen_port").0, of("default", "listen-port"));
     assert_eq!(shown(&after, "database.port").0, of("database", "port"));
     assert_eq!(shown(&after, "transport").1, Some(Mark::Masked));
     for (name, origin) in [

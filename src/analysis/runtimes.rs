@@ -11,12 +11,12 @@ use crate::module::Modules;
 use crate::note::Note;
 use crate::report::GilUse;
 use crate::runtime::{
-    self, GreenThread, LanguageThread, LoadedModule, Preview, RegisteredSection, Visit, Visitor,
+    self, GreenThread, LanguageThread, LoadedModule, Preview, Reached, RegisteredSection, Visit,
+    Visitor,
 };
 use crate::target::search::Search;
 use crate::target::{Thread, Tid};
 use crate::text::Text;
-use crate::value::Value;
 
 /// Finds the runtimes in the evidence.
 pub fn detect(
@@ -44,7 +44,7 @@ pub struct Interpreted<'v> {
     /// The green threads, if any kind of them was looked for.
     pub green: Option<Vec<GreenThread>>,
     /// The objects that were asked for.
-    pub objects: Vec<Result<Value, Text>>,
+    pub objects: Vec<Result<Reached, Text>>,
     /// The configurations of oslo.config.
     pub registries: Vec<Registry>,
     /// The settings of programs of other makes.

@@ -132,6 +132,32 @@ pub struct Visit<'a> {
     pub pages_only: bool,
 }
 
+/// An object that was asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reached {
+    /// The object.
+    pub value: Value,
+    /// The option of oslo.config that it is, or is a part of.
+    pub option: Option<ReachedOption>,
+}
+
+/// An option of oslo.config on the way to an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReachedOption {
+    /// The `ConfigOpts`.
+    pub config: Addr,
+    /// The group, if it is in one.
+    pub group: Option<String>,
+    /// Its name (`dest`).
+    pub name: String,
+    /// Whether the path ends with it.
+    pub is_whole: bool,
+    /// Whether the object is what the program was answered, and not what an answer is made of.
+    pub is_answer: bool,
+    /// Where the object comes from, in words.
+    pub origin: &'static str,
+}
+
 /// What a visitor read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Visited {
@@ -145,7 +171,7 @@ pub struct Visited {
     /// The threads that hold such a lock, and whether they collect garbage.
     pub holders: Vec<(Tid, bool)>,
     /// The objects that were asked for, in that order, or why there is none.
-    pub objects: Vec<Result<Value, Text>>,
+    pub objects: Vec<Result<Reached, Text>>,
     /// The configurations of oslo.config, those that the program called first.
     pub registries: Vec<Registry>,
     /// The secrets in these, which must not be stored.

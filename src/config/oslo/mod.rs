@@ -8,6 +8,7 @@ mod convert;
 pub mod drift;
 pub mod find;
 mod index;
+pub mod masked;
 mod number;
 pub mod parse;
 mod problem;

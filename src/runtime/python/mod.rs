@@ -212,8 +212,7 @@ impl Interpreters {
         let interpreters = self.interpreters(objects.memory);
         let values = Values::new(objects, value::OBJECTS).with_secrets(asked.secrets);
         for path in asked.paths() {
-            let found = values.object(&interpreters, path, &mut visited.notes);
-            visited.objects.push(found);
+            visited.objects.push(values.object(&interpreters, path));
         }
     }
 

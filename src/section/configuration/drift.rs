@@ -3,13 +3,13 @@
 //!
 //! [`config::oslo::drift`]: crate::config::oslo::drift
 
-use super::masked::masked;
 use super::reading::{File, Reading};
 use crate::config::Parsed;
 use crate::config::oslo::drift::identify::Identity;
 use crate::config::oslo::drift::restart::{Change, Renamed, after_restart};
 use crate::config::oslo::drift::same;
 use crate::config::oslo::drift::unread::{Hint, MAX_UNREAD, Other, Unread, unread};
+use crate::config::oslo::masked::masked;
 use crate::config::oslo::registry::{ParsedFile, Registry};
 use crate::config::oslo::resolve::ResolvedGroup;
 use crate::mask::Secrets;

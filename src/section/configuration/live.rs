@@ -1,9 +1,9 @@
 //! The configurations of oslo.config in memory: what the process really runs with.
 
 use super::drift::{self, Object};
-use super::masked::masked;
 use super::reading::{Disk, Places, Reading};
 use crate::analysis::Analysis;
+use crate::config::oslo::masked::masked;
 use crate::config::oslo::registry::Registry;
 use crate::config::oslo::resolve::{Given, Resolved, ResolvedGroup, resolve};
 use crate::data::Data;

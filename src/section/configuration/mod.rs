@@ -5,7 +5,6 @@
 mod drift;
 mod file;
 mod live;
-mod masked;
 mod other;
 mod program;
 mod reading;

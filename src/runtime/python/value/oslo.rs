@@ -2,9 +2,9 @@
 //!
 //! `ConfigOpts.__getattr__` computes it. What it computed before is in a cache, converted and
 //! certain; else the places where it would look are looked at in its order, and what was found
-//! there is not converted, which a note says: the path goes on through objects, and what
-//! [`crate::config::oslo`] computes for the section Configuration is none. (`oslo_config/cfg.py`,
-//! the same from 5.0 to 10.7.)
+//! there is not converted: a path may go on through it. Where the path ends with the option, the
+//! analysis puts in what [`crate::config::oslo`] makes of it. (`oslo_config/cfg.py`, the same from
+//! 5.0 to 10.7.)
 
 use super::Values;
 use super::types::Kind;
@@ -47,22 +47,15 @@ pub enum Origin {
 
 impl Origin {
     /// What a reader must know of it.
-    pub fn words(self) -> String {
-        let what = match self {
-            Origin::Answered => {
-                return "as the process was answered when it last asked for this option".to_owned();
-            }
+    pub fn words(self) -> &'static str {
+        match self {
+            Origin::Answered => "as the process was answered when it last asked for this option",
             Origin::Override => "set by the program (set_override)",
             Origin::CommandLine => "from the command line",
             Origin::File => "from a configuration file",
             Origin::SetDefault => "a default set by the program (set_default)",
             Origin::Default => "the option's default",
-        };
-        format!(
-            "{what}, as it stands there: the process has not asked for this option yet, which \
-             would convert it, replace references in it and look at the environment; the section \
-             Configuration shows what that gives"
-        )
+        }
     }
 }
 

@@ -2,15 +2,14 @@
 
 use super::Values;
 use super::attribute::NoAttribute;
-use super::oslo::Resolved;
+use super::oslo::{Origin, Resolved};
 use super::secret::{Hint, is_secret, is_secret_type};
 use super::types::Kind;
 use crate::addr::Addr;
 use crate::asked::{Step, steps};
-use crate::note::Note;
+use crate::runtime::{Reached, ReachedOption};
 use crate::target::memory::MemoryExt as _;
 use crate::text::Text;
-use crate::value::Value;
 
 /// The most interpreters in which a module is looked for.
 const MAX_INTERPRETERS: usize = 64;
@@ -34,14 +33,8 @@ impl Place {
 
 impl Values<'_> {
     /// The object at the end of a path, in the first of these interpreters that has its module.
-    /// Where it can not be reached, says where the path ends. What must be known of the value is a
-    /// note.
-    pub fn object(
-        &self,
-        interpreters: &[Addr],
-        path: &str,
-        notes: &mut Vec<Note>,
-    ) -> Result<Value, Text> {
+    /// Where it can not be reached, says where the path ends.
+    pub fn object(&self, interpreters: &[Addr], path: &str) -> Result<Reached, Text> {
         let steps = steps(path).map_err(|why| Text::from(format!("this is no path: {why}")))?;
         let modules = interpreters.iter().take(MAX_INTERPRETERS).filter_map(|interpreter| {
             self.objects.pointer(*interpreter, self.objects.layout.interpreter.modules)
@@ -53,6 +46,7 @@ impl Values<'_> {
             return Err(format!("no module `{name}` is loaded (`sys.modules`)").into());
         };
         let mut rest = steps.get(used..).unwrap_or_default();
+        let mut option = None;
         while let Some((step, behind)) = rest.split_first() {
             rest = behind;
             place = match (step, behind.first()) {
@@ -70,7 +64,8 @@ impl Values<'_> {
                                 rest = behind.get(1..).unwrap_or_default();
                             }
                             let next = next.filter(|_| resolved.in_group);
-                            of_option(place, name, next, &resolved, path, notes)
+                            option = reached(&place, name, next, &resolved, rest.is_empty());
+                            of_option(place, name, next, &resolved)
                         }
                         None => return Err(place.failed(&format!("has no option `{name}`"))),
                     }
@@ -79,7 +74,7 @@ impl Values<'_> {
             };
         }
         let hint = if place.secret { Hint::Secret } else { Hint::Name(&place.name) };
-        Ok(self.read(place.object, hint))
+        Ok(Reached { value: self.read(place.object, hint), option })
     }
 
     /// The module with the longest name that the path begins with, and how many steps that are.
@@ -154,19 +149,28 @@ impl Values<'_> {
     }
 }
 
-/// The place of an option's value; where that comes from is a note.
-fn of_option(
-    from: Place,
+/// What must be known of a value that is one of an option; of a group there is nothing.
+fn reached(
+    from: &Place,
     name: &str,
     next: Option<&str>,
     resolved: &Resolved,
-    path: &str,
-    notes: &mut Vec<Note>,
-) -> Place {
+    is_whole: bool,
+) -> Option<ReachedOption> {
+    let origin = resolved.origin?;
+    Some(ReachedOption {
+        config: from.object,
+        group: next.map(|_| name.to_owned()),
+        name: next.unwrap_or(name).to_owned(),
+        is_whole,
+        is_answer: origin == Origin::Answered,
+        origin: origin.words(),
+    })
+}
+
+/// The place of an option's value.
+fn of_option(from: Place, name: &str, next: Option<&str>, resolved: &Resolved) -> Place {
     let names: Vec<&str> = std::iter::once(name).chain(next).collect();
-    if let Some(origin) = resolved.origin {
-        notes.push(Note::remark(format!("object {path}"), origin.words()));
-    }
     Place {
         object: resolved.object,
         path: format!("{}.{}", from.path, names.join(".")),
