@@ -141,7 +141,9 @@ pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidenc
     };
     process.check_unchanged()?;
     let secrets = match options.asked.secrets {
-        Secrets::Masked => recorded::secrets(&runtimes.found, &options.asked, &taken.memory),
+        Secrets::Masked => {
+            recorded::secrets(&runtimes.found, &options.asked, &taken.memory, &target.environment)
+        }
         Secrets::Shown => Vec::new(),
     };
     let threads = plan.join(taken.threads, &mut notes);

@@ -13,6 +13,7 @@ use guru::note::Weight;
 use guru::render::{Frames, RENDERERS};
 use guru::section::SECTIONS;
 
+use crate::oslo::Stress;
 use crate::support::{Target, evidence, full};
 
 /// The first line of a recording.
@@ -36,8 +37,18 @@ fn a_damaged_recording_of_a_python_program_is_reported_without_harm() {
     damage("threads.py");
 }
 
+#[test]
+fn a_damaged_recording_of_a_service_with_options_is_reported_without_harm() {
+    let Some(stress) = Stress::start("mini") else { return };
+    damage_recording_of(stress.target);
+}
+
 fn damage(program: &str) {
     let Some(target) = Target::spawn(program, &[] as &[&str]) else { return };
+    damage_recording_of(target);
+}
+
+fn damage_recording_of(target: Target) {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("recording");
     // What is read of the files is known when the report has been made.

@@ -278,6 +278,53 @@ fn a_recording_has_the_same_and_no_secret() {
     }
 }
 
+/// Options that say to be secret under names that do not.
+const INNOCENT: &str = r#"
+import os, sys
+from oslo_config import cfg
+
+conf = cfg.CONF
+conf.register_cli_opts([cfg.StrOpt('place', secret=True)])
+conf.register_opts([cfg.StrOpt(name, secret=True) for name in ('marker', 'quiet', 'asked')])
+conf(sys.argv[1:], project='innocent')
+conf.asked
+print('ready', os.getpid(), flush=True)
+sys.stdin.read()
+"#;
+
+const INNOCENT_SECRETS: [&str; 4] = ["hidden-argv", "hidden-file", "hidden-quiet", "hidden-asked"];
+
+#[test]
+fn what_only_an_option_says_to_be_secret_is_in_no_recording() {
+    let Some(python) = venv("mini") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("innocent.py"), INNOCENT).unwrap();
+    fs::write(path("innocent.conf"), "[DEFAULT]\nmarker = hidden-file\n").unwrap();
+    let mut command = Command::new(python);
+    command.args([&path("innocent.py"), "--config-file", &path("innocent.conf")]);
+    command.args(["--place", "hidden-argv"]);
+    command.env("OS_DEFAULT__QUIET", "hidden-quiet").env("OS_DEFAULT__ASKED", "hidden-asked");
+    let target = Target::start(command);
+    await_some("it waits for stdin", || reads_stdin(target.pid()).then_some(()));
+    let pid = target.pid().to_string();
+    let section = format!("File={}", path("innocent.conf"));
+    let options = ["--section", &section, "--record", &path("recording"), &pid];
+    let live = stdout_of(&guru(&[&["report"], &options[..]].concat()));
+    assert_eq!(stdout_of(&guru(&["report", "--from", &path("recording")])), live);
+    let recording = fs::read(path("recording")).unwrap();
+    let head = recording.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let mut held = Vec::new();
+    GzDecoder::new(&recording[head..]).read_to_end(&mut held).unwrap();
+    let shown = stdout_of(&guru(&["report", "--show-secrets", &pid]));
+    for secret in INNOCENT_SECRETS {
+        let is_held = held.windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
+        assert!(!is_held, "{secret} is recorded");
+        assert!(!live.contains(secret), "{secret}: {live}");
+        assert!(shown.contains(secret), "{secret}: {shown}");
+    }
+}
+
 fn options_of<'a>(registry: &'a Registry, group: &str) -> Vec<&'a str> {
     let groups = registry.groups.iter().filter(|known| known.name.raw() == group);
     groups.flat_map(|group| &group.options).map(|option| option.name.raw()).collect()

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::Range;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -338,10 +339,7 @@ impl Recording {
     }
 
     fn overwrite_texts(&mut self, texts: &Texts) {
-        let pages = self.pages.values_mut().map(|page| page.as_mut_slice());
-        let stacks = self.stacks.values_mut().map(|stack| stack.bytes.as_mut_slice());
-        pages.chain(stacks).for_each(|bytes| texts.overwrite(bytes));
-        // Where two pages meet.
+        // Where two pages meet, before a part of what lies on both is overwritten in one of them.
         let reach = texts.longest.saturating_sub(1).min(PAGE_LEN);
         let starts: Vec<u64> = self.pages.keys().copied().collect();
         for (before, after) in starts.iter().zip(starts.iter().skip(1)) {
@@ -352,7 +350,7 @@ impl Recording {
             let begin = self.pages.get(after).and_then(|page| page.get(..reach));
             let Some((end, begin)) = end.zip(begin) else { continue };
             let mut both = [end, begin].concat();
-            texts.overwrite(&mut both);
+            texts.overwrite(&mut both, |found| found.start < reach && reach < found.end);
             let (end, begin) = both.split_at(reach);
             if let Some(page) = self.pages.get_mut(before)
                 && let Some(place) = page.get_mut(PAGE_LEN - reach..)
@@ -363,6 +361,9 @@ impl Recording {
                 place.copy_from_slice(begin);
             }
         }
+        let pages = self.pages.values_mut().map(|page| page.as_mut_slice());
+        let stacks = self.stacks.values_mut().map(|stack| stack.bytes.as_mut_slice());
+        pages.chain(stacks).for_each(|bytes| texts.overwrite(bytes, |_| true));
     }
 
     /// How many bytes are recorded.
@@ -433,9 +434,10 @@ impl Texts {
     /// How many bytes of texts one pattern has: it takes some dozen times as much memory.
     const SIZE: usize = 1 << 20;
 
-    fn overwrite(&self, bytes: &mut [u8]) {
+    /// Overwrites those in these bytes that are wanted.
+    fn overwrite(&self, bytes: &mut [u8], wanted: impl Fn(&Range<usize>) -> bool) {
         let found: Vec<_> = self.any.find_iter(bytes).map(|found| found.range()).collect();
-        for range in found {
+        for range in found.into_iter().filter(wanted) {
             for character in bytes.get_mut(range).unwrap_or_default().chunks_mut(self.width) {
                 character.fill(0);
                 character.iter_mut().take(1).for_each(|byte| *byte = b'*');
@@ -596,6 +598,22 @@ mod tests {
         recording.overwrite(std::slice::from_ref(&secret));
         let read = recording.bytes(Addr(0x5000 + 77), secret.len()).unwrap();
         assert_eq!(read, b"*".repeat(secret.len()));
+    }
+
+    #[test]
+    fn a_secret_on_two_pages_is_overwritten_whole_though_a_part_of_it_is_one_too() {
+        let url = b"mysql://stress:hunter2@h/";
+        for before in 1..url.len() {
+            let mut recording = Recording::default();
+            let mut bytes = vec![0; 2 * PAGE_LEN];
+            bytes[PAGE_LEN - before..][..url.len()].copy_from_slice(url);
+            for (at, page) in [0x5000, 0x6000].into_iter().zip(bytes.chunks(PAGE_LEN)) {
+                recording.add_pages(BTreeMap::from([(at, page.into())]));
+            }
+            recording.overwrite(&["hunter2".into(), "mysql://stress:hunter2@h/".into()]);
+            let read = recording.bytes(Addr(0x6000 - before as u64), url.len()).unwrap();
+            assert_eq!(read, b"*".repeat(url.len()), "{before}");
+        }
     }
 
     #[test]

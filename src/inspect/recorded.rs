@@ -1,7 +1,7 @@
 //! What was recorded, thread by thread: put together when the process runs again, and completed
 //! with what can be seen without a stop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::hold::{Captured, visit_anew};
 use super::stacks::{Piece, Slab, fit};
@@ -16,6 +16,7 @@ use crate::runtime::{Part, Roster, Visit};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::{facts, refusal, sys};
 use crate::target::{Consistency, ThreadFacts, Tid};
+use crate::text::Text;
 
 /// What was recorded of one thread.
 pub struct Recorded {
@@ -125,12 +126,23 @@ pub fn of_traced(
     Taken { threads, memory: recording, held }
 }
 
-/// The secrets that the runtimes find in what was recorded of lasting things: they must not be kept.
-pub fn secrets(found: &[Found], asked: &Asked, recording: &Recording) -> Vec<String> {
+/// The secrets that the runtimes find in what was recorded of lasting things, and in the environment
+/// by what these say of it: they must not be kept.
+pub fn secrets(
+    found: &[Found],
+    asked: &Asked,
+    recording: &Recording,
+    environment: &[(Text, Text)],
+) -> Vec<String> {
     let (roster, wanted) = (&Roster::default(), &|part| part == Part::Lasting);
     let of = |Found { visitor, search, .. }: &Found| {
         let visit = Visit { roster, wanted, asked, search, pages_only: false };
-        visitor.visit(&visit, recording).secrets
+        let visited = visitor.visit(&visit, recording);
+        let variables = visited.registries.iter().flat_map(|registry| registry.secret_variables());
+        let variables: HashSet<String> = variables.collect();
+        let set = environment.iter().filter(|(name, _)| variables.contains(name.raw()));
+        let set = set.map(|(_, value)| value.raw().to_owned());
+        visited.secrets.into_iter().chain(set).collect::<Vec<String>>()
     };
     found.iter().flat_map(of).collect()
 }

@@ -66,6 +66,7 @@ mod own;
 mod package;
 mod processes;
 mod registered;
+mod state;
 mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

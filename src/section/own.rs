@@ -2,12 +2,13 @@
 //! was asked for with.
 
 use super::Section;
+use super::state::state;
 use crate::analysis::Analysis;
 use crate::asked::own::{OwnSection, Source};
 use crate::evidence::files::Files;
 use crate::evidence::ran::{End, Ran};
 use crate::note::Note;
-use crate::report::{Block, CommandRun, ConfigFile, NamedObject, timestamp};
+use crate::report::{Block, CommandRun, NamedObject};
 use crate::target::TargetFacts;
 use crate::target::files::FileError;
 use crate::text::Text;
@@ -82,18 +83,8 @@ fn file(
     if let Err(error) = &read {
         notes.push(Note::missing(path.clone(), error.to_string()));
     }
-    let modified = read.as_ref().ok().map(|(_, modified)| *modified);
-    // The start is known to the second, and rounded down.
-    let changed = modified
-        .zip(target.process.started)
-        .is_some_and(|(modified, started)| modified > started.saturating_add(1));
-    let file = ConfigFile {
-        path: path.clone(),
-        why,
-        modified: modified.and_then(timestamp),
-        changed_since_start: changed,
-        unread: read.as_ref().err().map(|error| error.to_string().into()),
-    };
+    let modified = read.as_ref().map(|(_, modified)| *modified);
+    let file = state(target, path.clone(), why, modified);
     let text = read.map(|(text, _)| text).unwrap_or_default();
     Block::Text { file: Some(file), command: None, text, left: 0 }
 }

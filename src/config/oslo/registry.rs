@@ -42,6 +42,15 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// The variables of the environment by which its secret options can be set.
+    pub fn secret_variables(&self) -> impl Iterator<Item = String> {
+        self.groups.iter().filter(|_| self.use_environment).flat_map(|group| {
+            let secret = group.options.iter().filter(|option| option.secret);
+            let key = group.key.as_ref().map_or("DEFAULT", Text::raw);
+            secret.map(|option| variable(key, option.dest.raw()))
+        })
+    }
+
     /// Whether the program called it with its command line and files.
     pub fn is_parsed(&self) -> bool {
         self.namespace.is_some()
@@ -57,6 +66,11 @@ pub struct Group {
     pub name: Text,
     /// Its options, in the order of their registration.
     pub options: Vec<Opt>,
+}
+
+/// The variable of the environment for an option of the group with this key.
+pub fn variable(group: &str, name: &str) -> String {
+    format!("OS_{}__{}", group.to_uppercase(), name.to_uppercase())
 }
 
 /// An option.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::convert::{Refused, Work};
 use super::index::{Hit, Index, Name};
-use super::registry::{Opt, Registry};
+use super::registry::{Opt, Registry, variable};
 use super::resolve::{FilePlace, Given};
 use crate::data::Data;
 use crate::report::SetBy;
@@ -278,9 +278,9 @@ impl<'a> Sources<'a> {
         if !self.registry.use_environment {
             return None;
         }
-        let group = self.key(asked.group).unwrap_or("DEFAULT").to_uppercase();
-        let name = asked.alias.as_deref().unwrap_or(option.dest.raw()).to_uppercase();
-        (self.given.environment)(&format!("OS_{group}__{name}"))
+        let group = self.key(asked.group).unwrap_or("DEFAULT");
+        let name = asked.alias.as_deref().unwrap_or(option.dest.raw());
+        (self.given.environment)(&variable(group, name))
     }
 
     fn key(&self, group: usize) -> Option<&'a str> {

@@ -3,7 +3,8 @@
 use crate::config::lookup::Lookup;
 use crate::evidence::files::Files;
 use crate::note::Note;
-use crate::report::{ConfigFile, timestamp};
+use crate::report::ConfigFile;
+use crate::section::state::state;
 use crate::target::TargetFacts;
 use crate::target::files::FileError;
 
@@ -30,18 +31,8 @@ impl Found {
     /// Reads it, unless it cannot be read.
     pub fn read(target: &TargetFacts, files: &Files, path: String, why: &str) -> Found {
         let read = text(files, &path);
-        let modified = read.as_ref().ok().map(|(_, modified)| *modified);
-        // The start is known to the second, and rounded down.
-        let changed = modified
-            .zip(target.process.started)
-            .is_some_and(|(modified, started)| modified > started.saturating_add(1));
-        let shown = ConfigFile {
-            path: path.into(),
-            why: why.to_owned(),
-            modified: modified.and_then(timestamp),
-            changed_since_start: changed,
-            unread: read.as_ref().err().map(|error| error.to_string().into()),
-        };
+        let modified = read.as_ref().map(|(_, modified)| *modified);
+        let shown = state(target, path.into(), why.to_owned(), modified);
         let absent = matches!(read, Err(FileError::Absent));
         Found { shown, absent, text: read.map(|(text, _)| text).unwrap_or_default() }
     }

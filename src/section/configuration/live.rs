@@ -4,7 +4,7 @@ use super::drift::{self, Object};
 use super::reading::{Disk, Places, Reading};
 use crate::analysis::Analysis;
 use crate::config::oslo::masked::masked;
-use crate::config::oslo::registry::Registry;
+use crate::config::oslo::registry::{self, Registry};
 use crate::config::oslo::resolve::{Given, Resolved, ResolvedGroup, resolve};
 use crate::data::Data;
 use crate::mask::Secrets;
@@ -133,8 +133,8 @@ fn option_value(
     let unset = (option.value == Data::None && option.problem.is_none()).then_some(SetBy::Default);
     let set_by = option.set_by.or(unset);
     let variable = (set_by == Some(SetBy::Environment)).then(|| {
-        let (group, name) = (group.name.raw(), option.dest.raw());
-        format!("OS_{}__{}", group.to_uppercase(), name.to_uppercase()).into()
+        let key = group.key.as_ref().map_or("DEFAULT", Text::raw);
+        registry::variable(key, option.dest.raw()).into()
     });
     OptionValue {
         name: option.name.clone(),

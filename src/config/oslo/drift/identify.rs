@@ -4,7 +4,7 @@
 //! section. What it would read now is known, in its order. Files that the command line or the
 //! program names are there in any case; those of a directory come and go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::same;
 use crate::config::Parsed;
@@ -204,20 +204,21 @@ impl Matched {
 
 /// Whether there is a key in both, or nothing in either.
 fn is_alike(held: &ParsedFile, now: &Parsed) -> bool {
-    let mut sections: HashMap<String, Vec<&str>> = HashMap::new();
+    let mut sections: HashMap<String, HashSet<&str>> = HashMap::new();
     for section in &held.sections {
         let keys = section.options.iter().map(|(key, _)| key.raw());
         sections.entry(normalise_group(section.name.raw())).or_default().extend(keys);
     }
     let is_empty = now.groups.iter().all(|group| group.options.is_empty());
-    if is_empty || sections.values().all(Vec::is_empty) {
-        return is_empty && sections.values().all(Vec::is_empty);
+    if is_empty || sections.values().all(HashSet::is_empty) {
+        return is_empty && sections.values().all(HashSet::is_empty);
     }
     now.groups.iter().any(|group| {
-        let known = sections.get(&normalise_group(&group.name)).map(Vec::as_slice);
-        let known: std::collections::HashSet<&str> =
-            known.unwrap_or_default().iter().copied().collect();
-        group.options.iter().any(|option| known.contains(option.name.as_str()))
+        let known = sections.get(&normalise_group(&group.name));
+        let is_in = |known: &HashSet<&str>| {
+            group.options.iter().any(|option| known.contains(option.name.as_str()))
+        };
+        known.is_some_and(is_in)
     })
 }
 
