@@ -7,6 +7,7 @@ use crate::asked::Asked;
 use crate::evidence::files::Files;
 use crate::evidence::pages::Recording;
 use crate::evidence::{Held, Snapshot};
+use crate::mask::mask_argv;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::own::definition::Definition;
@@ -38,7 +39,8 @@ impl Known<'_> {
         notes: &mut Vec<Note>,
     ) {
         let executable = self.target.executable.as_ref().map(Text::raw);
-        let words: Vec<&str> = self.target.process.command.iter().map(Text::raw).collect();
+        let words = self.target.process.command.iter().map(|word| word.raw().to_owned());
+        let words = mask_argv(&words.collect::<Vec<_>>());
         let known = OnceCell::new();
         let packages = || known.get_or_init(|| self.packages(files, &found)).clone();
         let subject = Subject {
