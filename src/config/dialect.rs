@@ -244,7 +244,7 @@ pub static SSHD: Dialect = Dialect {
 pub static RABBITMQ: Dialect =
     Dialect { format: Some(Format::Properties), counts: Counts::LastBut(&[]), ..PLAIN };
 
-/// supervisord.org/configuration.html, "[include] Section Settings": patterns, relative to the file.
+/// supervisord.org/configuration.html, "`[include]` Section Settings": patterns, relative to the file.
 pub static SUPERVISORD: Dialect = Dialect {
     format: Some(Format::Ini),
     includes: &[Include {

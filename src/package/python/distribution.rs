@@ -75,7 +75,7 @@ pub fn owner(reader: &Reader<'_>, site: &Site, wanted: Wanted<'_>) -> Option<Dis
     });
     // No list names sources that run where they are.
     let of_sources = || {
-        let any = reader.list(&site.path).any(editable::is_trace);
+        let any = reader.list(&site.path).any(|name| editable::is_trace(reader, &site.path, name));
         any.then(|| names.iter().map(path).find(|path| is_in_sources(reader, path, wanted)))?
     };
     let found = listed.or_else(of_sources)?;

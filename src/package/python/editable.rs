@@ -6,6 +6,7 @@
 use super::distribution::Wanted;
 use super::origin::editable;
 use crate::package::reader::Reader;
+use crate::package::stanza::lines;
 use crate::path::{MAX_PATH_BYTES, base_name};
 
 /// What a file `NAME.egg-link` (`setup.py develop`) leads to: the description in the directory of
@@ -30,13 +31,17 @@ pub fn sources(reader: &Reader<'_>, path: &str) -> Option<String> {
     })
 }
 
-/// Whether a file of this name in a site may be that of an editable install: each leaves one that
-/// leads Python to the sources.
-pub fn is_trace(name: &str) -> bool {
+/// Whether a file of a site may be that of an editable install: each leaves one that leads Python to
+/// the sources, by their directory or by a finder of its own. Other code in a `.pth` file, which any
+/// package may leave, leads nowhere.
+pub fn is_trace(reader: &Reader<'_>, site: &str, name: &str) -> bool {
+    let is_directory = |line: &[u8]| !line.starts_with(b"import") && !line.starts_with(b"#");
+    let names_one = || {
+        let text = reader.read(&format!("{site}/{name}"));
+        text.is_some_and(|text| lines(text).any(|line| !line.is_empty() && is_directory(line)))
+    };
     name.ends_with(".egg-link")
-        || (name.ends_with(".pth")
-            && !name.ends_with("-nspkg.pth")
-            && name != "distutils-precedence.pth")
+        || name.ends_with(".pth") && (name.starts_with("__editable__") || names_one())
 }
 
 /// Whether what is wanted lies among the sources of an editable install.
