@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use gimli::{
-    BaseAddresses, CfaRule, DebugFrame, EhFrame, EhFrameHdr, FrameDescriptionEntry,
+    BaseAddresses, CfaRule, DebugFrame, EhFrame, EhFrameHdr, EhFrameOffset, FrameDescriptionEntry,
     ParsedEhFrameHdr, Register, RegisterRule, UnwindContext, UnwindSection,
 };
 
@@ -106,10 +106,8 @@ impl<'a> Cfi<'a> {
 
     fn find(&self, addr: FileAddr) -> Option<Rules> {
         if let Some(eh) = &self.eh {
-            let entry = match self.index.as_ref().and_then(ParsedEhFrameHdr::table) {
-                Some(table) => {
-                    table.fde_for_address(eh, &self.bases, addr.0, EhFrame::cie_from_offset).ok()
-                }
+            let entry = match self.index.as_ref().filter(|index| index.table().is_some()) {
+                Some(index) => self.indexed(index, eh, addr),
                 None => self.search(eh, &self.eh_ranges, addr),
             };
             if let Some(entry) = entry {
@@ -119,6 +117,22 @@ impl<'a> Cfi<'a> {
         let debug = self.debug.as_ref()?;
         let entry = self.search(debug, &self.debug_ranges, addr)?;
         self.row(debug, &entry, addr, Frames::Debug)
+    }
+
+    /// The entry for an address, by the file's own index.
+    fn indexed(
+        &self,
+        index: &ParsedEhFrameHdr<SectionReader<'a>>,
+        eh: &EhFrame<SectionReader<'a>>,
+        addr: FileAddr,
+    ) -> Option<FrameDescriptionEntry<SectionReader<'a>>> {
+        let entry = index.table()?.lookup(addr.0, &self.bases).ok()?.direct().ok()?;
+        // Not by `fde_for_address` (gimli 0.34), which subtracts without a check: an index may
+        // point before its section.
+        let offset = entry.checked_sub(index.eh_frame_ptr().direct().ok()?)?;
+        let offset = EhFrameOffset(usize::try_from(offset).ok()?);
+        let entry = eh.fde_from_offset(&self.bases, offset, EhFrame::cie_from_offset).ok()?;
+        entry.contains(addr.0).then_some(entry)
     }
 
     /// The entry for an address, by an index of ours.
