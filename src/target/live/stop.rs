@@ -41,12 +41,12 @@ const NEWCOMER_DEADLINE: Duration = Duration::from_millis(5);
 /// scheduler, that a running thread of 1000 then waits, and a report takes a tenth longer.
 const PACE: usize = 32;
 
-/// The same where all threads share one processor: 0.35 ms instead of 7, and the blocked ones are
-/// held twice as long.
+/// The same where all threads share one processor: 0.35 ms instead of 7 (with breaks of 100 µs), and
+/// the blocked ones are held twice as long.
 const PACE_OF_CROWD: usize = 16;
 
-/// How long that break is.
-const BREAK: Duration = Duration::from_micros(100);
+/// How long that break is; the kernel adds some 50 µs.
+const BREAK: Duration = Duration::from_micros(50);
 
 /// So many of the blocked threads are asked to stop before they are waited for. Each that is woken
 /// to be stopped goes before whoever runs; all at once, they are in its way for milliseconds.
