@@ -1,4 +1,4 @@
-//! Modules by name, in the `sys.modules` of all interpreters.
+//! `sys.modules` of all interpreters, and modules by name in it.
 //!
 //! A large service has loaded more than 2,000, and a `dict` is walked from its begin to what is
 //! looked for, or to its end: so it is walked once for all names.
@@ -9,7 +9,13 @@ use crate::addr::Addr;
 use crate::target::memory::MemoryExt as _;
 
 /// The most interpreters of which modules are looked at.
-pub const MAX_INTERPRETERS: usize = 64;
+const MAX_INTERPRETERS: usize = 64;
+
+/// `sys.modules` of each interpreter: a `dict`.
+pub fn sys_modules(objects: &Objects<'_>, interpreters: &[Addr]) -> impl Iterator<Item = Addr> {
+    let of = |interpreter: &Addr| objects.pointer(*interpreter, objects.layout.interpreter.modules);
+    interpreters.iter().take(MAX_INTERPRETERS).filter_map(of)
+}
 
 /// The modules that were looked for and are loaded.
 pub struct Imported(Vec<(&'static str, Addr)>);
@@ -27,11 +33,8 @@ impl Imported {
             let mut candidates = names.iter().filter(|name| name.len() as u64 == len);
             candidates.find(|name| objects.is_str(key, name)).copied()
         };
-        let of = |interpreter: &Addr| {
-            let modules = objects.pointer(*interpreter, objects.layout.interpreter.modules)?;
-            objects.dict_items(modules)
-        };
-        let all = interpreters.iter().take(MAX_INTERPRETERS).filter_map(of).flatten();
+        let all = sys_modules(objects, interpreters);
+        let all = all.filter_map(|modules| objects.dict_items(modules)).flatten();
         Imported(all.filter_map(|(key, module)| Some((named(key)?, module))).collect())
     }
 

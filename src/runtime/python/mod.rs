@@ -218,9 +218,7 @@ impl Interpreters {
 
     /// The modules that are loaded in all interpreters, each once.
     fn add_modules(&self, objects: Objects<'_>, visited: &mut Visited) {
-        for interpreter in self.lists(objects.memory).interpreters() {
-            let modules = self.found.layout.interpreter.modules;
-            let Some(modules) = objects.pointer(interpreter, modules) else { continue };
+        for modules in imported::sys_modules(&objects, &self.interpreters(objects.memory)) {
             let (found, more) = modules::loaded(&objects, modules);
             visited.loaded.extend(found);
             if more {

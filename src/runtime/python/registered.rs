@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 
+use super::imported::sys_modules;
 use super::layout::flags;
 use super::objects::Objects;
 use super::value::types::{Kind, Types};
@@ -32,9 +33,6 @@ const MAX_WRAPS: usize = 8;
 /// versions).
 const SUBCLASSES: u64 = 16;
 
-/// The most interpreters that are looked at.
-const MAX_INTERPRETERS: usize = 64;
-
 /// What notes are about.
 const SUBJECT: &str = "registered sections";
 
@@ -46,9 +44,8 @@ pub fn sections(
 ) -> Vec<RegisteredSection> {
     let reader = Reader { objects, types: Types::new(objects) };
     let mut found = Vec::new();
-    for interpreter in interpreters.iter().take(MAX_INTERPRETERS) {
-        let modules = objects.pointer(*interpreter, objects.layout.interpreter.modules);
-        let module = modules.and_then(|modules| objects.lookup(modules, MODULE));
+    for modules in sys_modules(&objects, interpreters) {
+        let module = objects.lookup(modules, MODULE);
         let class = module.and_then(|module| objects.attribute(module, CLASS));
         let classes = class.map(|class| reader.derived(class)).unwrap_or_default();
         if classes.len() >= MAX_CLASSES {

@@ -57,7 +57,7 @@ fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     let secrets = analysis.evidence.snapshot.asked.secrets;
     let program = Program::of(target, !analysis.runtimes.is_empty());
     let Some(candidates) = program.of_oslo(files) else {
-        return other::blocks(&program, target, files, secrets, notes);
+        return other::blocks(&program, analysis.evidence, notes);
     };
     let mut blocks = Vec::new();
     // Which files an object has read is known, and not to be guessed.
@@ -73,7 +73,7 @@ fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
         let merged = oslo::merge(parsed.collect());
         blocks.push(block(merged, found, secrets, notes));
     }
-    blocks.extend(other::unit_blocks(&program, target, files, secrets, notes));
+    blocks.extend(other::unit_blocks(&program, analysis.evidence, notes));
     blocks
 }
 

@@ -7,20 +7,14 @@ use crate::config::Parsed;
 use crate::config::include::Tree;
 use crate::config::sources::{self, Sources};
 use crate::config::unit::Unit;
-use crate::evidence::files::Files;
-use crate::mask::Secrets;
+use crate::evidence::Evidence;
 use crate::note::Note;
 use crate::report::Block;
 use crate::target::{TargetFacts, cgroup, environment};
 
 /// The configurations of a program, each a block; one without files if there are none.
-pub fn blocks(
-    program: &Program<'_>,
-    target: &TargetFacts,
-    files: &Files,
-    secrets: Secrets,
-    notes: &mut Vec<Note>,
-) -> Vec<Block> {
+pub fn blocks(program: &Program<'_>, evidence: &Evidence, notes: &mut Vec<Note>) -> Vec<Block> {
+    let target = &evidence.snapshot.target;
     let executable = target.executable.as_ref().map_or("", |path| path.raw());
     let first = target.process.command.first().map_or("", |word| word.raw());
     // `nginx: master process …`, `postgres: checkpointer`
@@ -45,23 +39,22 @@ pub fn blocks(
         let what = "it holds more files open than were looked at for configuration";
         notes.push(Note::remark("configuration", what));
     }
-    let trees = sources::configurations(&sources, &InRoot(files));
+    let trees = sources::configurations(&sources, &InRoot(&evidence.files));
     if trees.is_empty() {
+        let secrets = evidence.snapshot.asked.secrets;
         return vec![block(Parsed::default(), Vec::new(), secrets, notes)];
     }
-    shown(trees, target, files, secrets, notes)
+    shown(trees, evidence, notes)
 }
 
 /// The configurations of the unit that a program belongs to.
 pub fn unit_blocks(
     program: &Program<'_>,
-    target: &TargetFacts,
-    files: &Files,
-    secrets: Secrets,
+    evidence: &Evidence,
     notes: &mut Vec<Note>,
 ) -> Vec<Block> {
-    let trees = sources::of_unit(unit(program, target), &InRoot(files));
-    shown(trees, target, files, secrets, notes)
+    let unit = unit(program, &evidence.snapshot.target);
+    shown(sources::of_unit(unit, &InRoot(&evidence.files)), evidence, notes)
 }
 
 /// The unit of systemd that a process belongs to.
@@ -70,18 +63,13 @@ fn unit<'a>(program: &'a Program<'_>, target: &'a TargetFacts) -> Option<Unit<'a
     Some(Unit { name: unit.name, of_user: unit.user.is_some(), home: program.home() })
 }
 
-fn shown(
-    trees: Vec<Tree>,
-    target: &TargetFacts,
-    files: &Files,
-    secrets: Secrets,
-    notes: &mut Vec<Note>,
-) -> Vec<Block> {
+fn shown(trees: Vec<Tree>, evidence: &Evidence, notes: &mut Vec<Note>) -> Vec<Block> {
+    let (target, secrets) = (&evidence.snapshot.target, evidence.snapshot.asked.secrets);
     let blocks = trees.into_iter().map(|tree| {
         let found: Vec<Found> = tree
             .files
             .into_iter()
-            .map(|file| Found::read(target, files, file.path, &file.why))
+            .map(|file| Found::read(target, &evidence.files, file.path, &file.why))
             .collect();
         notes.extend(found.iter().flat_map(Found::notes));
         block(tree.parsed, found, secrets, notes)

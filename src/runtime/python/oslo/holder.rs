@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::Addr;
-use crate::runtime::python::imported::MAX_INTERPRETERS;
+use crate::runtime::python::imported::sys_modules;
 use crate::runtime::python::objects::Objects;
 use crate::text::Text;
 
@@ -108,11 +108,8 @@ pub fn modules<'a>(
     objects: &Objects<'a>,
     interpreters: &[Addr],
 ) -> impl Iterator<Item = (Addr, Addr)> {
-    let of = |interpreter: &Addr| {
-        let modules = objects.pointer(*interpreter, objects.layout.interpreter.modules)?;
-        Some(objects.dict_items(modules)?.take(MAX_MODULES))
-    };
-    interpreters.iter().take(MAX_INTERPRETERS).filter_map(of).flatten()
+    let of = |modules| Some(objects.dict_items(modules)?.take(MAX_MODULES));
+    sys_modules(objects, interpreters).filter_map(of).flatten()
 }
 
 /// The attributes of a module: the object that is the name, and the value. As many as are left are

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use crate::addr::Addr;
 use crate::config::settings::Setting;
 use crate::data::Data;
+use crate::runtime::python::imported::sys_modules;
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::oslo::fields::{Fields, Names};
 use crate::runtime::python::oslo::plain::Plain;
@@ -12,9 +13,6 @@ use crate::text::Text;
 
 /// The most settings of one object that are read.
 const MAX_SETTINGS: usize = 2000;
-
-/// The most interpreters in which a module is looked for.
-const MAX_INTERPRETERS: usize = 64;
 
 /// Reads objects with settings.
 pub struct Reader<'a> {
@@ -30,14 +28,10 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader that has read nothing yet.
     pub fn new(objects: Objects<'a>, interpreters: &[Addr]) -> Reader<'a> {
-        let modules = interpreters.iter().take(MAX_INTERPRETERS);
-        let modules = modules.filter_map(|interpreter| {
-            objects.pointer(*interpreter, objects.layout.interpreter.modules)
-        });
         Reader {
             plain: Plain::new(objects),
             names: Names::new(objects),
-            modules: modules.collect(),
+            modules: sys_modules(&objects, interpreters).collect(),
             troubles: RefCell::default(),
         }
     }

@@ -7,12 +7,10 @@ use super::secret::{Hint, is_secret, is_secret_type};
 use super::types::Kind;
 use crate::addr::Addr;
 use crate::asked::{Step, steps};
+use crate::runtime::python::imported::sys_modules;
 use crate::runtime::{Reached, ReachedOption};
 use crate::target::memory::MemoryExt as _;
 use crate::text::Text;
-
-/// The most interpreters in which a module is looked for.
-const MAX_INTERPRETERS: usize = 64;
 
 /// A place on the way.
 struct Place {
@@ -36,9 +34,7 @@ impl Values<'_> {
     /// Where it can not be reached, says where the path ends.
     pub fn object(&self, interpreters: &[Addr], path: &str) -> Result<Reached, Text> {
         let steps = steps(path).map_err(|why| Text::from(format!("this is no path: {why}")))?;
-        let modules = interpreters.iter().take(MAX_INTERPRETERS).filter_map(|interpreter| {
-            self.objects.pointer(*interpreter, self.objects.layout.interpreter.modules)
-        });
+        let modules = sys_modules(&self.objects, interpreters);
         let mut found = modules.filter_map(|modules| self.module(modules, &steps));
         let Some((mut place, used)) = found.next() else {
             let first = steps.first().map(Step::typed).unwrap_or_default();
