@@ -6,6 +6,10 @@ use memchr::{memchr, memmem};
 
 use crate::text::Text;
 
+/// The longest value that is read, in bytes: names, versions and addresses are short. What is
+/// longer ends with `…`.
+const MAX_VALUE: usize = 1024;
+
 /// The stanzas of a text: what empty lines divide.
 pub fn stanzas(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
@@ -39,8 +43,17 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub fn field(stanza: &[u8], name: &str) -> Option<Text> {
     lines(stanza).find_map(|line| {
         let value = line.strip_prefix(name.as_bytes())?.strip_prefix(b":")?.trim_ascii();
-        (!value.is_empty()).then(|| Text::from_bytes(value))
+        (!value.is_empty()).then(|| bounded(value))
     })
+}
+
+fn bounded(value: &[u8]) -> Text {
+    match value.get(..MAX_VALUE) {
+        Some(begin) if value.len() > MAX_VALUE => {
+            format!("{}…", String::from_utf8_lossy(begin)).into()
+        }
+        _ => Text::from_bytes(value),
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +67,14 @@ mod tests {
             .map(|stanza| (field(stanza, "Package"), field(stanza, "Version")))
             .collect();
         assert_eq!(found, [(Some("a".into()), Some("1".into())), (Some("b".into()), None)]);
+    }
+
+    #[test]
+    fn a_long_value_is_cut_and_says_so() {
+        let long = format!("Name: {}\n", "x".repeat(1_000_000));
+        let cut = field(long.as_bytes(), "Name").unwrap_or_default();
+        assert_eq!(cut.raw().len(), MAX_VALUE + "…".len());
+        assert!(cut.raw().ends_with("x…"));
     }
 
     #[test]
