@@ -22,6 +22,24 @@ pub enum Status {
     TargetChanged = 5,
 }
 
+/// What can happen to a process while it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It exited.
+    Exited,
+    /// It executed another program.
+    Executed,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Change::Exited => "exited",
+            Change::Executed => "executed another program",
+        })
+    }
+}
+
 /// Why there is no report.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -72,8 +90,8 @@ pub enum Error {
     Changed {
         /// The process.
         pid: i32,
-        /// `exited`, `executed another program`.
-        what: &'static str,
+        /// What happened to it.
+        what: Change,
     },
     /// A deadline passed.
     #[error("{pid}: {what} within {seconds} s")]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::asked::Asked;
-use crate::error::Error;
+use crate::error::{Change, Error};
 use crate::evidence::files::Files;
 use crate::evidence::known::KnownSecrets;
 use crate::evidence::pages::Recorder;
@@ -91,8 +91,24 @@ impl Found {
     }
 }
 
+/// How often a process may execute another program while it is looked at.
+const MAX_PROGRAMS: usize = 5;
+
 /// Takes the evidence of a living process. `id` is that of a process or of one of its threads.
-pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
+///
+/// A process that was just started may still be about to execute its program: then it is looked at
+/// again.
+pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
+    for _ in 1..MAX_PROGRAMS {
+        match attempt(id, options.clone(), give_up) {
+            Err(Error::Changed { what: Change::Executed, .. }) => {}
+            done => return done,
+        }
+    }
+    attempt(id, options, give_up)
+}
+
+fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
     let (process, by_thread) = LiveProcess::open(id)?;
     let mut notes = Vec::new();
     if by_thread {
@@ -133,7 +149,9 @@ pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidenc
     let stop = Instant::now();
     let taken = match hold::hold(&plan, &memory, give_up)? {
         Ok(captured) => recorded::of_capture(&plan, captured, &rehearsal, &memory, &mut notes),
-        Err(Refused::Gone) => return Err(Error::Changed { pid: process.pid, what: "exited" }),
+        Err(Refused::Gone) => {
+            return Err(Error::Changed { pid: process.pid, what: Change::Exited });
+        }
         Err(Refused::NotPermitted) => match refusal::tracer(process.pid) {
             Some(tracer) => recorded::of_traced(&plan, tracer, &memory, &mut notes),
             None => return Err(refusal::reason(process.pid)),
@@ -148,12 +166,7 @@ pub fn inspect(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidenc
     };
     let threads = plan.join(taken.threads, &mut notes);
     // With the process running again: how long they take is the caller's affair alone.
-    let ran = live::run(
-        &options.asked.sections,
-        process.pid,
-        options.commands_until,
-        options.asked.secrets,
-    );
+    let ran = live::run(&options.asked.sections, process.pid, options.commands_until);
     let mut snapshot = Snapshot {
         target,
         descendants,

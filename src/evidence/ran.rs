@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::mask::mask_config_text;
 use crate::text::Text;
 
-/// What came of a command of the inspecting side. Secrets are masked.
+/// What came of a command of the inspecting side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
     /// The title of the section that it was run for.
@@ -37,4 +38,25 @@ pub struct Written {
     pub text: Text,
     /// How many bytes followed that are not kept.
     pub left: u64,
+}
+
+impl Written {
+    /// Masks its secrets. It may be a configuration file that the command printed, so that it is
+    /// masked as one.
+    pub fn mask(&mut self) {
+        self.text = Text::from_bytes(&mask_config_text(self.text.raw().as_bytes()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_by_name_as_in_a_file() {
+        let text = Text::from("db: {}\npassword: hunter2\nuser: app\n".to_owned());
+        let mut written = Written { text, left: 0 };
+        written.mask();
+        assert_eq!(written.text.raw(), "db: {}\npassword: ***\nuser: app\n");
+    }
 }

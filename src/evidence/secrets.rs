@@ -4,7 +4,7 @@
 use super::{Evidence, Snapshot};
 use crate::asked::Asked;
 use crate::evidence::known::KnownSecrets;
-use crate::mask::{Secrets, hidden_parts, mask_argv, mask_text, mask_value};
+use crate::mask::{Secrets, hidden_parts, mask_argv, mask_value};
 use crate::target::ProcessFacts;
 use crate::text::Text;
 
@@ -38,7 +38,7 @@ impl Snapshot {
         self.asked.sections =
             sections.into_iter().map(|section| section.masked(Secrets::Masked)).collect();
         for written in self.ran.iter_mut().flat_map(|ran| [&mut ran.output, &mut ran.errors]) {
-            written.text = mask_text(written.text.raw()).as_ref().into();
+            written.mask();
         }
         secrets.extend(mask_command(&mut self.target.process));
         secrets.extend(self.descendants.iter_mut().flat_map(mask_command));

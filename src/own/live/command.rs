@@ -19,7 +19,6 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use super::interrupts::Interrupts;
 use crate::asked::own::{OwnSection, Source};
 use crate::evidence::ran::{End, Ran, Written};
-use crate::mask::Secrets;
 use crate::text::Text;
 
 /// The most bytes of each of its outputs that are kept.
@@ -33,12 +32,9 @@ const CHUNK: usize = 64 << 10;
 const MAX_LAST_CHUNKS: usize = 16;
 
 /// Runs the commands of these sections, one after the other, until `until` at the longest.
-pub fn run(
-    sections: &[OwnSection],
-    pid: i32,
-    until: Option<Instant>,
-    secrets: Secrets,
-) -> Vec<Ran> {
+///
+/// What they wrote is as they wrote it: it is masked with all other evidence.
+pub fn run(sections: &[OwnSection], pid: i32, until: Option<Instant>) -> Vec<Ran> {
     let mut all = Vec::new();
     for section in sections {
         let Source::Command { command, patience } = &section.source else { continue };
@@ -46,7 +42,7 @@ pub fn run(
         let patience = left.map_or(*patience, |left| left.min(*patience));
         all.push(match patience.is_zero() {
             true => failed(&section.title, "no time was left for it (--timeout)".to_owned()),
-            false => one(&section.title, command.raw(), pid, patience, secrets),
+            false => one(&section.title, command.raw(), pid, patience),
         });
     }
     all
@@ -57,7 +53,7 @@ fn failed(title: &str, why: String) -> Ran {
     Ran { title: title.to_owned(), end: End::Failed(why), output, errors }
 }
 
-fn one(title: &str, command: &str, pid: i32, patience: Duration, secrets: Secrets) -> Ran {
+fn one(title: &str, command: &str, pid: i32, patience: Duration) -> Ran {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).env("GURU_PID", pid.to_string()).process_group(0);
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -68,7 +64,7 @@ fn one(title: &str, command: &str, pid: i32, patience: Duration, secrets: Secret
     };
     match running.watch(patience, &interrupts) {
         Ok((end, output, errors)) => {
-            let (output, errors) = (output.written(secrets), errors.written(secrets));
+            let (output, errors) = (output.written(), errors.written());
             Ran { title: title.to_owned(), end, output, errors }
         }
         Err(error) => failed(title, format!("it could not be watched: {error}")),
@@ -213,9 +209,9 @@ impl Output {
         }
     }
 
-    /// What was kept, as text, its secrets masked. What was cut ends with a whole line or word, so that no half
+    /// What was kept, as text. What was cut ends with a whole line or word, so that no half
     /// of a secret is left that would not show that it is one.
-    fn written(self, secrets: Secrets) -> Written {
+    fn written(self) -> Written {
         let (mut kept, mut left) = (self.kept, self.left);
         if left > 0 {
             let last = kept.iter().rposition(|byte| *byte == b'\n');
@@ -224,8 +220,7 @@ impl Output {
             left += (kept.len() - whole) as u64;
             kept.truncate(whole);
         }
-        let text = Text::from_bytes(&kept);
-        Written { text: secrets.mask_text(text.raw()).into_owned().into(), left }
+        Written { text: Text::from_bytes(&kept), left }
     }
 }
 
@@ -234,7 +229,7 @@ mod tests {
     use super::*;
 
     fn ran(command: &str, patience: Duration) -> Ran {
-        one("T", command, 4711, patience, Secrets::Masked)
+        one("T", command, 4711, patience)
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -257,8 +252,8 @@ mod tests {
     fn what_is_too_long_is_cut_at_a_line_and_counted() {
         let ran = ran("yes password=hunter2 | head -c 3000000", LONG);
         assert_eq!(ran.end, End::Exited(0));
-        assert!(ran.output.text.raw().ends_with("password=***\n"));
-        // A line of 17 bytes, as it was before it was masked.
+        assert!(ran.output.text.raw().ends_with("password=hunter2\n"));
+        // A line of 17 bytes.
         let lines = ran.output.text.raw().lines().count() as u64;
         assert_eq!(lines * 17 + ran.output.left, 3_000_000);
         assert!(lines * 17 <= MAX_OUTPUT as u64);
@@ -268,7 +263,7 @@ mod tests {
     fn a_command_without_time_does_not_run() {
         let section = OwnSection::parse("T=!echo ran");
         let sections: Vec<OwnSection> = section.into_iter().collect();
-        let ran = run(&sections, 1, Some(Instant::now()), Secrets::Masked);
+        let ran = run(&sections, 1, Some(Instant::now()));
         assert!(matches!(ran.as_slice(), [Ran { end: End::Failed(_), .. }]), "{ran:?}");
     }
 }

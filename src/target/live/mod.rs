@@ -20,7 +20,7 @@ use procfs::ProcError;
 use procfs::process::{Process, Stat};
 
 use crate::arch::Arch;
-use crate::error::Error;
+use crate::error::{Change, Error};
 use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
 use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
@@ -71,13 +71,13 @@ impl LiveProcess {
 
     /// Its `/proc/PID/stat`.
     pub fn stat(&self) -> Result<Stat, Error> {
-        self.process.stat().map_err(|_| Error::Changed { pid: self.pid, what: "exited" })
+        self.process.stat().map_err(|_| Error::Changed { pid: self.pid, what: Change::Exited })
     }
 
     /// What is known of it.
     pub fn facts(&self) -> Result<TargetFacts, Error> {
         facts::target_facts(&self.living()?, &self.stat()?, sys::HOST)
-            .ok_or(Error::Changed { pid: self.pid, what: "exited" })
+            .ok_or(Error::Changed { pid: self.pid, what: Change::Exited })
     }
 
     /// Its mappings, by address. The kernel asks for the right to trace; without it, the answer
@@ -94,13 +94,14 @@ impl LiveProcess {
                 Ok(maps::parse(&text, &|path| root.inside(path)))
             }
             Err(ProcError::PermissionDenied(_)) => Err(refusal::reason(self.pid)),
-            Err(_) => Err(Error::Changed { pid: self.pid, what: "exited" }),
+            Err(_) => Err(Error::Changed { pid: self.pid, what: Change::Exited }),
         }
     }
 
     /// Its entry in `/proc`, as that of a thread that has not ended.
     fn living(&self) -> Result<Process, Error> {
-        Process::new(self.living).map_err(|_| Error::Changed { pid: self.pid, what: "exited" })
+        Process::new(self.living)
+            .map_err(|_| Error::Changed { pid: self.pid, what: Change::Exited })
     }
 
     /// Its threads and what they are doing, by their ids.
@@ -137,17 +138,17 @@ impl LiveProcess {
     /// Whether it is still the process that was opened, running the same program.
     pub fn check_unchanged(&self) -> Result<(), Error> {
         let changed = |what| Error::Changed { pid: self.pid, what };
-        let stat = self.process.stat().map_err(|_| changed("exited"))?;
+        let stat = self.process.stat().map_err(|_| changed(Change::Exited))?;
         if stat.starttime != self.started {
-            return Err(changed("exited"));
+            return Err(changed(Change::Exited));
         }
         let now = image(&stat);
         if matches!(stat.state, 'Z' | 'X') || now == NO_IMAGE {
             // The first thread has ended; others may go on.
-            return if stat.num_threads <= 1 { Err(changed("exited")) } else { Ok(()) };
+            return if stat.num_threads <= 1 { Err(changed(Change::Exited)) } else { Ok(()) };
         }
         if now != self.image {
-            return Err(changed("executed another program"));
+            return Err(changed(Change::Executed));
         }
         Ok(())
     }

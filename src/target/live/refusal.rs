@@ -5,7 +5,7 @@
 
 use procfs::process::{Process, Status};
 
-use crate::error::Error;
+use crate::error::{Change, Error};
 
 /// `CAP_SYS_PTRACE`, of the kernel's `include/uapi/linux/capability.h`.
 const CAP_SYS_PTRACE: u64 = 1 << 19;
@@ -15,7 +15,7 @@ pub fn reason(pid: i32) -> Error {
     // Of a process that is just ending the kernel says the same.
     let stat = Process::new(pid).and_then(|process| process.stat());
     if stat.map_or(true, |stat| matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1) {
-        return Error::Changed { pid, what: "exited" };
+        return Error::Changed { pid, what: Change::Exited };
     }
     let (cause, hint) = cause(pid);
     Error::NotPermitted { pid, cause, hint }
