@@ -198,6 +198,8 @@ fn redis_of_debian_is_shown_as_it_answers_itself() {
 
     // Debian's file; the title of the server does not name it.
     let target = run("/etc/redis/redis.conf", "");
+    // It gives itself the title after it has made its socket, and before it answers.
+    ask("port");
     let shown = report(target.pid());
     let shown = configuration(&shown);
     let [(files, groups)] = shown[..] else { panic!("{shown:?}") };
