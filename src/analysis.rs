@@ -16,7 +16,7 @@ use crate::evidence::Evidence;
 use crate::module::Modules;
 use crate::note::Note;
 use crate::report::{Execution, NamedObject, RuntimeSummary};
-use crate::runtime::{LoadedModule, RegisteredSection};
+use crate::runtime::{LoadedModule, RegisteredSection, ReportWatcher, SignalHandler};
 use crate::stack::StackEnd;
 use crate::symbol;
 use crate::symbol::source::Sources;
@@ -47,6 +47,10 @@ pub struct Analysis<'a> {
     pub loaded: Vec<LoadedModule>,
     /// The sections that the program has registered for a report of its own.
     pub registered: Vec<RegisteredSection>,
+    /// What it has set to be called on signals, but for defaults; `None` where that is not known.
+    pub handlers: Option<Vec<SignalHandler>>,
+    /// The files that it watches for a wish to report on itself.
+    pub watchers: Vec<ReportWatcher>,
     /// What was noticed.
     pub notes: Vec<Note>,
 }
@@ -112,6 +116,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         .collect();
     let (registries, settings) = (visited.registries, visited.settings);
     let (loaded, registered) = (visited.loaded, visited.registered);
+    let (handlers, watchers) = (visited.handlers, visited.watchers);
     Analysis {
         evidence,
         modules,
@@ -124,6 +129,8 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         settings,
         loaded,
         registered,
+        handlers,
+        watchers,
         notes,
     }
 }

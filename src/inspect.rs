@@ -58,6 +58,9 @@ impl Default for Budget {
 pub struct Options {
     /// What the user asked for beyond stacks.
     pub asked: Asked,
+    /// Whether no thread is stopped: what is blocked does not move, and of the others there are no
+    /// stacks.
+    pub untouched: bool,
     /// How much at most.
     pub budget: Budget,
     /// Sections of one's own that were found in files: those that fit the process are added to what
@@ -147,12 +150,16 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
         Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
 
     let stop = Instant::now();
-    let taken = match hold::hold(&plan, &memory, give_up)? {
-        Ok(captured) => recorded::of_capture(&plan, captured, &rehearsal, &memory, &mut notes),
-        Err(Refused::Gone) => {
+    let held = if options.untouched { None } else { Some(hold::hold(&plan, &memory, give_up)?) };
+    let taken = match held {
+        None => recorded::of_untouched(&plan, &memory),
+        Some(Ok(captured)) => {
+            recorded::of_capture(&plan, captured, &rehearsal, &memory, &mut notes)
+        }
+        Some(Err(Refused::Gone)) => {
             return Err(Error::Changed { pid: process.pid, what: Change::Exited });
         }
-        Err(Refused::NotPermitted) => match refusal::tracer(process.pid) {
+        Some(Err(Refused::NotPermitted)) => match refusal::tracer(process.pid) {
             Some(tracer) => recorded::of_traced(&plan, tracer, &memory, &mut notes),
             None => return Err(refusal::reason(process.pid)),
         },

@@ -11,8 +11,8 @@ use crate::module::Modules;
 use crate::note::Note;
 use crate::report::GilUse;
 use crate::runtime::{
-    self, GreenThread, LanguageThread, LoadedModule, Preview, Reached, RegisteredSection, Visit,
-    Visitor,
+    self, GreenThread, LanguageThread, LoadedModule, Preview, Reached, RegisteredSection,
+    ReportWatcher, SignalHandler, Visit, Visitor,
 };
 use crate::target::search::Search;
 use crate::target::{Thread, Tid};
@@ -53,6 +53,10 @@ pub struct Interpreted<'v> {
     pub loaded: Vec<LoadedModule>,
     /// The sections that programs have registered for reports of their own.
     pub registered: Vec<RegisteredSection>,
+    /// What they have set to be called on signals.
+    pub handlers: Option<Vec<SignalHandler>>,
+    /// The files that they watch for a wish to report on themselves.
+    pub watchers: Vec<ReportWatcher>,
     /// Where threads wait for a lock that lets one at a time run a language.
     locks: Vec<(Addr, u64)>,
     /// Who holds such a lock, and whether it collects garbage.
@@ -108,6 +112,10 @@ pub fn visit<'v>(
                 known.settings.extend(visited.settings);
                 known.loaded.extend(visited.loaded);
                 known.registered.extend(visited.registered);
+                if let Some(handlers) = visited.handlers {
+                    known.handlers.get_or_insert_default().extend(handlers);
+                }
+                known.watchers.extend(visited.watchers);
                 known.locks.extend(visited.locks);
                 known.holders.extend(visited.holders);
                 notes.extend(visited.notes);

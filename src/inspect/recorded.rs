@@ -112,6 +112,11 @@ pub fn of_traced(
         who(tracer)
     );
     notes.push(Note::missing("threads", text));
+    of_untouched(plan, memory)
+}
+
+/// Records a process without stopping it: what is blocked does not move.
+pub fn of_untouched(plan: &Plan<'_>, memory: &LiveMemory) -> Taken {
     let at = jiff::Timestamp::now().as_second();
     let recorder = Recorder::new(memory, plan.budget.memory);
     recorder.prefetch(&plan.cold_pages);

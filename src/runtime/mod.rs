@@ -182,8 +182,66 @@ pub struct Visited {
     pub loaded: Vec<LoadedModule>,
     /// The sections that the program has registered for a report of its own.
     pub registered: Vec<RegisteredSection>,
+    /// What the program has set to be called on signals, but for defaults; `None` where the
+    /// language keeps no such table, or it was not found.
+    pub handlers: Option<Vec<SignalHandler>>,
+    /// The files that it watches for a wish to report on itself.
+    pub watchers: Vec<ReportWatcher>,
     /// What was noticed.
     pub notes: Vec<Note>,
+}
+
+/// What a signal does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalHandler {
+    /// The signal, by its number.
+    pub signal: i32,
+    /// What handles it.
+    pub handler: Handler,
+}
+
+/// What handles a signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// A Guru Meditation Report: it makes the process report on itself.
+    Report(OwnReport),
+    /// Another function of the language.
+    Function {
+        /// Its name with its module: `cotyledon._service.SignalManager._signal_catcher`.
+        name: Text,
+        /// Where it is defined.
+        file: Option<Text>,
+        /// The line there.
+        line: Option<u32>,
+    },
+    /// Native code that the runtime did not install: of uWSGI, of `faulthandler`.
+    Native,
+}
+
+/// How a process reports on itself, by oslo.reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnReport {
+    /// The class of the report: `TextGuruMeditation`.
+    pub class: Text,
+    /// The directory that a new file is written into, instead of standard error.
+    pub log_dir: Option<Text>,
+    /// What the name of that file begins with; else the name of the outermost source file.
+    pub service: Option<Text>,
+}
+
+/// A flow of control that waits for a file to be written, to report then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportWatcher {
+    /// The file.
+    pub file: Text,
+    /// How often it is looked at, in seconds.
+    pub interval: Option<f64>,
+    /// The thread that looks, or that the green thread runs in.
+    pub thread: Option<Tid>,
+    /// Whether it is a green thread: it looks only when no other runs for long.
+    pub green: bool,
+    /// What comes of it.
+    pub report: OwnReport,
 }
 
 /// A module that is loaded.

@@ -9,6 +9,8 @@ pub mod files;
 pub mod live;
 pub mod memory;
 pub mod search;
+pub mod signals;
+pub mod stderr;
 
 use serde::{Deserialize, Serialize};
 
