@@ -65,6 +65,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),
+    (
+        "trigger",
+        &[
+            "analysis",
+            "assemble",
+            "config",
+            "evidence",
+            "gmr",
+            "inspect",
+            "mask",
+            "report",
+            "runtime",
+            "target",
+            "target::live",
+        ],
+    ),
 ];
 
 #[test]
