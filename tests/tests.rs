@@ -36,4 +36,7 @@ mod services;
 mod sources;
 mod support;
 mod targets;
+mod trigger_harmless;
+mod trigger_sinks;
+mod trigger_untouched;
 mod values;

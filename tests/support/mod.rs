@@ -9,6 +9,7 @@ pub mod pythons;
 pub mod schema;
 pub mod sections;
 mod service;
+pub mod sink;
 mod skip;
 mod target;
 pub mod truth;

@@ -1,12 +1,13 @@
 //! The services of `fixtures/services`, started, ready, and gone at the end of the test.
 
+use super::sink::{Kind, Sink};
 use super::target::kill_group;
 use super::{EPOLL_WAIT, POLL, SELECT, await_some, root, skip, skip_impossible};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use tempfile::TempDir;
 
 /// SIGUSR2's bit in the masks of `/proc/PID/status`.
@@ -15,9 +16,11 @@ const SIGUSR2: u64 = 1 << (12 - 1);
 /// A running service; dropping it kills it. It dies, too, when the thread that started it ends.
 pub struct Service {
     child: Child,
-    directory: TempDir,
+    /// Where its stderr leads.
+    pub sink: Sink,
     /// The loopback port that it was told to listen on.
     pub port: u16,
+    _directory: TempDir,
 }
 
 impl Service {
@@ -30,6 +33,17 @@ impl Service {
 
     /// The same, with more variables in its environment.
     pub fn start_with(name: &str, variables: &[(&str, PathBuf)]) -> Option<Self> {
+        Self::start_into(Kind::File, name, variables, "")
+    }
+
+    /// The same, with a stderr of this kind, and with a configuration file of its own in which this
+    /// stands.
+    pub fn start_into(
+        stderr: Kind,
+        name: &str,
+        variables: &[(&str, PathBuf)],
+        configuration: &str,
+    ) -> Option<Self> {
         let venv_name = name.split('-').next().unwrap_or(name);
         venv(venv_name)?;
         if venv_name == "nova" && !root("target/services/nova/made").exists() {
@@ -41,23 +55,30 @@ impl Service {
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
-        let file = |name| File::create(directory.path().join(name)).unwrap();
+        let stdout = directory.path().join("stdout");
         let port = free_port();
-        let child = Command::new(root("fixtures/services/service"))
-            .args(["run", name, &port.to_string()])
+        let (sink, mut command) = Sink::command(stderr, root("fixtures/services/service"));
+        command.args(["run", name, &port.to_string()]);
+        if !configuration.is_empty() {
+            let file = directory.path().join("more.conf");
+            fs::write(&file, configuration).unwrap();
+            command.arg("--config-file").arg(file);
+        }
+        let child = command
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .process_group(0)
             .stdin(Stdio::null())
-            .stdout(file("stdout"))
-            .stderr(file("stderr"))
+            .stdout(File::create(&stdout).unwrap())
             .spawn()
             .unwrap();
-        let mut service = Self { child, directory, port };
+        let mut service = Self { child, sink, port, _directory: directory };
         await_some("the service is ready", || {
             let ended = service.child.try_wait().unwrap();
             assert!(ended.is_none(), "{name} ended with {ended:?}: {}", service.stderr());
-            (catches_sigusr2(service.pid()) && is_idle(service.pid())).then_some(())
+            let ready = catches_sigusr2(service.pid()) || says_ready(&stdout);
+            (ready && is_idle(service.pid())).then_some(())
         });
+        service.sink.settle();
         Some(service)
     }
 
@@ -68,13 +89,12 @@ impl Service {
 
     /// All that it wrote to stderr.
     pub fn stderr(&self) -> String {
-        let bytes = fs::read(self.stderr_path()).unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
+        String::from_utf8_lossy(&self.sink.arrived()).into_owned()
     }
 
     /// The file that is its stderr.
     pub fn stderr_path(&self) -> PathBuf {
-        self.directory.path().join("stderr")
+        self.sink.path()
     }
 
     /// Its own Guru Meditation Report, taken now.
@@ -137,6 +157,11 @@ fn catches_sigusr2(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"));
     mask.is_some_and(|mask| u64::from_str_radix(mask, 16).unwrap() & SIGUSR2 != 0)
+}
+
+/// Whether a service that says when it is ready did so; one with a file trigger catches no signal.
+fn says_ready(stdout: &Path) -> bool {
+    fs::read(stdout).unwrap().starts_with(b"ready ")
 }
 
 /// A port that was free a moment ago.
