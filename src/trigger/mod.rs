@@ -1,0 +1,3 @@
+//! Getting the report that a process makes of itself.
+
+pub mod why;
