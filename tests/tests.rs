@@ -39,4 +39,5 @@ mod targets;
 mod trigger_harmless;
 mod trigger_sinks;
 mod trigger_untouched;
+mod trigger_why;
 mod values;
