@@ -1,8 +1,14 @@
 //! The inspected programs keep what they promise: otherwise a test of guru would prove nothing.
 
 use crate::support::gdb::{self, Frame, FrameKind};
-use crate::support::{PAUSE, POLL, Target, ThreadState, await_some, full, thread_states};
+use crate::support::sink::{Kind, Sink};
+use crate::support::{
+    PAUSE, POLL, Target, ThreadState, await_some, full, run, skip_impossible, thread_states,
+};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::collections::BTreeSet;
+use std::process::Command;
 
 const NONE: &[&str] = &[];
 
@@ -199,4 +205,53 @@ fn gdb_sees_the_known_stacks() {
         assert!(stack("signal").iter().any(|frame| frame.kind == FrameKind::Signal));
         assert!(stack("signal").iter().enumerate().all(|(level, frame)| frame.level == level));
     }
+}
+
+#[test]
+fn every_standard_error_collects_what_is_written_to_it() {
+    use Kind::{Deleted, Emptied, File, Pipe, Renamed, Socket, Terminal, Undrained};
+    for kind in [File, Renamed, Deleted, Emptied, Pipe, Undrained, Terminal, Socket] {
+        let (mut sink, mut command) = Sink::command(kind, "/bin/sh");
+        let script = r"echo ready $$; while read line; do printf 'one\ntwo\r\n' >&2; echo; done";
+        command.args(["-c", script]);
+        let mut target = Target::start(command);
+        sink.settle();
+        for times in 1..=2 {
+            target.ask("write");
+            let expected = b"one\ntwo\r\n".repeat(times);
+            assert_eq!(sink.arrived_after(0, expected.len()), expected, "{kind:?}");
+        }
+        assert!(target.end());
+    }
+}
+
+#[test]
+fn a_signal_by_hand_kills_where_a_handler_comes_and_goes() {
+    for args in [NONE, &["exec"]] {
+        let Some(program) = Target::program("flicker") else { return };
+        let (_sink, mut command) = Sink::command(Kind::Null, program);
+        command.args(args);
+        let target = Target::start(command);
+        await_some("it dies", || {
+            kill(Pid::from_raw(target.pid()), Signal::SIGUSR2).unwrap();
+            let state = thread_states(target.pid()).get(&target.pid()).map(|main| main.state);
+            (state == Some('Z')).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_signal_by_hand_kills_who_took_over_an_id() {
+    let Some(reuse) = Target::program("reuse") else { return };
+    let mut command = Command::new("unshare");
+    // As slow as somebody who looks first, and types then.
+    let by_hand = ["/bin/sh", "-c", r#"sleep 0.02; kill -USR2 "$0""#];
+    command.args(["-mpf", "--mount-proc"]).arg(reuse).arg("20").args(by_hand);
+    if !rustix::process::geteuid().is_root() {
+        return skip_impossible("only root can make namespaces");
+    }
+    let output = run(command);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let deaths = said.trim().rsplit(' ').next().and_then(|number| number.parse::<u32>().ok());
+    assert!(deaths.is_some_and(|deaths| deaths > 0), "{output:?}");
 }

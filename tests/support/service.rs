@@ -92,11 +92,6 @@ impl Service {
         String::from_utf8_lossy(&self.sink.arrived()).into_owned()
     }
 
-    /// The file that is its stderr.
-    pub fn stderr_path(&self) -> PathBuf {
-        self.sink.path()
-    }
-
     /// Its own Guru Meditation Report, taken now.
     pub fn own_report(&self) -> String {
         self.own_report_of(self.pid())
