@@ -85,7 +85,9 @@ mod tests {
         let info = parse(b"pos:\t4711\nflags:\t02102001\nmnt_id:\t15\nino:\t2\n").unwrap();
         assert_eq!(info.position, 4711);
         assert!(info.flags.contains(OFlags::APPEND | OFlags::WRONLY));
-        for bad in [&b""[..], b"pos:\t1\n", b"pos:\t-1\nflags:\t0\n", b"flags:\t9\npos:\t1\n", b"\xff"] {
+        for bad in
+            [&b""[..], b"pos:\t1\n", b"pos:\t-1\nflags:\t0\n", b"flags:\t9\npos:\t1\n", b"\xff"]
+        {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
     }

@@ -1,6 +1,5 @@
 //! Who reads a pipe: a walk over the descriptors of all processes.
 
-use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
@@ -53,12 +52,7 @@ fn pids() -> Vec<i32> {
 
 /// Whether a process has it open for reading. The kernel's names are compared first: to ask a file
 /// of a dead file server for its inode would hang.
-fn reads(
-    pid: i32,
-    link: &[u8],
-    identity: (u64, u64),
-    until: Instant,
-) -> rustix::io::Result<bool> {
+fn reads(pid: i32, link: &[u8], identity: (u64, u64), until: Instant) -> rustix::io::Result<bool> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(format!("/proc/{pid}/fd"), flags, Mode::empty())?;
     let mut buffer = Vec::new();

@@ -103,7 +103,11 @@ pub fn touch(process: &LiveProcess, path: &Text) -> Result<Touched, TouchError> 
         other => other.into(),
     })?;
     let after = seen()?;
-    if after > before { Ok(Touched { before, after, ahead: true }) } else { Err(TouchError::Unmoved) }
+    if after > before {
+        Ok(Touched { before, after, ahead: true })
+    } else {
+        Err(TouchError::Unmoved)
+    }
 }
 
 /// What a file says when it was modified, in nanoseconds since 1970.
