@@ -157,7 +157,7 @@ fn traced_report(pid: i32) -> Option<Vec<u8>> {
         let text = fs::read_to_string(&file).ok()?;
         let writes = text.lines().filter_map(|line| {
             let (bytes, rest) = line.split_once("write(2, \"")?.1.split_once('"')?;
-            rest.contains(") = ").then(|| unescaped(bytes))
+            rest.contains(" = ").then(|| unescaped(bytes))
         });
         let written: Vec<Vec<u8>> = writes.collect();
         (written.last()? == b"\n").then(|| written.concat())
