@@ -28,10 +28,7 @@ impl Renderer for Gmr {
 
     fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let language = language(report);
-        let mut text = String::new();
-        if report.secrets_shown {
-            text.push_str(&format!("{}\n", layout::SECRETS_ARE_SHOWN));
-        }
+        let mut text = layout::first_lines(report);
         text.push_str(&format!(
             "{}\n{}\n\n",
             layout::heading("Guru Meditation"),

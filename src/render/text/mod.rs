@@ -26,9 +26,7 @@ impl Renderer for Plain {
 
     fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let title = format!("{}\n{}", layout::title_bar(), self::title(report));
-        if report.secrets_shown {
-            writeln!(out, "{}", layout::SECRETS_ARE_SHOWN)?;
-        }
+        out.write_all(layout::first_lines(report).as_bytes())?;
         section(out, "Guru Meditation", title)?;
         for section in &report.sections {
             out.write_all(b"\n")?;
@@ -73,6 +71,7 @@ fn title(report: &Report) -> String {
             });
             how.extend(taken.held_us.map(|us| format!("held {}", milliseconds(us))));
         }
+        Hold::Itself => how.push("the process reported on itself".into()),
         Hold::Watched => how.push("nothing was stopped".into()),
     }
 
