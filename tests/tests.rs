@@ -35,5 +35,6 @@ mod servers;
 mod services;
 mod sources;
 mod support;
+mod tap;
 mod targets;
 mod values;
