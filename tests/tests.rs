@@ -35,6 +35,7 @@ mod servers;
 mod services;
 mod sources;
 mod support;
+mod tap;
 mod targets;
 mod trigger_why;
 mod values;
