@@ -12,6 +12,22 @@ impl SignalSet {
     }
 }
 
+/// The names of the signals from 1 to 31 (signal(7)), the same on x86-64 and arm64.
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+];
+
+/// The name of a signal: `SIGUSR2`; `signal 40` of one that has none.
+pub fn name(signal: i32) -> String {
+    let at = usize::try_from(signal).ok().and_then(|signal| signal.checked_sub(1));
+    match at.and_then(|at| NAMES.get(at)) {
+        Some(name) => format!("SIG{name}"),
+        None => format!("signal {signal}"),
+    }
+}
+
 /// What a process does with signals at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignalState {
@@ -34,6 +50,14 @@ pub struct SignalState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signals_have_the_names_of_their_numbers() {
+        for (signal, known) in [(1, "SIGHUP"), (9, "SIGKILL"), (12, "SIGUSR2"), (31, "SIGSYS")] {
+            assert_eq!(name(signal), known);
+        }
+        assert_eq!([0, -1, 40].map(name), ["signal 0", "signal -1", "signal 40"]);
+    }
 
     #[test]
     fn signals_are_counted_from_one() {
