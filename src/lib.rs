@@ -41,4 +41,5 @@ pub mod stack;
 pub mod symbol;
 pub mod target;
 pub mod text;
+pub mod trigger;
 pub mod value;

@@ -65,6 +65,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),
+    (
+        "trigger",
+        &[
+            "analysis",
+            "assemble",
+            "config",
+            "evidence",
+            "gmr",
+            "inspect",
+            "mask",
+            "package",
+            "render",
+            "report",
+            "runtime",
+            "target",
+            "target::live",
+        ],
+    ),
 ];
 
 #[test]
