@@ -1,5 +1,7 @@
 //! What a process does with signals, as the kernel tells it (proc_pid_status(5)).
 
+use nix::sys::signal::Signal;
+
 /// A set of signals, as `/proc/PID/status` prints it: the lowest bit is signal 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignalSet(pub u64);
@@ -12,19 +14,19 @@ impl SignalSet {
     }
 }
 
-/// The names of the signals from 1 to 31 (signal(7)), the same on x86-64 and arm64.
-const NAMES: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
-    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
-];
+/// The first and the last real-time signal that programs may use: glibc and musl keep those before
+/// the first for themselves.
+pub const REAL_TIME: (i32, i32) = (34, 64);
 
-/// The name of a signal: `SIGUSR2`; `signal 40` of one that has none.
+/// The name of a signal: `SIGUSR2`, `SIGRTMIN+1`; `signal 33` of one that has none.
 pub fn name(signal: i32) -> String {
-    let at = usize::try_from(signal).ok().and_then(|signal| signal.checked_sub(1));
-    match at.and_then(|at| NAMES.get(at)) {
-        Some(name) => format!("SIG{name}"),
-        None => format!("signal {signal}"),
+    if let Ok(known) = Signal::try_from(signal) {
+        return known.as_str().to_owned();
+    }
+    match signal.saturating_sub(REAL_TIME.0) {
+        0 => "SIGRTMIN".to_owned(),
+        offset if offset > 0 && signal <= REAL_TIME.1 => format!("SIGRTMIN+{offset}"),
+        _ => format!("signal {signal}"),
     }
 }
 
@@ -53,10 +55,13 @@ mod tests {
 
     #[test]
     fn signals_have_the_names_of_their_numbers() {
-        for (signal, known) in [(1, "SIGHUP"), (9, "SIGKILL"), (12, "SIGUSR2"), (31, "SIGSYS")] {
+        for (signal, known) in
+            [(1, "SIGHUP"), (12, "SIGUSR2"), (34, "SIGRTMIN"), (64, "SIGRTMIN+30")]
+        {
             assert_eq!(name(signal), known);
         }
-        assert_eq!([0, -1, 40].map(name), ["signal 0", "signal -1", "signal 40"]);
+        let none = [i32::MIN, 0, 33, 65].map(name);
+        assert_eq!(none, ["signal -2147483648", "signal 0", "signal 33", "signal 65"]);
     }
 
     #[test]
