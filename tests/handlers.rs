@@ -61,7 +61,7 @@ fn look(pid: i32) -> (Vec<SignalHandler>, Vec<ReportWatcher>) {
         let options = Options { untouched, ..Options::default() };
         let evidence = inspect(pid, options, |error| panic!("{error}")).unwrap();
         let analysis = analyse(&evidence);
-        let handlers = analysis.handlers.expect("no table of handlers was found");
+        let handlers = analysis.handlers.unwrap();
         (handlers, analysis.watchers)
     });
     let [stopped, untouched] = looks;
@@ -212,7 +212,7 @@ fn recorded_answers(pid: i32) -> Vec<String> {
 
 fn answers_in(report: &Report) -> Vec<String> {
     let section = report.sections.iter().find(|section| section.id == "registered_sections");
-    let section = section.expect("no section of registered ones");
+    let section = section.unwrap();
     let Some(Block::Fields { fields }) = section.blocks.first() else { panic!("{section:?}") };
     let answers = fields.iter().filter(|field| field.name == "answers");
     answers.map(|field| field.value.as_ref().unwrap().raw().to_owned()).collect()
