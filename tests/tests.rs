@@ -12,6 +12,7 @@ mod drift;
 mod frameworks;
 mod fuzz;
 mod green;
+mod handlers;
 mod hostile;
 mod kindness;
 mod layers;
