@@ -65,6 +65,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),
+    ("gmr", &["config", "mask", "report"]),
+    ("trigger", &["gmr"]),
 ];
 
 #[test]

@@ -69,6 +69,7 @@ fn title(report: &Report) -> String {
             how.extend(taken.held_us.map(|us| format!("held {}", milliseconds(us))));
         }
         Hold::Watched => how.push("nothing was stopped".into()),
+        Hold::Itself => how.push("the process reported on itself".into()),
     }
 
     let mut tools: Vec<String> = process
@@ -138,7 +139,10 @@ fn processes(root: &ProcessNode) -> String {
     let mut out = String::new();
     for (level, node) in layout::walk(root) {
         let process = layout::process(node, &node.state);
-        out.push_str(&format!("{}{process}  {}", layout::indent(level), line(node.name.raw())));
+        out.push_str(&format!("{}{process}", layout::indent(level)));
+        if !node.name.is_empty() {
+            out.push_str(&format!("  {}", line(node.name.raw())));
+        }
         if !node.command.is_empty() {
             out.push_str(&format!(" · {}", layout::command(&node.command)));
         }
