@@ -51,6 +51,9 @@ pub struct Analysis<'a> {
     pub handlers: Option<Vec<SignalHandler>>,
     /// The files that it watches for a wish to report on itself.
     pub watchers: Vec<ReportWatcher>,
+    /// Whether a lock was read that lets one thread at a time run a language: then a thread whose
+    /// use of it is not told neither holds it nor waits for it.
+    pub knows_gil: bool,
     /// What was noticed.
     pub notes: Vec<Note>,
 }
@@ -85,17 +88,14 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         execution
     });
     let threads: Vec<Execution> = threads.collect();
+    let knows_gil = visited.knows_gil();
     let green = visited.green.map(|green| {
         let shown = |green| execution::green_thread(green, secrets, &sources);
         green.into_iter().map(shown).collect()
     });
     let mut found = visited.objects.into_iter();
     let nowhere = || Err(Text::from("no runtime that could have it was recognized"));
-    let variables = &snapshot.target.environment;
-    let environment = |name: &str| {
-        let mut variables = variables.iter().filter(|(known, _)| known.raw() == name);
-        variables.next().map(|(_, value)| value.raw().to_owned())
-    };
+    let environment = |name: &str| snapshot.target.variable(name).map(str::to_owned);
     let mut options = option::Options::new(&visited.registries, &environment, secrets);
     let named = |path| {
         let reached = found.next().unwrap_or_else(nowhere);
@@ -131,6 +131,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         registered,
         handlers,
         watchers,
+        knows_gil,
         notes,
     }
 }

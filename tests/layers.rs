@@ -66,7 +66,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),
     ("gmr", &["config", "mask", "report"]),
-    ("trigger", &["gmr"]),
+    (
+        "trigger",
+        &[
+            "analysis",
+            "assemble",
+            "config",
+            "evidence",
+            "gmr",
+            "inspect",
+            "mask",
+            "package",
+            "render",
+            "report",
+            "runtime",
+            "target",
+            "target::live",
+        ],
+    ),
 ];
 
 #[test]

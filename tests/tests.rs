@@ -36,4 +36,5 @@ mod services;
 mod sources;
 mod support;
 mod targets;
+mod trigger_why;
 mod values;

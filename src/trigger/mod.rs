@@ -1,3 +1,8 @@
-//! `guru trigger`: the report that a process makes of itself, asked for without harm.
+//! `guru trigger`: a process that has a Guru Meditation Report is made to print it.
 
 pub mod capture;
+pub mod look;
+pub mod preflight;
+pub mod signal;
+pub mod sink;
+pub mod why;
