@@ -70,7 +70,7 @@ impl Report {
     }
 }
 
-/// How the threads were held while they were recorded.
+/// How the threads were held while they were recorded, or who else reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
@@ -78,7 +78,7 @@ pub enum Hold {
     Stopped,
     /// Nothing was stopped; threads that moved meanwhile are marked.
     Watched,
-    /// The process reported on itself.
+    /// The process reported on itself: its own code made the report, while its other threads ran.
     Itself,
 }
 

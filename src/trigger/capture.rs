@@ -16,11 +16,13 @@
 //!
 //! Linear time; memory for the report, at most [`MAX_REPORT`], and some MiB.
 
+mod inside;
 mod line;
 mod shape;
 #[cfg(test)]
 mod tests;
 
+use self::inside::Inside;
 use self::line::{Kind, Place};
 use self::shape::Shapes;
 use crate::gmr::heading;
@@ -95,25 +97,6 @@ enum Phase {
     Before,
     Inside(Inside),
     Done { state: State, begin: usize, end: usize },
-}
-
-/// A report that has begun.
-#[derive(Debug)]
-struct Inside {
-    begin: usize,
-    /// Whether it has no header: that is so with the views for machines.
-    bare: bool,
-    place: Place,
-    /// Which of the standard sections were seen.
-    seen: [bool; 5],
-    /// Where the text of the section Configuration begins.
-    configuration: usize,
-    /// Where a line begins that is certainly another's.
-    other: Option<usize>,
-    /// The same, before the last heading.
-    other_before: Option<usize>,
-    /// How many further writes there were.
-    writes: usize,
 }
 
 impl Default for Capture {
@@ -339,7 +322,7 @@ impl Capture {
             inside.enter(line, self.line);
         } else if inside.other.is_none() && whole && !self.borders {
             let foreign = match inside.place {
-                Place::Configuration if !inside.bare => !line::fits_configuration(line),
+                Place::Configuration if !inside.bare && !line::fits_configuration(line) => true,
                 _ => self.shapes.knows(line),
             };
             let failed = line == line::FAILED;
@@ -388,33 +371,6 @@ impl Capture {
             earlier(&mut inside.begin);
             earlier(&mut inside.configuration);
             inside.other.iter_mut().chain(&mut inside.other_before).for_each(earlier);
-        }
-    }
-}
-
-impl Inside {
-    fn new(begin: usize, bare: bool) -> Inside {
-        Inside {
-            begin,
-            bare,
-            place: Place::Elsewhere,
-            seen: [false; 5],
-            configuration: 0,
-            other: None,
-            other_before: None,
-            writes: 0,
-        }
-    }
-
-    /// A section begins, whose text begins there.
-    fn enter(&mut self, title: &[u8], text: usize) {
-        self.other_before = self.other.take();
-        self.place = Place::Elsewhere;
-        let nth = heading::STANDARD.iter().position(|name| name.as_bytes() == title);
-        let Some(seen) = nth.and_then(|nth| self.seen.get_mut(nth)) else { return };
-        if !std::mem::replace(seen, true) && title == b"Configuration" {
-            self.place = Place::Configuration;
-            self.configuration = text;
         }
     }
 }

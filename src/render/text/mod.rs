@@ -73,6 +73,7 @@ fn title(report: &Report) -> String {
         }
         Hold::Itself => how.push("the process reported on itself".into()),
         Hold::Watched => how.push("nothing was stopped".into()),
+        Hold::Itself => how.push("the process reported on itself".into()),
     }
 
     let mut tools: Vec<String> = process
@@ -142,7 +143,10 @@ fn processes(root: &ProcessNode) -> String {
     let mut out = String::new();
     for (level, node) in layout::walk(root) {
         let process = layout::process(node, &node.state);
-        out.push_str(&format!("{}{process}  {}", layout::indent(level), line(node.name.raw())));
+        out.push_str(&format!("{}{process}", layout::indent(level)));
+        if !node.name.is_empty() {
+            out.push_str(&format!("  {}", line(node.name.raw())));
+        }
         if !node.command.is_empty() {
             out.push_str(&format!(" · {}", layout::command(&node.command)));
         }
