@@ -51,6 +51,9 @@ pub struct Analysis<'a> {
     pub handlers: Option<Vec<SignalHandler>>,
     /// The files that it watches for a wish to report on itself.
     pub watchers: Vec<ReportWatcher>,
+    /// Whether a lock was read that lets one thread at a time run a language: then a thread whose
+    /// use of it is not told neither holds it nor waits for it.
+    pub knows_gil: bool,
     /// What was noticed.
     pub notes: Vec<Note>,
 }
@@ -85,6 +88,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         execution
     });
     let threads: Vec<Execution> = threads.collect();
+    let knows_gil = visited.knows_gil();
     let green = visited.green.map(|green| {
         let shown = |green| execution::green_thread(green, secrets, &sources);
         green.into_iter().map(shown).collect()
@@ -127,6 +131,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         registered,
         handlers,
         watchers,
+        knows_gil,
         notes,
     }
 }

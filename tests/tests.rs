@@ -37,4 +37,5 @@ mod sink;
 mod sources;
 mod support;
 mod targets;
+mod trigger_why;
 mod values;

@@ -64,6 +64,11 @@ pub struct Interpreted<'v> {
 }
 
 impl Interpreted<'_> {
+    /// Whether a lock that lets one thread at a time run a language was read.
+    pub fn knows_gil(&self) -> bool {
+        !self.locks.is_empty()
+    }
+
     /// What a thread has to do with the global lock, if anything.
     pub fn gil(&self, thread: &Thread) -> Option<GilUse> {
         if self.holders.contains_key(&thread.facts.tid) {

@@ -4,3 +4,4 @@ pub mod look;
 pub mod preflight;
 pub mod signal;
 pub mod sink;
+pub mod why;

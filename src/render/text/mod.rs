@@ -6,7 +6,7 @@ use std::io;
 use super::sanitize::line;
 use super::{Frames, Renderer, layout};
 use crate::note::{Note, Weight};
-use crate::report::{Block, Field, Hold, ProcessNode, Report, SectionReport};
+use crate::report::{Block, Execution, Field, Hold, ProcessNode, Report, SectionReport};
 
 mod drift;
 mod foreign;
@@ -40,6 +40,11 @@ impl Renderer for Plain {
         }
         Ok(())
     }
+}
+
+/// One thread for eyes, outside a report.
+pub fn thread(execution: &Execution) -> String {
+    threads::thread(execution)
 }
 
 fn section(out: &mut dyn io::Write, title: &str, mut body: String) -> io::Result<()> {

@@ -33,6 +33,11 @@ pub fn executions(executions: &[Execution], frames: Frames) -> String {
     out.join("\n")
 }
 
+/// One thread, without what a list of threads has below it.
+pub fn thread(execution: &Execution) -> String {
+    group(&[execution], Frames::Merged)
+}
+
 fn hidden_frames(stack: &Stack, frames: Frames) -> usize {
     stack.frames.iter().filter(|frame| !frames.shows(frame)).count()
 }
