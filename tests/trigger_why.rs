@@ -6,7 +6,7 @@ use guru::analysis::analyse;
 use guru::report::GilUse;
 use guru::runtime::ReportWatcher;
 use guru::target::signals::{SignalSet, SignalState};
-use guru::target::stderr::{Stderr, StderrKind};
+use guru::target::stderr::{PipeState, Stderr, StderrKind};
 use guru::text::Text;
 use guru::trigger::why::{Attempt, Look, Sent, Why, why};
 use nix::sys::signal::{Signal, kill};
@@ -46,7 +46,10 @@ impl Hung {
         let kind = match pipe {
             Some(pipe) => {
                 command.stderr(pipe);
-                StderrKind::Pipe { readers: vec![(1, "test".into())], abandoned: false, full: true }
+                let state =
+                    PipeState { abandoned: false, full: true, unread: 65536, capacity: 65536 };
+                let readers = vec![(1, "test".into())];
+                StderrKind::Pipe { readers, unseen: false, state: Some(state) }
             }
             None => {
                 command.stderr(File::create(&path).unwrap());

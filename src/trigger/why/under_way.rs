@@ -47,8 +47,12 @@ pub fn written(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
 
 fn sink(kind: &StderrKind) -> String {
     match kind {
-        StderrKind::Pipe { readers, full, .. } => {
-            let full = if *full { "a pipe that is full" } else { "a pipe" };
+        StderrKind::Pipe { readers, state, .. } => {
+            let full = if state.is_some_and(|state| state.full) {
+                "a pipe that is full"
+            } else {
+                "a pipe"
+            };
             match readers.first() {
                 Some((pid, name)) => {
                     let more = match readers.len() {
