@@ -34,6 +34,7 @@ mod secrets;
 mod sections;
 mod servers;
 mod services;
+mod sink;
 mod sources;
 mod support;
 mod tap;
