@@ -95,11 +95,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     });
     let mut found = visited.objects.into_iter();
     let nowhere = || Err(Text::from("no runtime that could have it was recognized"));
-    let variables = &snapshot.target.environment;
-    let environment = |name: &str| {
-        let mut variables = variables.iter().filter(|(known, _)| known.raw() == name);
-        variables.next().map(|(_, value)| value.raw().to_owned())
-    };
+    let environment = |name: &str| snapshot.target.variable(name).map(str::to_owned);
     let mut options = option::Options::new(&visited.registries, &environment, secrets);
     let named = |path| {
         let reached = found.next().unwrap_or_else(nowhere);

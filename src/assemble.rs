@@ -22,7 +22,8 @@ pub fn report(evidence: &Evidence, sections: &[&dyn Section]) -> Report {
     }
 }
 
-fn process(analysis: &Analysis<'_>) -> ProcessSummary {
+/// What a report says of the process that it is about.
+pub fn process(analysis: &Analysis<'_>) -> ProcessSummary {
     let target = &analysis.evidence.snapshot.target;
     ProcessSummary {
         pid: target.process.pid,

@@ -12,7 +12,7 @@ use guru::error::{Error, Status};
 use guru::inspect::{Options, inspect};
 use guru::new_file::NewFile;
 
-use crate::output::{Sink, complain, deadline, give_up};
+use crate::output::{Printer, Sink, complain, deadline, give_up};
 use crate::{cli, print};
 
 /// What the service is configured with. The password is there to be masked.
@@ -34,7 +34,8 @@ const SCRIPT: &str = include_str!("demo.py");
 
 /// Starts the service, and where there is a python3 the script, and reports on them.
 pub fn run(options: &cli::Demo) -> Result<Status, Error> {
-    let sink = Sink::open(&options.output)?;
+    let mut sink = Sink::open(options.output.output.as_deref())?;
+    let printer = Printer::of(&options.output);
     deadline(PATIENCE);
     let asked = Asked { python_only: options.output.python, ..Asked::default() };
     let inspected = Options { asked, ..Options::default() };
@@ -44,7 +45,7 @@ pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     service.arg("demo-service").arg("--config-file").arg(&place.configuration);
     let service = Service::start(service)?;
     let evidence = inspect(service.pid(), inspected.clone(), give_up)?;
-    let mut partial = print(&evidence, sink)?.is_partial();
+    let mut partial = print(&evidence, printer, &mut sink)?.is_partial();
     drop(service);
 
     let mut script = Command::new("python3");
@@ -54,11 +55,12 @@ pub fn run(options: &cli::Demo) -> Result<Status, Error> {
         match Service::start(script) {
             Ok(service) => {
                 let evidence = inspect(service.pid(), inspected.clone(), give_up)?;
-                partial |= print(&evidence, Sink::open(&options.output)?)?.is_partial();
+                partial |= print(&evidence, printer, &mut sink)?.is_partial();
             }
             Err(_) => complain("no python3 was found to show the second half of the demo"),
         }
     }
+    sink.close();
     Ok(if partial { Status::Partial } else { Status::Complete })
 }
 

@@ -85,6 +85,24 @@ pub enum Error {
         /// What it is.
         what: String,
     },
+    /// What was asked for makes no sense.
+    #[error("{id} {why}")]
+    Senseless {
+        /// The id that was given.
+        id: i32,
+        /// Why not.
+        why: String,
+    },
+    /// The process is not asked for a report of its own: that would do harm, or nothing.
+    #[error("{pid} {why}")]
+    Refused {
+        /// The process.
+        pid: i32,
+        /// Why not.
+        why: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// It ended, or executed another program, while it was looked at.
     #[error("{pid} {what} while it was looked at")]
     Changed {
@@ -136,6 +154,7 @@ impl Error {
     /// The exit status that tells this error from others.
     pub fn status(&self) -> Status {
         match self {
+            Error::Senseless { .. } => Status::Usage,
             Error::Timeout { .. } => Status::Timeout,
             Error::Changed { .. } => Status::TargetChanged,
             _ => Status::CannotInspect,
@@ -146,6 +165,7 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::NotPermitted { hint, .. } => Some(hint),
+            Error::Refused { hint, .. } => hint.as_deref(),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ use guru::evidence::{Evidence, store};
 use guru::inspect::{Options, inspect};
 use guru::section::SECTIONS;
 use guru::{assemble, own, report};
-use output::{complain, deadline, give_up};
+use output::{Printer, Sink, complain, deadline, give_up};
 
 fn main() -> ExitCode {
     let status = run(Cli::parse().command).unwrap_or_else(|error| {
@@ -46,7 +46,8 @@ fn run(command: Command) -> Result<Status, Error> {
 fn report(options: cli::Report) -> Result<Status, Error> {
     // Before any work is done, and before anything is printed.
     options.check();
-    let sink = output::Sink::open(&options.output)?;
+    let mut sink = Sink::open(options.output.output.as_deref())?;
+    let printer = Printer::of(&options.output);
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
     let until = options.commands_until();
@@ -73,7 +74,8 @@ fn report(options: cli::Report) -> Result<Status, Error> {
             evidence
         }
     };
-    let report = print(&evidence, sink)?;
+    let report = print(&evidence, printer, &mut sink)?;
+    sink.close();
     let status = if report.is_partial() { Status::Partial } else { Status::Complete };
     match recording {
         Some(recording) => recording.save(evidence)?,
@@ -96,8 +98,8 @@ fn replay(path: &Path, asked: Asked, no_sections: bool) -> Result<Evidence, Erro
 }
 
 /// Makes the report and prints it.
-fn print(evidence: &Evidence, sink: output::Sink) -> Result<report::Report, Error> {
+fn print(evidence: &Evidence, printer: Printer, sink: &mut Sink) -> Result<report::Report, Error> {
     let report = assemble::report(evidence, SECTIONS);
-    sink.print(&report)?;
+    printer.print(&report, sink)?;
     Ok(report)
 }

@@ -22,10 +22,20 @@ impl NewFile {
     }
 
     /// Lets `write` fill it; it stays if that succeeds.
-    pub fn fill(mut self, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    pub fn fill(self, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
         write(&self.file)?;
-        self.filled = true;
+        self.keep();
         Ok(())
+    }
+
+    /// What to write to. It stays only if it is kept.
+    pub fn writer(&self) -> &File {
+        &self.file
+    }
+
+    /// Lets it stay.
+    pub fn keep(mut self) {
+        self.filled = true;
     }
 }
 

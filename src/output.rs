@@ -42,53 +42,76 @@ pub fn give_up(error: &Error) -> ! {
 /// told from one that leads to `/dev/null` on purpose: Rust opens that in its place.
 const STDOUT: &str = "standard output";
 
-/// Where a report goes, and how it is printed.
+/// Where reports go. What is written to a file stays if it was written whole.
 pub struct Sink {
-    renderer: &'static dyn Renderer,
-    frames: Frames,
     file: Option<(NewFile, String)>,
+    written: bool,
 }
 
 impl Sink {
-    /// Opens it, before any work is done.
-    pub fn open(options: &cli::Output) -> Result<Sink, Error> {
-        let chosen = RENDERERS.iter().find(|renderer| renderer.name() == options.format);
-        let file = options.output.as_deref().map(|path| {
+    /// Opens it, before any work is done: a new file, or standard output.
+    pub fn open(path: Option<&Path>) -> Result<Sink, Error> {
+        let file = path.map(|path| {
             let to = path.display().to_string();
             let failed = |error: io::Error| Error::Output { to: to.clone(), why: reason(&error) };
             NewFile::create(path).map_err(failed).map(|file| (file, to.clone()))
         });
-        Ok(Sink {
-            renderer: *chosen.unwrap_or(&RENDERERS[0]),
-            frames: options.frames(),
-            file: file.transpose()?,
-        })
+        Ok(Sink { file: file.transpose()?, written: false })
     }
 
-    /// Prints a report.
-    pub fn print(self, report: &Report) -> Result<(), Error> {
-        let (to, done) = match self.file {
-            Some((file, to)) => {
-                (to, file.fill(|file| write(self.renderer, report, self.frames, file)))
-            }
-            None => {
-                let out = io::stdout().lock();
-                (STDOUT.to_owned(), write(self.renderer, report, self.frames, out))
-            }
+    /// Writes behind what was written before.
+    pub fn write(
+        &mut self,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        let buffered = |out: &mut dyn io::Write| {
+            let mut out = io::BufWriter::new(out);
+            write(&mut out)?;
+            out.flush()
         };
-        done.map_err(|error| Error::Output { to, why: reason(&error) })
+        let (to, done) = match &mut self.file {
+            Some((file, to)) => (to.as_str(), buffered(&mut file.writer())),
+            None => (STDOUT, buffered(&mut io::stdout().lock())),
+        };
+        self.written = done.is_ok();
+        done.map_err(|error| Error::Output { to: to.to_owned(), why: reason(&error) })
+    }
+
+    /// Ends it. A file into which nothing was written is removed.
+    pub fn close(self) {
+        if let Some((file, _)) = self.file
+            && self.written
+        {
+            file.keep();
+        }
     }
 }
 
-fn write(
-    renderer: &dyn Renderer,
-    report: &Report,
-    frames: Frames,
-    out: impl io::Write,
-) -> io::Result<()> {
-    let mut out = io::BufWriter::new(out);
-    renderer.render(report, frames, &mut out)?;
-    out.flush()
+/// How reports are printed.
+#[derive(Clone, Copy)]
+pub struct Printer {
+    /// The format.
+    pub renderer: &'static dyn Renderer,
+    /// Which frames are shown.
+    pub frames: Frames,
+}
+
+impl Printer {
+    /// As the user wants it.
+    pub fn of(options: &cli::Output) -> Printer {
+        Printer::new(&options.format, options.frames())
+    }
+
+    /// By the name of a format.
+    pub fn new(format: &str, frames: Frames) -> Printer {
+        let chosen = RENDERERS.iter().find(|renderer| renderer.name() == format);
+        Printer { renderer: *chosen.unwrap_or(&RENDERERS[0]), frames }
+    }
+
+    /// Prints a report.
+    pub fn print(self, report: &Report, sink: &mut Sink) -> Result<(), Error> {
+        sink.write(|out| self.renderer.render(report, self.frames, out))
+    }
 }
 
 /// The system's words without the error's number.

@@ -65,7 +65,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),
-    ("trigger", &["analysis", "render", "report", "runtime", "target"]),
+    (
+        "trigger",
+        &[
+            "analysis",
+            "assemble",
+            "config",
+            "evidence",
+            "gmr",
+            "inspect",
+            "mask",
+            "render",
+            "report",
+            "runtime",
+            "target",
+            "target::live",
+        ],
+    ),
 ];
 
 #[test]

@@ -80,6 +80,14 @@ pub struct TargetFacts {
     pub mounts: Vec<Mount>,
 }
 
+impl TargetFacts {
+    /// A variable of its environment, if it is one of those that are known.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let mut variables = self.environment.iter();
+        variables.find(|(known, _)| known.raw() == name).map(|(_, value)| value.raw())
+    }
+}
+
 /// Files that a process holds open for reading only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenFiles {

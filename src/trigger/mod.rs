@@ -1,3 +1,6 @@
-//! Getting the report that a process makes of itself.
+//! `guru trigger`: a process that has a Guru Meditation Report is made to print it.
 
+pub mod look;
+pub mod preflight;
+pub mod signal;
 pub mod why;

@@ -25,10 +25,7 @@ const MAX_TROUBLES: usize = 20;
 pub fn blocks(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     let target = &analysis.evidence.snapshot.target;
     let secrets = analysis.evidence.snapshot.asked.secrets;
-    let environment = |name: &str| {
-        let mut variables = target.environment.iter();
-        variables.find(|(known, _)| known.raw() == name).map(|(_, value)| value.raw().to_owned())
-    };
+    let environment = |name: &str| target.variable(name).map(str::to_owned);
     let disk = Disk::new(target, &analysis.evidence.files);
     let registries = &analysis.registries;
     let held = registries

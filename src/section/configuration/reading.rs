@@ -47,14 +47,13 @@ impl<'a> Disk<'a> {
         };
         let exists = |path: &str| !matches!(self.files.in_root(path), Err(FileError::Absent));
         let list = |path: &str| texts(self.files.list(path).unwrap_or_default());
-        let home = self.target.environment.iter().find(|(name, _)| name.raw() == "HOME");
         let (files, dirs) =
             (texts(&registry.default_config_files), texts(&registry.default_config_dirs));
         find::plan_of_object(
             &texts(registry.args.as_deref().unwrap_or_default()),
             Defaults { files: &files, dirs: &dirs },
             self.target.directory.as_ref().map_or("/", |path| path.raw()),
-            home.map(|(_, home)| home.raw()),
+            self.target.variable("HOME"),
             &Lookup { exists: &exists, list: &list },
         )
     }

@@ -186,6 +186,15 @@ fn strings(process: &Process, file: &str) -> (Vec<Text>, bool) {
     (bytes[..end].split(|byte| *byte == 0).map(Text::from_bytes).collect(), cut)
 }
 
+/// A variable of the environment that a process was started with. Not masked, and kept nowhere.
+pub fn variable(process: &Process, name: &str) -> Option<Text> {
+    let (environment, _) = strings(process, "environ");
+    environment.iter().find_map(|pair| {
+        let (known, value) = pair.raw().split_once('=')?;
+        (known == name).then(|| value.into())
+    })
+}
+
 /// When a process started, in seconds since 1970; `None` if the kernel does not tell when it
 /// started itself.
 fn started(stat: &Stat) -> Option<i64> {

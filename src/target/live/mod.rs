@@ -2,18 +2,30 @@
 
 pub mod access;
 pub mod descriptor;
+pub mod directory;
+pub mod dump_dir;
 pub mod facts;
+pub mod fds;
 pub mod futex;
+pub mod handle;
+pub mod looks;
 pub mod maps;
 pub mod memory;
 pub mod mounts;
 pub mod open;
 pub mod opened;
+pub mod readers;
 pub mod refusal;
 pub mod restart;
+pub mod signals;
+pub mod stderr;
 pub mod stop;
 pub mod sys;
+pub mod tail;
+pub mod tap;
 pub mod tasks;
+pub mod touch;
+pub mod turn;
 pub mod wait;
 
 use procfs::ProcError;

@@ -6,12 +6,14 @@
 //! device may act. What is found by a path is read only if the target could read it, too.
 //! Contents come by `pread`: a mapping could be truncated under us.
 
+use std::ffi::CStr;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::target::live::access::Access;
@@ -40,9 +42,7 @@ pub struct LiveOpener {
 impl LiveOpener {
     /// An opener for a process with these mappings.
     pub fn new(pid: i32, mappings: Vec<Mapping>) -> LiveOpener {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(format!("/proc/{pid}/root"), flags, Mode::empty());
-        LiveOpener { pid, root: root.map_err(of_errno), access: Access::to(pid), mappings }
+        LiveOpener { pid, root: root(pid), access: Access::to(pid), mappings }
     }
 
     fn root(&self) -> Result<&OwnedFd, FileError> {
@@ -51,25 +51,12 @@ impl LiveOpener {
 
     /// A path inside the root, found but not opened.
     fn find(&self, path: &str, flags: OFlags) -> Result<OwnedFd, FileError> {
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let flags = flags | OFlags::CLOEXEC;
-        let root = self.root()?;
-        let open = || rustix::fs::openat2(root, path, flags, Mode::empty(), resolve);
-        let mut found = open();
-        for _ in 1..MAX_TRIES {
-            // Anything renamed meanwhile, anywhere, may be on the way: see openat2(2).
-            if !matches!(found, Err(Errno::AGAIN)) {
-                break;
-            }
-            found = open();
-        }
-        found.map_err(of_errno)
+        find(self.root()?, path, flags)
     }
 
     /// What was found by a path that the target chose, if the target may read it.
     fn checked(&self, found: OwnedFd) -> Result<OwnedFd, FileError> {
-        let stat = rustix::fs::fstat(&found).map_err(of_errno)?;
-        if self.access.allows(&stat) { Ok(found) } else { Err(FileError::NotForTarget) }
+        checked(&self.access, found)
     }
 
     fn open_mapped(&self, mapping: &Mapping) -> Result<File, FileError> {
@@ -147,18 +134,80 @@ impl Opener for LiveOpener {
     }
 }
 
+/// The root directory of a process, for [`find`].
+fn root(pid: i32) -> Result<OwnedFd, FileError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(format!("/proc/{pid}/root"), flags, Mode::empty()).map_err(of_errno)
+}
+
+/// A path inside a root, opened with these flags.
+fn find(root: &OwnedFd, path: impl Arg + Copy, flags: OFlags) -> Result<OwnedFd, FileError> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let flags = flags | OFlags::CLOEXEC;
+    let open = || rustix::fs::openat2(root, path, flags, Mode::empty(), resolve);
+    let mut found = open();
+    for _ in 1..MAX_TRIES {
+        // Anything renamed meanwhile, anywhere, may be on the way: see openat2(2).
+        if !matches!(found, Err(Errno::AGAIN)) {
+            break;
+        }
+        found = open();
+    }
+    found.map_err(of_errno)
+}
+
+/// A path inside the root of a process, taken hold of and not opened (`O_PATH`).
+pub fn in_root(pid: i32, path: impl Arg + Copy) -> Result<OwnedFd, FileError> {
+    find(&root(pid)?, path, OFlags::PATH)
+}
+
+/// A directory inside the root of a process, if the process itself may list it.
+pub fn directory(pid: i32, path: impl Arg + Copy, access: &Access) -> Result<OwnedFd, FileError> {
+    checked(access, find(&root(pid)?, path, OFlags::RDONLY | OFlags::DIRECTORY)?)
+}
+
+/// A regular file with this name in a directory of the target, opened for reading; no link is
+/// followed.
+pub fn in_directory(directory: &OwnedFd, name: &CStr, access: &Access) -> Result<File, FileError> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let found = rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(of_errno)?;
+    reopen(checked(access, found)?)
+}
+
+/// What was found by a path that the target chose, if the target may read it.
+fn checked(access: &Access, found: OwnedFd) -> Result<OwnedFd, FileError> {
+    let stat = rustix::fs::fstat(&found).map_err(of_errno)?;
+    if access.allows(&stat) { Ok(found) } else { Err(FileError::NotForTarget) }
+}
+
 /// Opens for reading what was found, if it is a regular file.
-fn reopen(found: OwnedFd) -> Result<File, FileError> {
+pub fn reopen(found: OwnedFd) -> Result<File, FileError> {
     let stat = rustix::fs::fstat(&found).map_err(of_errno)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(FileError::NotRegular);
     }
-    let path = format!("/proc/self/fd/{}", found.as_fd().as_raw_fd());
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(of_errno)
+    rustix::fs::open(magic(&found), flags, Mode::empty()).map(File::from).map_err(of_errno)
 }
 
-fn of_errno(errno: Errno) -> FileError {
+/// Opens the writing end of a pipe or FIFO that was found, without waiting. The caller says what
+/// for, and closes it at once.
+pub fn writing_end(found: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    let stat = rustix::fs::fstat(found)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
+        return Err(Errno::INVAL);
+    }
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(magic(found), flags, Mode::empty())
+}
+
+/// The path that leads to what a descriptor of guru's own leads to, for calls that take a path.
+pub fn magic(found: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", found.as_raw_fd())
+}
+
+/// What an error of the kernel means for a file.
+pub fn of_errno(errno: Errno) -> FileError {
     match errno {
         Errno::NOENT | Errno::NOTDIR => FileError::Absent,
         Errno::ACCESS | Errno::PERM => FileError::Denied,

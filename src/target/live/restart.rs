@@ -4,6 +4,19 @@
 //! blue. They are restarted by the kernel's own rule for `ERESTARTNOHAND`: a real signal whose
 //! handler runs still ends the call with EINTR. A relative timeout then begins anew.
 
+use crate::target::live::sys::Stopped;
+
+/// Makes the system call of a stopped thread start again if it returned EINTR because of the stop.
+///
+/// Also on the way to a signal: if that has a handler, the kernel makes it EINTR again; if it is
+/// ignored, it would not have ended the call without us.
+pub fn repair(pid: i32, stopped: &mut Stopped) {
+    if stopped.interrupted_call().is_some_and(|call| is_restartable(pid, call)) {
+        // Refused only if the thread was killed meanwhile.
+        let _ = stopped.restart_call();
+    }
+}
+
 /// System calls of x86-64 that return EINTR after a stop although no signal came, and that can
 /// be started again. A call that is not on the list keeps its EINTR. (`connect` is not: started
 /// again it may fail with EALREADY. `close` must never be.)
@@ -33,7 +46,7 @@ const RESTARTABLE_ON_SOCKETS: &[u64] = &[0, 1, 19, 20];
 const IO_URING_ENTER: u64 = 426;
 
 /// Whether a call, by its number and first two arguments, may be started again.
-pub fn is_restartable(pid: i32, (number, arguments): (u64, [u64; 2])) -> bool {
+fn is_restartable(pid: i32, (number, arguments): (u64, [u64; 2])) -> bool {
     if number == IO_URING_ENTER {
         let submitted = arguments[1];
         return submitted == 0;

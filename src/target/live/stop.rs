@@ -17,7 +17,8 @@ use nix::unistd::Pid;
 
 use crate::arch::Registers;
 use crate::target::Tid;
-use crate::target::live::restart::is_restartable;
+use crate::target::live::looks::Looks;
+use crate::target::live::restart;
 use crate::target::live::sys::{self, Event, Stopped};
 use crate::target::live::tasks::Tasks;
 
@@ -333,7 +334,7 @@ impl Held {
 
     /// Waits until the thread stands still, if it was asked to, and reads its registers at once.
     fn await_stop(&mut self, pid: i32, deadline: Instant) {
-        let mut looks = 0u32;
+        let mut looks = Looks::default();
         while matches!(self.phase, Phase::Asked | Phase::Late) {
             match sys::poll(self.tid) {
                 Ok(Event::None) if Instant::now() < deadline => {}
@@ -346,16 +347,12 @@ impl Held {
                     self.phase = Phase::Gone;
                     return;
                 }
-                Ok(Event::Stopped) => return self.hold(pid, 0),
+                Ok(Event::Interrupted | Event::GroupStop | Event::Call) => {
+                    return self.hold(pid, 0);
+                }
                 Ok(Event::Signal(signal)) => return self.hold(pid, signal),
             }
-            // A stop takes microseconds: look again at once, then give way, then doze.
-            looks += 1;
-            match looks {
-                0..50 => std::hint::spin_loop(),
-                50..200 => std::thread::yield_now(),
-                _ => std::thread::sleep(Duration::from_micros(50)),
-            }
+            looks.pause();
         }
     }
 
@@ -364,12 +361,7 @@ impl Held {
         let Ok(mut stopped) = Stopped::read(self.tid) else { return };
         self.registers = Some(stopped.registers());
         self.ran = !stopped.in_call();
-        // Also on the way to a signal: if it has a handler, the kernel makes it EINTR again; if
-        // it is ignored, it would not have ended the call without us.
-        if stopped.interrupted_call().is_some_and(|call| is_restartable(pid, call)) {
-            // Refused only if the thread was killed meanwhile.
-            let _ = stopped.restart_call();
-        }
+        restart::repair(pid, &mut stopped);
     }
 }
 

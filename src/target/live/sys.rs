@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "ptrace calls that no safe library offers whole")]
 
 use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::sys::ptrace::regset::NT_PRSTATUS;
 use nix::unistd::Pid;
@@ -19,8 +20,14 @@ use crate::target::Tid;
 pub enum Event {
     /// Nothing yet.
     None,
-    /// It stopped because it was asked to, or stands in a group stop: no signal is pending.
-    Stopped,
+    /// It stopped because it was asked to, or because SIGCONT ended a group stop: it is on its way
+    /// to no signal.
+    Interrupted,
+    /// It stands still with all threads of its process because of SIGSTOP or its like, which it has
+    /// taken already.
+    GroupStop,
+    /// It stopped at the beginning or the end of a system call.
+    Call,
     /// It stopped on its way to a signal, which must be handed back.
     Signal(i32),
     /// It is gone.
@@ -29,6 +36,9 @@ pub enum Event {
 
 /// `PTRACE_EVENT_STOP`, in the second byte of the status that `waitid` gives.
 const EVENT_STOP: i32 = 128;
+
+/// What `PTRACE_O_TRACESYSGOOD` makes of the status at a system call.
+const CALL_STOP: i32 = libc::SIGTRAP | 0x80;
 
 /// What became of a traced thread, without waiting.
 ///
@@ -55,8 +65,12 @@ pub fn poll(tid: Tid) -> io::Result<Event> {
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
     Ok(match info.si_code {
         _ if pid == 0 => Event::None,
-        libc::CLD_TRAPPED | libc::CLD_STOPPED if status >> 8 == EVENT_STOP => Event::Stopped,
-        libc::CLD_TRAPPED | libc::CLD_STOPPED => Event::Signal(status & 0x7f),
+        libc::CLD_TRAPPED | libc::CLD_STOPPED => match (status >> 8, status & 0xff) {
+            (EVENT_STOP, libc::SIGTRAP) => Event::Interrupted,
+            (EVENT_STOP, _) => Event::GroupStop,
+            (_, CALL_STOP) => Event::Call,
+            (_, signal) => Event::Signal(signal & 0x7f),
+        },
         _ => Event::Gone,
     })
 }
@@ -69,6 +83,99 @@ pub fn detach(tid: Tid, signal: i32) -> io::Result<()> {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }
+}
+
+/// How far a stopped thread that stays in our hands runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Until a signal comes.
+    Signal,
+    /// Until a signal comes, or a system call begins or ends.
+    Call,
+}
+
+/// Lets a stopped thread run on, with the signal that it was about to get, or 0.
+///
+/// It may be called without the stop having been consumed: the kernel tells of the stop no more.
+pub fn go_on(tid: Tid, until: Until, signal: i32) -> io::Result<()> {
+    let request = match until {
+        Until::Signal => libc::PTRACE_CONT,
+        Until::Call => libc::PTRACE_SYSCALL,
+    };
+    let signal = libc::c_long::from(signal);
+    // SAFETY: PTRACE_CONT and PTRACE_SYSCALL take numbers only.
+    match unsafe { libc::ptrace(request, tid, 0usize, signal) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Leaves a thread in its group stop, to be told when SIGCONT ends it.
+pub fn listen(tid: Tid) -> io::Result<()> {
+    // SAFETY: PTRACE_LISTEN takes numbers only.
+    match unsafe { libc::ptrace(libc::PTRACE_LISTEN, tid, 0usize, 0usize) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// The system call that a thread stopped at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// It begins.
+    Entry {
+        /// Its number, on the architecture of this guru.
+        number: i64,
+        /// Its arguments; as many as it has mean something.
+        arguments: [u64; 6],
+    },
+    /// It ends, with this result or error number.
+    Exit(Result<u64, i32>),
+    /// It is one of another architecture, whose numbers mean something else.
+    Foreign,
+}
+
+/// The system call that a thread stopped at; `None` if it stopped elsewhere, was killed, or if the
+/// kernel does not tell (it does since 5.3).
+pub fn call(tid: Tid) -> Option<Call> {
+    /// Of the kernel's `include/uapi/linux/ptrace.h`, as all that follows.
+    const GET_SYSCALL_INFO: u32 = 0x420e;
+    const ENTRY: u64 = 1;
+    const EXIT: u64 = 2;
+    // struct ptrace_syscall_info in words: op, padding and arch; ip; sp; then of an entry nr and
+    // args, of an exit rval and is_error.
+    let mut info = [0u64; 11];
+    // SAFETY: the kernel writes at most as many bytes to `info` as it is told that it has.
+    let done =
+        unsafe { libc::ptrace(GET_SYSCALL_INFO as _, tid, size_of_val(&info), info.as_mut_ptr()) };
+    if done < 0 {
+        return None;
+    }
+    let [head, _ip, _sp, first, rest @ ..] = info;
+    match (head & 0xff, head >> 32) {
+        (ENTRY, AUDIT_ARCH) => {
+            let [a, b, c, d, e, f, _] = rest;
+            Some(Call::Entry { number: first.cast_signed(), arguments: [a, b, c, d, e, f] })
+        }
+        (EXIT, AUDIT_ARCH) => Some(Call::Exit(match rest[0] & 0xff {
+            0 => Ok(first),
+            _ => Err(i32::try_from(-first.cast_signed()).unwrap_or(i32::MAX)),
+        })),
+        (ENTRY | EXIT, _) => Some(Call::Foreign),
+        _ => None,
+    }
+}
+
+/// Sends a signal to the process of a pidfd.
+///
+/// Signals go by number: neither nix nor rustix name those of real time.
+pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the kernel reads no siginfo_t from a null pointer.
+    let done = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0u32)
+    };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// How the clock of `/proc/PID/stat` ticks, in ticks per second.
@@ -84,6 +191,13 @@ pub const HOST: Arch = Arch::X86_64;
 /// The architecture that guru runs on: the only one whose processes it can stop.
 #[cfg(target_arch = "aarch64")]
 pub const HOST: Arch = Arch::Aarch64;
+
+/// `AUDIT_ARCH_X86_64` of the kernel's `include/uapi/linux/audit.h`.
+#[cfg(target_arch = "x86_64")]
+const AUDIT_ARCH: u64 = 0xc000_003e;
+/// `AUDIT_ARCH_AARCH64` of the kernel's `include/uapi/linux/audit.h`.
+#[cfg(target_arch = "aarch64")]
+const AUDIT_ARCH: u64 = 0xc000_00b7;
 
 /// The registers of a stopped thread, and what its system call returned.
 pub struct Stopped {

@@ -1,0 +1,198 @@
+//! Reads what a process appends to the file that is its standard error.
+//!
+//! The file is looked at again and again, every [`INTERVAL`], instead of waiting for inotify: each
+//! look is three cheap calls, it needs no watch (of which a user may be out), and it sees alike what
+//! inotify on a file tells and what it does not, such as that the descriptor leads elsewhere by now.
+//!
+//! What can happen to a log meanwhile, and what becomes of the report then:
+//! - It is renamed or deleted (logrotate's `create`): the open file goes on.
+//! - It is cut to nothing and goes on (`copytruncate`): reading begins at its start again. What was
+//!   written between the last look and the cut is in the copy only. A file that has grown past where
+//!   reading was before anybody looked again can not be told from one that was never cut.
+//! - The process opens another file as its standard error (on SIGHUP, say): the old file is read to its
+//!   end, then the new one: from its start if it was made since, else from its size when that was
+//!   seen, since what it held before is no answer. If it is no regular file, reading ends with the old
+//!   one, and [`Tail::follows`] says so.
+//!
+//! A descriptor that does not append (`2>file` in a shell) writes where it stands, which is not always
+//! the end of the file: there its position in `fdinfo` counts, not the size.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, OFlags, StatxFlags};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use crate::target::files::FileError;
+use crate::target::live::LiveProcess;
+use crate::target::live::fds::{Fds, Info};
+use crate::target::live::open::reopen;
+use crate::target::live::stderr::STDERR;
+
+/// How long [`Tail::wait`] sleeps between two looks.
+pub const INTERVAL: Duration = Duration::from_millis(1);
+
+/// The most bytes that are read in all: a hundred times the largest report that was seen.
+pub const MAX_BYTES: u64 = 256 << 20;
+
+/// The most bytes that one [`Tail::read`] gives.
+const MAX_PIECE: u64 = 4 << 20;
+
+/// The standard error of a process, where that is a regular file, from now on.
+#[derive(Debug)]
+pub struct Tail {
+    fds: Fds,
+    file: Followed,
+    opened: Timespec,
+    left: u64,
+    follows: Follows,
+}
+
+/// Whether what is read is what the process writes to its standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// It is.
+    Stderr,
+    /// It is no more: its standard error leads to what is no regular file, or can not be opened.
+    Lost,
+    /// It is no more: it has closed its standard error, or has ended.
+    Closed,
+}
+
+/// A file, and where reading it is.
+#[derive(Debug)]
+struct Followed {
+    file: File,
+    identity: (u64, u64),
+    offset: u64,
+}
+
+impl Tail {
+    /// Begins at the end of what the process has written until now. Fails with
+    /// [`io::ErrorKind::InvalidInput`] if its standard error is no regular file; that file is opened
+    /// for reading only and nothing is changed.
+    pub fn open(process: &LiveProcess) -> io::Result<Tail> {
+        let opened = clock_gettime(ClockId::RealtimeCoarse);
+        let fds = Fds::open(process.living)?;
+        let mut file = Followed::open(&fds)?;
+        file.offset = file.end(fds.info(STDERR).ok())?;
+        Ok(Tail { fds, file, opened, left: MAX_BYTES, follows: Follows::Stderr })
+    }
+
+    /// Whether what is read is what the process writes now.
+    pub fn follows(&self) -> Follows {
+        self.follows
+    }
+
+    /// Whether [`MAX_BYTES`] were read, after which nothing more is.
+    pub fn exhausted(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Device and inode of the file that is read.
+    pub fn identity(&self) -> (u64, u64) {
+        self.file.identity
+    }
+
+    /// What was appended since the last time, a few MiB at most; empty if nothing was.
+    pub fn read(&mut self) -> io::Result<Vec<u8>> {
+        // Asked before reading: what was written to a file before it was left is read.
+        let info = self.fds.info(STDERR);
+        let identity = self.fds.identity(STDERR);
+        let same = identity == Some(self.file.identity);
+        let bytes = self.file.read(info.ok().filter(|_| same), self.left)?;
+        self.left = self.left.saturating_sub(bytes.len() as u64);
+        if same {
+            self.follows = Follows::Stderr;
+        } else if bytes.is_empty() {
+            self.change(identity.is_some())?;
+        }
+        Ok(bytes)
+    }
+
+    /// As [`Tail::read`], but waits for something to be appended, at most until this moment.
+    pub fn wait(&mut self, until: Instant) -> io::Result<Vec<u8>> {
+        loop {
+            let bytes = self.read()?;
+            let left = until.saturating_duration_since(Instant::now());
+            if !bytes.is_empty() || left.is_zero() {
+                return Ok(bytes);
+            }
+            std::thread::sleep(left.min(INTERVAL));
+        }
+    }
+
+    /// Follows descriptor 2 to where it leads by now, if that is a regular file.
+    fn change(&mut self, open: bool) -> io::Result<()> {
+        let Ok(mut file) = Followed::open(&self.fds) else {
+            self.follows = if open { Follows::Lost } else { Follows::Closed };
+            return Ok(());
+        };
+        if !file.is_younger_than(&self.opened) {
+            file.offset = file.end(self.fds.info(STDERR).ok())?;
+        }
+        self.file = file;
+        self.follows = Follows::Stderr;
+        Ok(())
+    }
+}
+
+impl Followed {
+    /// The file that descriptor 2 leads to, from its start.
+    fn open(fds: &Fds) -> io::Result<Followed> {
+        let file = reopen(fds.handle(STDERR)?).map_err(|error| match error {
+            FileError::NotRegular => io::Error::new(io::ErrorKind::InvalidInput, error),
+            other => io::Error::other(other),
+        })?;
+        let meta = file.metadata()?;
+        Ok(Followed { file, identity: (meta.dev(), meta.ino()), offset: 0 })
+    }
+
+    /// Where what was written ends: where the descriptor stands, or, if it appends or has been
+    /// closed, at the end of the file.
+    fn end(&self, info: Option<Info>) -> io::Result<u64> {
+        match info.filter(|info| !info.flags.contains(OFlags::APPEND)) {
+            Some(info) => Ok(info.position),
+            None => Ok(self.file.metadata()?.len()),
+        }
+    }
+
+    /// What was written since the last time.
+    fn read(&mut self, info: Option<Info>, most: u64) -> io::Result<Vec<u8>> {
+        let end = self.end(info)?;
+        let len = self.file.metadata()?.len();
+        if end > len {
+            // It was cut, and the next write leaves a hole before it.
+            self.offset = end;
+        } else if end < self.offset {
+            // It was cut and begun again; or the descriptor was set back.
+            let appends = info.is_none_or(|info| info.flags.contains(OFlags::APPEND));
+            self.offset = if appends { 0 } else { end };
+        }
+        let len = end.saturating_sub(self.offset).min(MAX_PIECE).min(most);
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        let mut done = 0;
+        while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, self.offset + done as u64) {
+                Ok(0) => break,
+                Ok(got) => done += got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(done);
+        self.offset += done as u64;
+        Ok(bytes)
+    }
+
+    /// Whether it was made after this moment. Not every file system tells; then it was not.
+    fn is_younger_than(&self, moment: &Timespec) -> bool {
+        let asked = rustix::fs::statx(&self.file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME);
+        let Ok(stat) = asked else { return false };
+        let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::BTIME);
+        let born = (stat.stx_btime.tv_sec, i64::from(stat.stx_btime.tv_nsec));
+        told && born >= (moment.tv_sec, moment.tv_nsec)
+    }
+}

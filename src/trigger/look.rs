@@ -1,0 +1,135 @@
+//! What guru looks at before it asks a process for its report: from outside, and without a stop.
+
+use crate::analysis::{Analysis, analyse};
+use crate::asked::Asked;
+use crate::assemble;
+use crate::config::oslo::registry::Registry;
+use crate::config::oslo::resolve::{Given, resolve};
+use crate::data::Data;
+use crate::error::Error;
+use crate::evidence::Evidence;
+use crate::inspect::{self, GiveUp};
+use crate::report::{Execution, ExecutionKind, ProcessSummary};
+use crate::runtime::{ReportWatcher, SignalHandler};
+use crate::stack::Frame;
+use crate::text::Text;
+
+/// How often it looks until it has read the handlers: a running process changes under its eyes.
+const ATTEMPTS: usize = 3;
+
+/// The end of the path of the module that makes reports; older programs have copies of it.
+pub const MODULE: &str = "guru_meditation_report.py";
+
+/// The function in it that makes one.
+const MAKING: &str = "handle_signal";
+
+/// What was seen.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What is called on signals, or why that is not known.
+    pub handlers: Result<Vec<SignalHandler>, String>,
+    /// The files that it watches.
+    pub watchers: Vec<ReportWatcher>,
+    /// The file that its configuration says is watched.
+    pub configured: Option<Text>,
+    /// How many greenlets it has.
+    pub green_threads: usize,
+    /// Whether its main thread is making a report.
+    pub reporting: bool,
+    /// What the process is, as far as it could be looked at.
+    pub process: Option<ProcessSummary>,
+    /// The process that started it.
+    pub parent: Option<i32>,
+}
+
+impl Look {
+    /// Looks at a process. What guru may not look at is not known; that is no error.
+    pub fn at(pid: i32, give_up: GiveUp) -> Result<Look, Error> {
+        let mut look = Look::once(pid, give_up)?;
+        for _ in 1..ATTEMPTS {
+            let has_runtime = look.process.as_ref().is_some_and(|one| !one.runtimes.is_empty());
+            if look.handlers.is_ok() || !has_runtime {
+                break;
+            }
+            look = Look::once(pid, give_up)?;
+        }
+        Ok(look)
+    }
+
+    fn once(pid: i32, give_up: GiveUp) -> Result<Look, Error> {
+        let asked = Asked { python_only: true, ..Asked::default() };
+        let options = inspect::Options { asked, untouched: true, ..inspect::Options::default() };
+        match inspect::inspect(pid, options, give_up) {
+            Ok(evidence) => Ok(Look::of(&evidence)),
+            Err(error @ (Error::NotPermitted { .. } | Error::Foreign { .. })) => {
+                Ok(Look::without(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Nothing was seen, for this reason.
+    fn without(why: String) -> Look {
+        Look {
+            handlers: Err(why),
+            watchers: Vec::new(),
+            configured: None,
+            green_threads: 0,
+            reporting: false,
+            process: None,
+            parent: None,
+        }
+    }
+
+    fn of(evidence: &Evidence) -> Look {
+        let analysis = analyse(evidence);
+        let target = &evidence.snapshot.target.process;
+        let unread = match analysis.runtimes.first() {
+            Some((runtime, _)) => format!("the handlers of its {} could not be read", runtime.name),
+            None => "it runs no Python that guru knows".to_owned(),
+        };
+        let mut threads = analysis.threads.iter();
+        let main = threads.find(|thread| thread.tid == Some(target.pid));
+        let green = analysis.green.as_ref().map_or(&[][..], Vec::as_slice).iter();
+        Look {
+            green_threads: green.filter(|one| one.kind == ExecutionKind::Greenlet).count(),
+            reporting: main.is_some_and(is_reporting),
+            configured: configured(&analysis),
+            process: Some(assemble::process(&analysis)),
+            parent: Some(target.ppid),
+            handlers: analysis.handlers.ok_or(unread),
+            watchers: analysis.watchers,
+        }
+    }
+}
+
+/// Whether a thread is making a report.
+pub fn is_reporting(thread: &Execution) -> bool {
+    thread.stack.frames.iter().any(is_making)
+}
+
+/// Whether a frame is that of the function that makes a report.
+pub fn is_making(frame: &Frame) -> bool {
+    frame.function.as_ref().is_some_and(|name| name.raw() == MAKING)
+        && frame.file.as_ref().is_some_and(|file| file.raw().ends_with(MODULE))
+}
+
+/// `[oslo_reports] file_event_handler` of the first configuration that has it.
+fn configured(analysis: &Analysis<'_>) -> Option<Text> {
+    let target = &analysis.evidence.snapshot.target;
+    let environment = |name: &str| target.variable(name).map(str::to_owned);
+    analysis.registries.iter().find_map(|registry| watched_file(registry, &environment))
+}
+
+fn watched_file(registry: &Registry, environment: &dyn Fn(&str) -> Option<String>) -> Option<Text> {
+    let is_group = |key: &Option<Text>| key.as_ref().is_some_and(|key| key.raw() == "oslo_reports");
+    // Most have no such group, and need not be resolved.
+    registry.groups.iter().find(|group| is_group(&group.key))?;
+    let groups = resolve(registry, &Given::of_process(registry, environment));
+    let group = groups.into_iter().find(|group| is_group(&group.key))?;
+    let mut options = group.options.into_iter();
+    match options.find(|option| option.dest.raw() == "file_event_handler")?.value {
+        Data::Text(file) if !file.raw().is_empty() => Some(file),
+        _ => None,
+    }
+}

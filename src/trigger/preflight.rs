@@ -1,0 +1,314 @@
+//! What is settled before anything is sent: how the process is asked for its report, and whether
+//! that may be done at all. Pure: it decides over what was seen.
+//!
+//! A signal that nobody catches kills, so that without a handler nothing is ever sent, whatever the
+//! user says. `--force` is for handlers of which it is not known, or known better, that they report.
+
+use std::time::Duration;
+
+use super::signal;
+use crate::runtime::{Handler, OwnReport, ReportWatcher, SignalHandler};
+use crate::target::Tid;
+use crate::target::signals::SignalState;
+use crate::target::stderr::{Stderr, StderrKind};
+use crate::text::Text;
+
+/// `SIGUSR1`: what oslo.reports up to 0.5 used, and up to 1.22 besides.
+pub const USR1: i32 = 10;
+
+/// `SIGUSR2`: what oslo.reports uses since 0.6.
+pub const USR2: i32 = 12;
+
+/// How long a report takes for each green thread: one of 3000 took 6.3 s.
+const PER_GREEN_THREAD: Duration = Duration::from_micros(2100);
+
+/// From how many green threads on the user is told what a report costs.
+const MANY_GREEN_THREADS: usize = 500;
+
+/// What was seen of the process.
+#[derive(Clone, Debug)]
+pub struct Seen<'a> {
+    /// The process.
+    pub pid: i32,
+    /// What it does with signals.
+    pub signals: SignalState,
+    /// What it has set to be called on signals: `Err` says why that is not known.
+    pub handlers: Result<&'a [SignalHandler], &'a str>,
+    /// The files that it watches.
+    pub watchers: &'a [ReportWatcher],
+    /// The file that its configuration says is watched.
+    pub configured: Option<&'a Text>,
+    /// The process that it was forked from and that watches a file.
+    pub watched_by_parent: Option<i32>,
+    /// How many green threads it has.
+    pub green_threads: usize,
+    /// Whether it is making a report at this moment.
+    pub reporting: bool,
+    /// Where its standard error leads.
+    pub stderr: &'a Stderr,
+}
+
+/// What the user wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The signal; `None` leaves the choice to guru.
+    pub signal: Option<i32>,
+    /// Whether to go on where guru would rather not.
+    pub force: bool,
+    /// How long the user waits for the report.
+    pub patience: Duration,
+}
+
+/// How the process is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// By this signal.
+    Signal(i32),
+    /// By writing the file that it watches.
+    Touch(ReportWatcher),
+}
+
+/// What is going to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// How the process is asked.
+    pub request: Request,
+    /// What comes of it, where that is known.
+    pub report: Option<OwnReport>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// The thread that will write the report: Python runs handlers of signals in its main thread,
+    /// which is the first one, also after a fork.
+    pub fn writer(&self, pid: i32) -> Tid {
+        match &self.request {
+            Request::Signal(_) => pid,
+            Request::Touch(watcher) => watcher.thread.unwrap_or(pid),
+        }
+    }
+}
+
+/// Why nothing is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it is.
+    pub why: String,
+    /// What the user can do.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    fn new(why: impl Into<String>) -> Refusal {
+        Refusal { why: why.into(), hint: None }
+    }
+
+    fn with_hint(mut self, hint: impl Into<String>) -> Refusal {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With the hint that the user may know better.
+    fn unless_forced(self, known: &str) -> Refusal {
+        self.with_hint(format!("--force, if you know {known}; or `guru report` from outside"))
+    }
+}
+
+/// Decides what is done.
+pub fn plan(seen: &Seen<'_>, wanted: &Wanted) -> Result<Plan, Refusal> {
+    answering(seen)?;
+    let (request, report) = match wanted.signal {
+        Some(signal) => by_signal(seen, signal, wanted.force)?,
+        None => choose(seen, wanted.force)?,
+    };
+    if let Request::Signal(signal) = request {
+        deliverable(seen, signal, wanted.force)?;
+    }
+    let mut warnings = Vec::new();
+    harmless(seen, report.as_ref(), wanted, &mut warnings)?;
+    if let Request::Touch(watcher) = &request
+        && watcher.green
+    {
+        warnings.push(
+            "a green thread looks at the file: it does only when the others give way".to_owned(),
+        );
+    }
+    Ok(Plan { request, report, warnings })
+}
+
+/// Whether it can answer at all.
+fn answering(seen: &Seen<'_>) -> Result<(), Refusal> {
+    match seen.signals.state {
+        'T' => Err(Refusal::new("is stopped: it cannot answer")
+            .with_hint(format!("let it go on first: kill -CONT {}", seen.pid))),
+        'Z' | 'X' => Err(Refusal::new(
+            "has lost its first thread, which is the one that would write the report",
+        )),
+        _ if seen.reporting => Err(Refusal::new("is making a report at this moment")
+            .with_hint("wait for it; reports that are asked for meanwhile nest")),
+        _ => Ok(()),
+    }
+}
+
+/// The way that the process is asked, where the user leaves it to guru.
+fn choose(seen: &Seen<'_>, force: bool) -> Result<(Request, Option<OwnReport>), Refusal> {
+    if let Ok(handlers) = seen.handlers {
+        let report = |handler: &SignalHandler| match &handler.handler {
+            Handler::Report(report) if seen.signals.caught.contains(handler.signal) => {
+                Some((handler.signal, report.clone()))
+            }
+            _ => None,
+        };
+        let reports: Vec<(i32, OwnReport)> = handlers.iter().filter_map(report).collect();
+        let by = |signal| reports.iter().find(|(known, _)| *known == signal);
+        if let Some((signal, report)) = by(USR2).or(by(USR1)).or(reports.first()) {
+            return Ok((Request::Signal(*signal), Some(report.clone())));
+        }
+    }
+    if let Some(watcher) = seen.watchers.first() {
+        return Ok((Request::Touch(watcher.clone()), Some(watcher.report.clone())));
+    }
+    if let Some(file) = seen.configured {
+        return Err(unwatched(seen, file));
+    }
+    match [USR2, USR1].into_iter().find(|signal| seen.signals.caught.contains(*signal)) {
+        Some(signal) => by_signal(seen, signal, force),
+        None => Err(Refusal::new(format!(
+            "has no Guru Meditation Report: it catches neither SIGUSR2 nor SIGUSR1, and either {}",
+            signal::default_action(USR2)
+        ))
+        .with_hint("`guru report` needs nothing of the process")),
+    }
+}
+
+/// The way by a signal that was chosen.
+fn by_signal(
+    seen: &Seen<'_>,
+    number: i32,
+    force: bool,
+) -> Result<(Request, Option<OwnReport>), Refusal> {
+    let name = signal::name(number);
+    if seen.signals.ignored.contains(number) {
+        return Err(Refusal::new(format!("ignores {name}: nothing would come of it")));
+    }
+    if !seen.signals.caught.contains(number) {
+        let why = format!("does not catch {name}; sending it {}", signal::default_action(number));
+        return Err(Refusal::new(why).with_hint("`guru report` needs nothing of the process"));
+    }
+    let handler = match seen.handlers {
+        Ok(handlers) => handlers.iter().find(|handler| handler.signal == number),
+        Err(_) => None,
+    };
+    let request = Request::Signal(number);
+    if let Some(SignalHandler { handler: Handler::Report(report), .. }) = handler {
+        return Ok((request, Some(report.clone())));
+    }
+    if force {
+        return Ok((request, None));
+    }
+    Err(match (handler.map(|handler| &handler.handler), seen.handlers) {
+        (Some(Handler::Function { name: function, file, line }), _) => {
+            let place = match (file, line) {
+                (Some(file), Some(line)) => format!(" ({}:{line})", file.raw()),
+                _ => String::new(),
+            };
+            let function = function.raw();
+            Refusal::new(format!(
+                "handles {name} by {function}{place}, which is no Guru Meditation Report"
+            ))
+            .unless_forced("what that does")
+        }
+        (_, Ok(_)) => Refusal::new(format!(
+            "handles {name} in native code (as uWSGI and faulthandler do), not by a Guru \
+             Meditation Report"
+        ))
+        .unless_forced("what that does"),
+        (_, Err(why)) => Refusal::new(format!(
+            "catches {name}, but whether for a Guru Meditation Report is not known: {why}"
+        ))
+        .unless_forced("that it is one"),
+    })
+}
+
+/// A configured file that nobody here watches.
+fn unwatched(seen: &Seen<'_>, file: &Text) -> Refusal {
+    let file = file.raw();
+    match seen.watched_by_parent {
+        Some(parent) => Refusal::new(format!(
+            "is a worker: {file} is watched by its master, process {parent}, which can report on \
+             itself only"
+        ))
+        .with_hint(format!(
+            "guru trigger {parent} for the master, guru report {} for this",
+            seen.pid
+        )),
+        None => Refusal::new(format!(
+            "should watch {file}, but no thread does: the watcher ends for good when the file is \
+             gone once"
+        ))
+        .with_hint("create the file and restart the service; until then use `guru report`"),
+    }
+}
+
+/// Whether the signal would arrive.
+fn deliverable(seen: &Seen<'_>, signal: i32, force: bool) -> Result<(), Refusal> {
+    let name = signal::name(signal);
+    if seen.signals.pending.contains(signal) {
+        return Err(Refusal::new(format!("has a {name} pending that it has not taken yet"))
+            .with_hint("`guru report` shows what it does instead"));
+    }
+    if seen.signals.blocked_by_all.contains(signal) && !force {
+        return Err(Refusal::new(format!(
+            "blocks {name} in every thread: it would stay pending, and a report come at some later \
+             time"
+        ))
+        .with_hint("`guru report` needs nothing of the process"));
+    }
+    Ok(())
+}
+
+/// Whether the report would do harm.
+fn harmless(
+    seen: &Seen<'_>,
+    report: Option<&OwnReport>,
+    wanted: &Wanted,
+    warnings: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    let to_stderr = report.is_none_or(|report| report.log_dir.is_none());
+    if let StderrKind::Pipe { abandoned: true, .. } = seen.stderr.kind
+        && to_stderr
+        && !wanted.force
+    {
+        return Err(Refusal::new(
+            "writes its report to a pipe that nobody reads any more: that would end the process",
+        )
+        .unless_forced("that it survives"));
+    }
+    if let StderrKind::Pipe { full: true, abandoned: false, .. } = seen.stderr.kind
+        && to_stderr
+        && !wanted.force
+    {
+        return Err(Refusal::new(
+            "has a full pipe for its standard error: it would stand still until somebody reads",
+        )
+        .with_hint("`guru report` needs nothing of the process; --force waits with it"));
+    }
+    if seen.green_threads >= MANY_GREEN_THREADS {
+        let count = seen.green_threads;
+        let stall = PER_GREEN_THREAD.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+        let text = format!(
+            "has {count} green threads: a report of its own makes it stand still for some {:.1} s",
+            stall.as_secs_f64()
+        );
+        if stall > wanted.patience && !wanted.force {
+            let hint = "`guru report` takes milliseconds; or --force with a longer --timeout";
+            return Err(Refusal::new(text).with_hint(hint));
+        }
+        warnings.push(text);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

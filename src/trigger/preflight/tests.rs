@@ -1,0 +1,187 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use crate::target::signals::SignalSet;
+
+/// What a test sees of a process; by default it catches SIGUSR2 by a report.
+struct Case {
+    signals: SignalState,
+    handlers: Result<Vec<SignalHandler>, &'static str>,
+    watchers: Vec<ReportWatcher>,
+    configured: Option<Text>,
+    watched_by_parent: Option<i32>,
+    green_threads: usize,
+    reporting: bool,
+    stderr: StderrKind,
+}
+
+fn case() -> Case {
+    let report = OwnReport { class: "TextGuruMeditation".into(), ..OwnReport::default() };
+    Case {
+        signals: SignalState { caught: set(&[USR2]), state: 'S', ..SignalState::default() },
+        handlers: Ok(vec![SignalHandler { signal: USR2, handler: Handler::Report(report) }]),
+        watchers: Vec::new(),
+        configured: None,
+        watched_by_parent: None,
+        green_threads: 0,
+        reporting: false,
+        stderr: StderrKind::Null,
+    }
+}
+
+fn set(signals: &[i32]) -> SignalSet {
+    SignalSet(signals.iter().map(|signal| 1 << (signal - 1)).sum())
+}
+
+const AUTO: Wanted = Wanted { signal: None, force: false, patience: Duration::from_secs(10) };
+const FORCED: Wanted = Wanted { force: true, ..AUTO };
+
+impl Case {
+    fn plan(&self, wanted: &Wanted) -> Result<Plan, Refusal> {
+        let stderr = Stderr { kind: self.stderr.clone(), identity: None };
+        let seen = Seen {
+            pid: 42,
+            signals: self.signals,
+            handlers: match &self.handlers {
+                Ok(handlers) => Ok(handlers),
+                Err(why) => Err(why),
+            },
+            watchers: &self.watchers,
+            configured: self.configured.as_ref(),
+            watched_by_parent: self.watched_by_parent,
+            green_threads: self.green_threads,
+            reporting: self.reporting,
+            stderr: &stderr,
+        };
+        plan(&seen, wanted)
+    }
+
+    fn refusal(&self, wanted: &Wanted) -> String {
+        self.plan(wanted).unwrap_err().why
+    }
+
+    fn request(&self, wanted: &Wanted) -> Request {
+        self.plan(wanted).unwrap().request
+    }
+}
+
+fn other(signal: i32) -> SignalHandler {
+    let (file, line) = (Some("/srv/app.py".into()), Some(7));
+    SignalHandler { signal, handler: Handler::Function { name: "app.reopen".into(), file, line } }
+}
+
+fn watcher() -> ReportWatcher {
+    ReportWatcher {
+        file: "/run/gmr".into(),
+        interval: Some(1.0),
+        thread: Some(43),
+        green: false,
+        report: OwnReport::default(),
+    }
+}
+
+#[test]
+fn a_report_that_is_armed_is_asked_for_by_its_signal() {
+    assert_eq!(case().request(&AUTO), Request::Signal(USR2));
+    let mut old = case();
+    old.signals.caught = set(&[USR1]);
+    old.handlers.as_mut().unwrap()[0].signal = USR1;
+    assert_eq!(old.request(&AUTO), Request::Signal(USR1));
+    // `signum` of setup_autorun.
+    let mut chosen = case();
+    chosen.signals.caught = set(&[USR1, USR2, 34]);
+    *chosen.handlers.as_mut().unwrap() = vec![other(USR1), other(USR2)];
+    chosen.handlers.as_mut().unwrap().extend(case().handlers.unwrap());
+    chosen.handlers.as_mut().unwrap()[2].signal = 34;
+    assert_eq!(chosen.request(&AUTO), Request::Signal(34));
+}
+
+#[test]
+fn what_nobody_catches_is_never_sent() {
+    let mut case = case();
+    case.signals.caught = set(&[]);
+    // Python's table alone is no proof: a native library may have taken the signal away.
+    assert_eq!(
+        case.refusal(&FORCED),
+        "has no Guru Meditation Report: it catches neither SIGUSR2 nor SIGUSR1, and either would \
+         kill it"
+    );
+    let chosen = Wanted { signal: Some(USR2), ..FORCED };
+    assert_eq!(case.refusal(&chosen), "does not catch SIGUSR2; sending it would kill it");
+    case.signals.ignored = set(&[USR2]);
+    assert!(case.refusal(&chosen).starts_with("ignores SIGUSR2"));
+}
+
+#[test]
+fn another_handler_needs_force() {
+    let mut case = case();
+    *case.handlers.as_mut().unwrap() = vec![other(USR2)];
+    assert_eq!(
+        case.refusal(&AUTO),
+        "handles SIGUSR2 by app.reopen (/srv/app.py:7), which is no Guru Meditation Report"
+    );
+    assert_eq!(case.request(&FORCED), Request::Signal(USR2));
+    case.handlers.as_mut().unwrap().clear();
+    assert!(case.refusal(&AUTO).starts_with("handles SIGUSR2 in native code"));
+    case.handlers = Err("it runs no Python that guru knows");
+    assert!(case.refusal(&AUTO).ends_with("is not known: it runs no Python that guru knows"));
+    assert_eq!(case.request(&FORCED), Request::Signal(USR2));
+}
+
+#[test]
+fn who_cannot_answer_is_not_asked() {
+    let mut stopped = case();
+    stopped.signals.state = 'T';
+    assert_eq!(stopped.refusal(&FORCED), "is stopped: it cannot answer");
+    let mut headless = case();
+    headless.signals.state = 'Z';
+    assert!(headless.refusal(&FORCED).starts_with("has lost its first thread"));
+    let mut busy = case();
+    busy.reporting = true;
+    assert_eq!(busy.refusal(&FORCED), "is making a report at this moment");
+    let mut asked = case();
+    asked.signals.pending = set(&[USR2]);
+    assert!(asked.refusal(&FORCED).starts_with("has a SIGUSR2 pending"));
+    let mut deaf = case();
+    deaf.signals.blocked_by_all = set(&[USR2]);
+    assert!(deaf.refusal(&AUTO).starts_with("blocks SIGUSR2 in every thread"));
+    assert_eq!(deaf.request(&FORCED), Request::Signal(USR2));
+}
+
+#[test]
+fn a_file_that_is_watched_is_touched_instead() {
+    let mut case = case();
+    case.signals.caught = set(&[]);
+    case.handlers.as_mut().unwrap().clear();
+    case.configured = Some("/run/gmr".into());
+    assert!(case.refusal(&AUTO).starts_with("should watch /run/gmr, but no thread does"));
+    case.watched_by_parent = Some(41);
+    assert!(case.refusal(&AUTO).contains("is watched by its master, process 41"));
+    case.watchers.push(watcher());
+    let plan = case.plan(&AUTO).unwrap();
+    assert_eq!((plan.writer(42), plan.warnings.len()), (43, 0));
+    assert_eq!(plan.request, Request::Touch(watcher()));
+    case.watchers[0].green = true;
+    assert_eq!(case.plan(&AUTO).unwrap().warnings.len(), 1);
+}
+
+#[test]
+fn a_report_that_would_do_harm_needs_force() {
+    let mut case = case();
+    case.stderr = StderrKind::Pipe { readers: Vec::new(), abandoned: true, full: false };
+    assert!(case.refusal(&AUTO).contains("that would end the process"));
+    assert!(case.plan(&FORCED).is_ok());
+    // Nothing is written to the pipe where a directory for reports is set.
+    let Handler::Report(report) = &mut case.handlers.as_mut().unwrap()[0].handler else { return };
+    report.log_dir = Some("/var/log/mini".into());
+    assert!(case.plan(&AUTO).is_ok());
+
+    case.green_threads = 3000;
+    assert_eq!(
+        case.plan(&AUTO).unwrap().warnings,
+        ["has 3000 green threads: a report of its own makes it stand still for some 6.3 s"]
+    );
+    case.green_threads = 10_000;
+    assert!(case.refusal(&AUTO).contains("21.0 s"));
+    assert!(case.plan(&FORCED).is_ok());
+}
