@@ -75,6 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "gmr",
             "inspect",
             "mask",
+            "package",
             "render",
             "report",
             "runtime",

@@ -7,7 +7,7 @@
 //! with may have been replaced since, and where that shows, a field or a note says so.
 
 mod build;
-mod container;
+pub mod container;
 mod executable;
 mod libraries;
 pub mod python;

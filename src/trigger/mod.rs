@@ -3,4 +3,5 @@
 pub mod look;
 pub mod preflight;
 pub mod signal;
+pub mod sink;
 pub mod why;

@@ -276,19 +276,17 @@ fn harmless(
     warnings: &mut Vec<String>,
 ) -> Result<(), Refusal> {
     let to_stderr = report.is_none_or(|report| report.log_dir.is_none());
-    if let StderrKind::Pipe { abandoned: true, .. } = seen.stderr.kind
-        && to_stderr
-        && !wanted.force
-    {
+    let pipe = match &seen.stderr.kind {
+        StderrKind::Pipe { state, .. } => *state,
+        _ => None,
+    };
+    if pipe.is_some_and(|pipe| pipe.abandoned) && to_stderr && !wanted.force {
         return Err(Refusal::new(
             "writes its report to a pipe that nobody reads any more: that would end the process",
         )
         .unless_forced("that it survives"));
     }
-    if let StderrKind::Pipe { full: true, abandoned: false, .. } = seen.stderr.kind
-        && to_stderr
-        && !wanted.force
-    {
+    if pipe.is_some_and(|pipe| pipe.full && !pipe.abandoned) && to_stderr && !wanted.force {
         return Err(Refusal::new(
             "has a full pipe for its standard error: it would stand still until somebody reads",
         )

@@ -56,20 +56,25 @@ pub struct DumpDir {
     access: Access,
     /// What the names of the reports begin with.
     begin: String,
-    way: Way,
-    /// Names that were told and not given yet.
+    /// What tells of files that were written; `None` if they are looked for.
+    told: Option<OwnedFd>,
+    /// The reports that were there at first or have been given since.
+    known: BTreeMap<CString, Look>,
+    /// Those that are other ones than these, and since when they have not changed.
+    changing: BTreeMap<CString, (Look, Instant)>,
+    /// Those that were written and not given yet.
     ready: BTreeSet<CString>,
 }
 
-/// How it is watched.
-#[derive(Debug)]
-enum Way {
-    Told(OwnedFd),
-    Listed { known: BTreeMap<CString, Look>, changing: BTreeMap<CString, (Look, Instant)> },
+/// By what a file that was written anew is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    inode: u64,
+    size: u64,
+    /// Seconds and nanoseconds since 1970.
+    modified: (i64, u64),
+    changed: (i64, u64),
 }
-
-/// By what a file that was written anew is known: inode, size, time of modification and of change.
-type Look = (u64, u64, (i64, u64), (i64, u64));
 
 impl DumpDir {
     /// Begins to watch a directory at a path as the process sees it. `service` is what the names of its
@@ -80,12 +85,10 @@ impl DumpDir {
     pub fn watch(
         process: &LiveProcess,
         path: &Text,
-        service: Option<&str>,
+        service: Option<&Text>,
     ) -> Result<DumpDir, FileError> {
         let mut watched = DumpDir::listed(process, path, service)?;
-        if let Ok(told) = tell(&watched.directory) {
-            watched.way = Way::Told(told);
-        }
+        watched.told = tell(&watched.directory).ok();
         Ok(watched)
     }
 
@@ -93,27 +96,20 @@ impl DumpDir {
     pub fn listed(
         process: &LiveProcess,
         path: &Text,
-        service: Option<&str>,
+        service: Option<&Text>,
     ) -> Result<DumpDir, FileError> {
         let access = Access::to(process.living);
         let path = absolute(process, path)?;
         let directory = directory(process.living, path.as_slice(), &access)?;
-        let begin = service.map_or_else(String::new, |service| format!("{service}{MARK}"));
-        let mut watched = DumpDir {
-            directory,
-            access,
-            begin,
-            way: Way::Listed { known: BTreeMap::new(), changing: BTreeMap::new() },
-            ready: BTreeSet::new(),
-        };
-        let found = watched.looks()?;
-        watched.way = Way::Listed { known: found, changing: BTreeMap::new() };
-        Ok(watched)
+        let begin = service.map_or_else(String::new, |service| format!("{}{MARK}", service.raw()));
+        let known = looks(&directory, &begin)?;
+        let (changing, ready) = (BTreeMap::new(), BTreeSet::new());
+        Ok(DumpDir { directory, access, begin, told: None, known, changing, ready })
     }
 
     /// Whether the kernel tells of files; if not, the directory is listed again and again.
     pub fn is_told(&self) -> bool {
-        matches!(self.way, Way::Told(_))
+        self.told.is_some()
     }
 
     /// The next report that was written, if there is one until this moment.
@@ -128,26 +124,26 @@ impl DumpDir {
                 }
             }
             let left = until.saturating_duration_since(Instant::now());
-            match &self.way {
-                Way::Told(told) => {
+            match &self.told {
+                Some(told) => {
                     wait(told, left)?;
                     self.take_events()?;
                 }
-                Way::Listed { .. } => self.list(Instant::now())?,
+                None => self.list(Instant::now())?,
             }
-            if self.ready.is_empty() {
-                if left.is_zero() {
-                    return Ok(None);
-                }
-                if !self.is_told() {
-                    std::thread::sleep(left.min(INTERVAL));
-                }
+            if self.ready.is_empty() && left.is_zero() {
+                return Ok(None);
+            }
+            if self.ready.is_empty() && !self.is_told() {
+                std::thread::sleep(left.min(INTERVAL));
             }
         }
     }
 
     /// A file with the name of a report; `None` if there is no regular file of that name (any more).
-    fn dumped(&self, name: &CStr) -> Option<Dumped> {
+    fn dumped(&mut self, name: &CStr) -> Option<Dumped> {
+        let look = look(&self.directory, name)?;
+        self.known.insert(name.to_owned(), look);
         let bytes = match in_directory(&self.directory, name, &self.access) {
             Ok(file) => whole(file),
             Err(FileError::Absent | FileError::NotRegular) => return None,
@@ -158,82 +154,81 @@ impl DumpDir {
 
     /// Takes what inotify has to tell.
     fn take_events(&mut self) -> Result<(), FileError> {
-        let Way::Told(told) = &self.way else { return Ok(()) };
+        let Some(told) = &self.told else { return Ok(()) };
         let mut buffer = [MaybeUninit::uninit(); 16 << 10];
         let mut reader = Reader::new(told, &mut buffer);
-        let mut lost = false;
         loop {
-            match reader.next() {
-                Ok(event) => {
-                    lost |= event.events().intersects(ReadFlags::QUEUE_OVERFLOW);
-                    if event.events().contains(ReadFlags::IGNORED) {
-                        // The directory was deleted: nothing is written into it any more.
-                        return Err(FileError::Absent);
-                    }
-                    let name = event.file_name().filter(|name| is_report(name, &self.begin));
-                    if self.ready.len() < MAX_NAMES {
-                        self.ready.extend(name.map(CStr::to_owned));
-                    }
-                }
-                Err(Errno::AGAIN) => break,
-                Err(Errno::INTR) => {}
+            let event = match reader.next() {
+                Ok(event) => event,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR) => continue,
                 Err(error) => return Err(of_errno(error)),
+            };
+            if event.events().contains(ReadFlags::IGNORED) {
+                // The directory was deleted: nothing is written into it any more.
+                return Err(FileError::Absent);
             }
-            // The process may write files as fast as their names are read.
+            let lost = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
+            let name = event.file_name().filter(|name| is_report(name, &self.begin));
+            self.ready.extend(name.map(CStr::to_owned));
+            if lost {
+                // Too many to tell them all: those that are not known are looked for.
+                self.told = None;
+                return Ok(());
+            }
+            // A process may write files as fast as their names are read.
             if reader.is_buffer_empty() && !self.ready.is_empty() {
-                break;
+                return Ok(());
             }
         }
-        if lost {
-            // Which were written is not known: they are looked for from now on.
-            self.way = Way::Listed { known: BTreeMap::new(), changing: BTreeMap::new() };
-        }
-        Ok(())
     }
 
     /// Looks for files that have been written since they were listed last.
     fn list(&mut self, now: Instant) -> Result<(), FileError> {
-        let found = self.looks()?;
-        let Way::Listed { known, changing } = &mut self.way else { return Ok(()) };
-        changing.retain(|name, _| found.contains_key(name));
-        known.retain(|name, _| found.contains_key(name));
+        let found = looks(&self.directory, &self.begin)?;
+        self.changing.retain(|name, _| found.contains_key(name));
+        self.known.retain(|name, _| found.contains_key(name));
         for (name, look) in found {
-            if known.get(&name) == Some(&look) {
+            if self.known.get(&name) == Some(&look) {
                 continue;
             }
-            match changing.get(&name) {
-                Some((seen, since)) if *seen == look => {
-                    // An empty file is one that is about to be written.
-                    if look.1 > 0 && now.saturating_duration_since(*since) >= QUIET {
-                        changing.remove(&name);
-                        known.insert(name.clone(), look);
-                        self.ready.insert(name);
-                    }
-                }
-                _ => drop(changing.insert(name, (look, now))),
+            let since = match self.changing.get(&name) {
+                Some((seen, since)) if *seen == look => *since,
+                _ => now,
+            };
+            // An empty file is one that is about to be written.
+            if look.size > 0 && now.saturating_duration_since(since) >= QUIET {
+                self.changing.remove(&name);
+                self.ready.insert(name);
+            } else {
+                self.changing.insert(name, (look, since));
             }
         }
         Ok(())
     }
+}
 
-    /// The files with the names of reports, as they are now.
-    fn looks(&self) -> Result<BTreeMap<CString, Look>, FileError> {
-        let mut found = BTreeMap::new();
-        for entry in Dir::read_from(&self.directory).map_err(of_errno)?.take(MAX_NAMES) {
-            let entry = entry.map_err(of_errno)?;
-            let name = entry.file_name();
-            if !is_report(name, &self.begin) {
-                continue;
-            }
-            let stat = rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW);
-            let Ok(stat) = stat else { continue };
-            let size = u64::try_from(stat.st_size).unwrap_or(0);
-            let modified = (stat.st_mtime, stat.st_mtime_nsec);
-            let changed = (stat.st_ctime, stat.st_ctime_nsec);
-            found.insert(name.to_owned(), (stat.st_ino, size, modified, changed));
-        }
-        Ok(found)
+/// The files with the names of reports, as they are now.
+fn looks(directory: &OwnedFd, begin: &str) -> Result<BTreeMap<CString, Look>, FileError> {
+    let mut found = BTreeMap::new();
+    for entry in Dir::read_from(directory).map_err(of_errno)?.take(MAX_NAMES) {
+        let entry = entry.map_err(of_errno)?;
+        let name = entry.file_name();
+        let look = is_report(name, begin).then(|| look(directory, name)).flatten();
+        found.extend(look.map(|look| (name.to_owned(), look)));
     }
+    Ok(found)
+}
+
+/// A file as it is now; `None` if it is gone.
+fn look(directory: &OwnedFd, name: &CStr) -> Option<Look> {
+    let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some(Look {
+        inode: stat.st_ino,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: (stat.st_mtime, stat.st_mtime_nsec as u64),
+        changed: (stat.st_ctime, stat.st_ctime_nsec as u64),
+    })
 }
 
 /// Whether a file is called as a report is.

@@ -1,6 +1,5 @@
 //! Who reads a pipe: a walk over the descriptors of all processes.
 
-use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};

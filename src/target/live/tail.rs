@@ -77,7 +77,7 @@ impl Tail {
         let opened = clock_gettime(ClockId::RealtimeCoarse);
         let fds = Fds::open(process.living)?;
         let mut file = Followed::open(&fds)?;
-        file.offset = file.end(fds.info(STDERR).ok())?;
+        file.skip(fds.info(STDERR).ok())?;
         Ok(Tail { fds, file, opened, left: MAX_BYTES, follows: Follows::Stderr })
     }
 
@@ -131,7 +131,7 @@ impl Tail {
             return Ok(());
         };
         if !file.is_younger_than(&self.opened) {
-            file.offset = file.end(self.fds.info(STDERR).ok())?;
+            file.skip(self.fds.info(STDERR).ok())?;
         }
         self.file = file;
         self.follows = Follows::Stderr;
@@ -150,26 +150,26 @@ impl Followed {
         Ok(Followed { file, identity: (meta.dev(), meta.ino()), offset: 0 })
     }
 
-    /// Where what was written ends: where the descriptor stands, or, if it appends or has been
-    /// closed, at the end of the file.
-    fn end(&self, info: Option<Info>) -> io::Result<u64> {
-        match info.filter(|info| !info.flags.contains(OFlags::APPEND)) {
-            Some(info) => Ok(info.position),
-            None => Ok(self.file.metadata()?.len()),
-        }
+    /// Takes what was written until now as read.
+    fn skip(&mut self, info: Option<Info>) -> io::Result<()> {
+        self.offset = match position(info) {
+            Some(position) => position,
+            None => self.file.metadata()?.len(),
+        };
+        Ok(())
     }
 
     /// What was written since the last time.
     fn read(&mut self, info: Option<Info>, most: u64) -> io::Result<Vec<u8>> {
-        let end = self.end(info)?;
         let len = self.file.metadata()?.len();
+        let position = position(info);
+        let end = position.unwrap_or(len);
         if end > len {
-            // It was cut, and the next write leaves a hole before it.
+            // It was cut, and the next write will leave a hole before it.
             self.offset = end;
         } else if end < self.offset {
             // It was cut and begun again; or the descriptor was set back.
-            let appends = info.is_none_or(|info| info.flags.contains(OFlags::APPEND));
-            self.offset = if appends { 0 } else { end };
+            self.offset = position.unwrap_or(0);
         }
         let len = end.saturating_sub(self.offset).min(MAX_PIECE).min(most);
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
@@ -195,4 +195,9 @@ impl Followed {
         let born = (stat.stx_btime.tv_sec, i64::from(stat.stx_btime.tv_nsec));
         told && born >= (moment.tv_sec, moment.tv_nsec)
     }
+}
+
+/// Where a descriptor writes next; `None` if it appends, or is not known: at the end of the file.
+fn position(info: Option<Info>) -> Option<u64> {
+    info.filter(|info| !info.flags.contains(OFlags::APPEND)).map(|info| info.position)
 }

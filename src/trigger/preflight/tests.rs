@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::target::signals::SignalSet;
+use crate::target::stderr::PipeState;
 
 /// What a test sees of a process; by default it catches SIGUSR2 by a report.
 struct Case {
@@ -168,7 +169,8 @@ fn a_file_that_is_watched_is_touched_instead() {
 #[test]
 fn a_report_that_would_do_harm_needs_force() {
     let mut case = case();
-    case.stderr = StderrKind::Pipe { readers: Vec::new(), abandoned: true, full: false };
+    let state = PipeState { abandoned: true, full: false, unread: 0, capacity: 65536 };
+    case.stderr = StderrKind::Pipe { readers: Vec::new(), unseen: false, state: Some(state) };
     assert!(case.refusal(&AUTO).contains("that would end the process"));
     assert!(case.plan(&FORCED).is_ok());
     // Nothing is written to the pipe where a directory for reports is set.
