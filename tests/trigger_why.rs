@@ -4,15 +4,16 @@
 use crate::support::{DEADLINE, Target, await_some, evidence, root, thread_states, venv};
 use guru::analysis::analyse;
 use guru::report::GilUse;
-use guru::runtime::ReportWatcher;
+use guru::runtime::{OwnReport, ReportWatcher};
 use guru::target::live::{LiveProcess, signals, stderr};
 use guru::target::signals::SignalState;
+use guru::text::Text;
 use guru::trigger::why::{Attempt, Picture, Sent, Why, why};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{PipeReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use tempfile::TempDir;
@@ -143,7 +144,7 @@ fn a_main_thread_in_a_mutex_of_c_is_named_with_who_holds_it() {
         says(
             &why,
             &[
-                "in pthread_mutex_lock of libc",
+                "pthread_mutex_lock of libc",
                 "in futex(0x",
                 "for what thread ",
                 "\"holder\" holds",
@@ -240,6 +241,19 @@ fn a_wait_that_no_signal_interrupts_keeps_it_pending() {
 }
 
 #[test]
+fn a_process_that_another_one_traces_and_stops_says_so() {
+    let Some(hung) = Hung::start("idle") else { return };
+    let pid = Pid::from_raw(hung.pid());
+    let before = signals(hung.pid());
+    nix::sys::ptrace::attach(pid).unwrap();
+    await_some("it is stopped", || (signals(hung.pid()).state == 't').then_some(()));
+    hung.send();
+    hung.reason_of(Sent::Signal(USR2), before, "another program traces it and keeps it stopped");
+    nix::sys::ptrace::detach(pid, None).unwrap();
+    await_some("the report", || hung.stderr().contains("Guru Meditation").then_some(()));
+}
+
+#[test]
 fn a_stopped_process_says_so() {
     let Some(hung) = Hung::start("idle") else { return };
     let before = signals(hung.pid());
@@ -330,20 +344,20 @@ fn what_answers_answers() {
     }
 }
 
-/// The watcher of the file, as it is found before the file is touched.
-fn watcher(hung: &Hung, green: bool) -> ReportWatcher {
-    let found = await_some("it watches the file", || {
-        analyse(&evidence(hung.pid())).watchers.into_iter().next()
-    });
-    assert_eq!(Path::new(found.file.raw()), hung.watched());
-    assert_eq!(found.green, green);
-    found
+/// The watcher of the file, which this thread is or runs.
+fn watcher(hung: &Hung, thread: i32, green: bool) -> ReportWatcher {
+    let file = Text::from_bytes(hung.watched().as_os_str().as_encoded_bytes());
+    let (interval, report) = (Some(1.0), OwnReport::default());
+    ReportWatcher { file, interval, thread: Some(thread), green, report }
 }
 
 #[test]
 fn a_watcher_whose_file_is_gone_is_told_and_then_that_it_ended() {
     let Some(hung) = Hung::start("watcher") else { return };
-    let watcher = watcher(&hung, false);
+    let thread = await_some("a thread watches", || {
+        thread_states(hung.pid()).into_keys().find(|tid| *tid != hung.pid())
+    });
+    let watcher = watcher(&hung, thread, false);
     let before = signals(hung.pid());
     fs::remove_file(hung.watched()).unwrap();
     let sent = Sent::File { watcher: &watcher, exists: false };
@@ -352,7 +366,7 @@ fn a_watcher_whose_file_is_gone_is_told_and_then_that_it_ended() {
     // A new file does not bring it back.
     fs::write(hung.watched(), "").unwrap();
     let sent = Sent::File { watcher: &watcher, exists: true };
-    let expected = format!("thread {}, which watched the file ", watcher.thread.unwrap());
+    let expected = format!("thread {thread}, which watched the file ");
     let why = hung.reason_of(sent, before, &expected);
     says(&why, &["has ended"]);
 }
@@ -361,16 +375,12 @@ fn a_watcher_whose_file_is_gone_is_told_and_then_that_it_ended() {
 fn a_green_watcher_whose_thread_is_blocked_gets_no_turn() {
     let Some(hung) = Hung::start("watcher_green") else { return };
     hung.await_call(crate::support::PAUSE);
-    let watcher = watcher(&hung, true);
-    touch(&hung.watched());
+    let watcher = watcher(&hung, hung.pid(), true);
+    fs::write(hung.watched(), "").unwrap();
     let sent = Sent::File { watcher: &watcher, exists: true };
     let why = hung.reason_of(sent, signals(hung.pid()), "a green thread watches the file ");
     says(
         &why,
         &["gets no turn: the main thread waits in ", "pause", "called from watcher_green at "],
     );
-}
-
-fn touch(path: &Path) {
-    fs::write(path, "").unwrap();
 }

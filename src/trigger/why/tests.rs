@@ -245,8 +245,7 @@ fn a_report_that_is_being_made_is_told_with_where_it_is() {
     assert_eq!(
         process.reason(),
         "the report is still being made: the main thread is in __call__ at \
-         /site-packages/oslo_reports/generators/threading.py:63, and runs in __call__ at \
-         /site-packages/oslo_reports/generators/threading.py:63; the process has 3000 green threads"
+         /site-packages/oslo_reports/generators/threading.py:63, and runs; the process has 3000 green threads"
     );
     let section = python("/site-packages/oslo_reports/report.py", 97, "newgen", None);
     let mut frames = report_frames(section);

@@ -85,20 +85,21 @@ pub fn made(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
     let last = frames.iter().rposition(of_package)?;
     let maker = frames.get(last)?;
     let doing = Doing::of(thread, picture);
-    let does = if doing.is_running() { "runs" } else { "waits" };
     // What `report.py` calls and is not of the package was registered by the program.
     let own = frames.get(last + 1).filter(|_| is_file(maker, "report.py"));
     let step = match own {
         Some(section) => {
-            format!("in the section {} that the program registered", title(section, picture))
+            format!("the section {} that the program registered", title(section, picture))
         }
-        None => format!("in {}", place(maker)),
+        None => place(maker),
     };
-    let mut text = format!(
-        "the report is still being made: {} is {step}, and {does} {}",
-        doing.who(),
-        doing.words()
-    );
+    let does = match frames.last().filter(|innermost| innermost != &maker) {
+        _ if !doing.is_running() => format!("waits {}", doing.words()),
+        Some(innermost) => format!("runs {}", place(innermost)),
+        None => "runs".to_owned(),
+    };
+    let who = doing.who();
+    let mut text = format!("the report is still being made: {who} is in {step}, and {does}");
     if handlers > 1 {
         text.push_str(&format!("; {handlers} reports are under way, one inside the other"));
     }

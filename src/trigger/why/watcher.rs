@@ -19,14 +19,21 @@ pub fn file_is_gone(attempt: &Attempt<'_>, _: &Picture<'_>) -> Option<Why> {
 
 /// Whoever watched it has ended.
 pub fn has_ended(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
-    let watcher = watcher(attempt).filter(|watcher| !watcher.green)?;
+    let watcher = watcher(attempt)?;
     let tid = watcher.thread?;
-    if picture.thread(tid).is_some_and(under_way::is_watcher) {
+    let all = picture.threads.iter().chain(picture.green);
+    let mut of_thread = all.filter(|one| one.tid == Some(tid));
+    // Where no green thread was found, they could not be read: that is not their end.
+    if watcher.green && picture.green.is_empty() || of_thread.any(under_way::is_watcher) {
         return None;
     }
+    let (who, inside) = match watcher.green {
+        true => ("a green thread".to_owned(), format!(", in thread {tid},")),
+        false => (format!("thread {tid}"), ",".to_owned()),
+    };
     let text = format!(
-        "thread {tid}, which watched the file {}, has ended, as it does when it can not read the \
-         file; nobody watches it until the process starts anew",
+        "{who}, which watched the file {}{inside} has ended, as it does when it can not read \
+         the file; nobody watches it until the process starts anew",
         line(watcher.file.raw())
     );
     Some(Why::new(text))
