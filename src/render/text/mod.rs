@@ -71,7 +71,6 @@ fn title(report: &Report) -> String {
             });
             how.extend(taken.held_us.map(|us| format!("held {}", milliseconds(us))));
         }
-        Hold::Itself => how.push("the process reported on itself".into()),
         Hold::Watched => how.push("nothing was stopped".into()),
         Hold::Itself => how.push("the process reported on itself".into()),
     }
