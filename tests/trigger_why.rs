@@ -4,16 +4,16 @@
 use crate::support::{DEADLINE, Target, await_some, evidence, root, thread_states, venv};
 use guru::analysis::analyse;
 use guru::report::GilUse;
-use guru::runtime::ReportWatcher;
-use guru::target::signals::{SignalSet, SignalState};
-use guru::target::stderr::{Stderr, StderrKind};
+use guru::runtime::{OwnReport, ReportWatcher};
+use guru::target::live::{LiveProcess, signals, stderr};
+use guru::target::signals::SignalState;
 use guru::text::Text;
-use guru::trigger::why::{Attempt, Look, Sent, Why, why};
+use guru::trigger::why::{Attempt, Picture, Sent, Why, why};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{PipeReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use tempfile::TempDir;
@@ -24,7 +24,6 @@ const USR2: i32 = libc::SIGUSR2;
 struct Hung {
     target: Target,
     directory: TempDir,
-    stderr: Stderr,
 }
 
 impl Hung {
@@ -43,21 +42,8 @@ impl Hung {
         command.arg(root("fixtures/targets/hang.py")).arg(mode);
         command.arg(if mode.starts_with("watcher") { watched } else { library });
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONWARNINGS", "ignore");
-        let kind = match pipe {
-            Some(pipe) => {
-                command.stderr(pipe);
-                StderrKind::Pipe { readers: vec![(1, "test".into())], abandoned: false, full: true }
-            }
-            None => {
-                command.stderr(File::create(&path).unwrap());
-                StderrKind::File {
-                    path: Text::from_bytes(path.as_os_str().as_encoded_bytes()),
-                    deleted: false,
-                }
-            }
-        };
-        let target = Target::start(command);
-        Some(Hung { target, directory, stderr: Stderr { kind, identity: None } })
+        command.stderr(pipe.unwrap_or_else(|| File::create(&path).unwrap().into()));
+        Some(Hung { target: Target::start(command), directory })
     }
 
     fn pid(&self) -> i32 {
@@ -112,10 +98,10 @@ impl Hung {
     fn why(&self, sent: Sent<'_>, before: SignalState) -> Why {
         let evidence = evidence(self.pid());
         let analysis = analyse(&evidence);
-        let stderr = &self.stderr;
+        let stderr = &stderr::stderr(&LiveProcess::open(self.pid()).unwrap().0);
         let now = signals(self.pid());
         let attempt = Attempt { sent, before, now, tracer: None, tapped: None, stderr };
-        why(&attempt, &Look::from(&analysis))
+        why(&attempt, &Picture::from(&analysis))
     }
 
     /// A line of the script, counted from 1, that has this text.
@@ -128,26 +114,7 @@ impl Hung {
 
 /// What the kernel says of the signals of a process.
 fn signals(pid: i32) -> SignalState {
-    let field = |text: &str, name: &str| {
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
-        value.unwrap().trim().to_owned()
-    };
-    let set = |text: &str, name: &str| u64::from_str_radix(&field(text, name), 16).unwrap();
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let tids: Vec<i32> = thread_states(pid).into_keys().collect();
-    let blocked = tids.iter().map(|tid| {
-        fs::read_to_string(format!("/proc/{pid}/task/{tid}/status"))
-            .map_or(u64::MAX, |status| set(&status, "SigBlk"))
-    });
-    SignalState {
-        caught: SignalSet(set(&status, "SigCgt")),
-        ignored: SignalSet(set(&status, "SigIgn")),
-        blocked_by_first: SignalSet(set(&status, "SigBlk")),
-        blocked_by_all: SignalSet(blocked.fold(u64::MAX, |all, one| all & one)),
-        pending: SignalSet(set(&status, "SigPnd") | set(&status, "ShdPnd")),
-        state: field(&status, "State").chars().next().unwrap(),
-        threads: tids.len(),
-    }
+    signals::state(pid).unwrap()
 }
 
 /// Whether the reason has all of these, in this order.
@@ -177,7 +144,7 @@ fn a_main_thread_in_a_mutex_of_c_is_named_with_who_holds_it() {
         says(
             &why,
             &[
-                "in pthread_mutex_lock of libc",
+                "pthread_mutex_lock of libc",
                 "in futex(0x",
                 "for what thread ",
                 "\"holder\" holds",
@@ -255,7 +222,10 @@ fn a_thread_that_keeps_the_lock_is_named_with_what_it_does() {
     let Some(hung) = Hung::start("mutex_in_thread") else { return };
     hung.await_call(libc::SYS_futex);
     let why = hung.reason("the main thread waits for the GIL, which thread ");
-    says(&why, &["\"keeper\" holds: that waits in pthread_mutex_lock of libc", "hold_lock at "]);
+    says(
+        &why,
+        &["\"keeper\" holds: that waits in ", "pthread_mutex_lock of libc", "hold_lock at "],
+    );
     assert_eq!(why.threads[0].gil, Some(GilUse::Holds));
     assert_eq!(why.threads[1].tid, Some(hung.pid()));
 }
@@ -268,6 +238,19 @@ fn a_wait_that_no_signal_interrupts_keeps_it_pending() {
         "the signal is still pending: the main thread is in a wait that no handler interrupts",
     );
     says(&why, &["vfork", "called from vfork at "]);
+}
+
+#[test]
+fn a_process_that_another_one_traces_and_stops_says_so() {
+    let Some(hung) = Hung::start("idle") else { return };
+    let pid = Pid::from_raw(hung.pid());
+    let before = signals(hung.pid());
+    nix::sys::ptrace::attach(pid).unwrap();
+    await_some("it is stopped", || (signals(hung.pid()).state == 't').then_some(()));
+    hung.send();
+    hung.reason_of(Sent::Signal(USR2), before, "another program traces it and keeps it stopped");
+    nix::sys::ptrace::detach(pid, None).unwrap();
+    await_some("the report", || hung.stderr().contains("Guru Meditation").then_some(()));
 }
 
 #[test]
@@ -290,9 +273,18 @@ fn a_pipe_that_nobody_reads_is_told() {
     writer.write_all(&vec![b'.'; size.cast_unsigned() as usize]).unwrap();
     let Some(hung) = Hung::start_with("idle", Some(Stdio::from(writer))) else { return };
     hung.await_call(libc::SYS_clock_nanosleep);
-    let why = hung.reason("standard error is a pipe that is full, which test (process 1) open");
+    let why = hung.reason(&format!(
+        "standard error is a full pipe that {} (process {}) is to read: ",
+        own_name(),
+        std::process::id()
+    ));
     says(&why, &["the main thread stands with the report, in write(fd 2: pipe"]);
     read_report(&mut reader);
+}
+
+/// The name of this thread's process, as the kernel has it.
+fn own_name() -> String {
+    fs::read_to_string(format!("/proc/{}/comm", std::process::id())).unwrap().trim().to_owned()
 }
 
 /// Reads until the report ends: it was made, and only waited for this.
@@ -352,11 +344,11 @@ fn what_answers_answers() {
     }
 }
 
-/// The watcher of the file, as it is found before the file is touched.
+/// The watcher of the file, which this thread is or runs.
 fn watcher(hung: &Hung, thread: i32, green: bool) -> ReportWatcher {
     let file = Text::from_bytes(hung.watched().as_os_str().as_encoded_bytes());
-    let report = guru::runtime::OwnReport::default();
-    ReportWatcher { file, interval: Some(1.0), thread: Some(thread), green, report }
+    let (interval, report) = (Some(1.0), OwnReport::default());
+    ReportWatcher { file, interval, thread: Some(thread), green, report }
 }
 
 #[test]
@@ -374,7 +366,8 @@ fn a_watcher_whose_file_is_gone_is_told_and_then_that_it_ended() {
     // A new file does not bring it back.
     fs::write(hung.watched(), "").unwrap();
     let sent = Sent::File { watcher: &watcher, exists: true };
-    let why = hung.reason_of(sent, before, &format!("thread {thread}, which watched the file "));
+    let expected = format!("thread {thread}, which watched the file ");
+    let why = hung.reason_of(sent, before, &expected);
     says(&why, &["has ended"]);
 }
 
@@ -383,15 +376,11 @@ fn a_green_watcher_whose_thread_is_blocked_gets_no_turn() {
     let Some(hung) = Hung::start("watcher_green") else { return };
     hung.await_call(crate::support::PAUSE);
     let watcher = watcher(&hung, hung.pid(), true);
-    touch(&hung.watched());
+    fs::write(hung.watched(), "").unwrap();
     let sent = Sent::File { watcher: &watcher, exists: true };
     let why = hung.reason_of(sent, signals(hung.pid()), "a green thread watches the file ");
     says(
         &why,
-        &["gets no turn: the main thread waits in pause of libc", "called from watcher_green at "],
+        &["gets no turn: the main thread waits in ", "pause", "called from watcher_green at "],
     );
-}
-
-fn touch(path: &Path) {
-    fs::write(path, "").unwrap();
 }

@@ -11,13 +11,14 @@ use crate::evidence::Evidence;
 use crate::inspect::{self, GiveUp};
 use crate::report::{Execution, ExecutionKind, ProcessSummary};
 use crate::runtime::{ReportWatcher, SignalHandler};
+use crate::stack::Frame;
 use crate::text::Text;
 
 /// How often it looks until it has read the handlers: a running process changes under its eyes.
 const ATTEMPTS: usize = 3;
 
 /// The end of the path of the module that makes reports; older programs have copies of it.
-const MODULE: &str = "guru_meditation_report.py";
+pub const MODULE: &str = "guru_meditation_report.py";
 
 /// The function in it that makes one.
 const MAKING: &str = "handle_signal";
@@ -104,10 +105,13 @@ impl Look {
 
 /// Whether a thread is making a report.
 pub fn is_reporting(thread: &Execution) -> bool {
-    thread.stack.frames.iter().any(|frame| {
-        frame.function.as_ref().is_some_and(|name| name.raw() == MAKING)
-            && frame.file.as_ref().is_some_and(|file| file.raw().ends_with(MODULE))
-    })
+    thread.stack.frames.iter().any(is_making)
+}
+
+/// Whether a frame is that of the function that makes a report.
+pub fn is_making(frame: &Frame) -> bool {
+    frame.function.as_ref().is_some_and(|name| name.raw() == MAKING)
+        && frame.file.as_ref().is_some_and(|file| file.raw().ends_with(MODULE))
 }
 
 /// `[oslo_reports] file_event_handler` of the first configuration that has it.

@@ -10,7 +10,6 @@
 mod interpreter;
 mod process;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod thread;
 mod under_way;
@@ -65,13 +64,13 @@ pub struct Attempt<'a> {
     pub tracer: Option<(i32, &'a Text)>,
     /// What the tap saw, if there was one.
     pub tapped: Option<Tapped>,
-    /// Where its standard error leads.
+    /// Where its standard error leads, as it is now.
     pub stderr: &'a Stderr,
 }
 
 /// What was seen of the process when the time was over.
 #[derive(Clone, Debug)]
-pub struct Look<'a> {
+pub struct Picture<'a> {
     /// Its id, which is that of its first thread.
     pub pid: Tid,
     /// Its threads.
@@ -88,9 +87,9 @@ pub struct Look<'a> {
     pub registered: &'a [RegisteredSection],
 }
 
-impl<'a> From<&'a Analysis<'_>> for Look<'a> {
-    fn from(analysis: &'a Analysis<'_>) -> Look<'a> {
-        Look {
+impl<'a> From<&'a Analysis<'_>> for Picture<'a> {
+    fn from(analysis: &'a Analysis<'_>) -> Picture<'a> {
+        Picture {
             pid: analysis.evidence.snapshot.target.process.pid,
             threads: &analysis.threads,
             green: analysis.green.as_deref().unwrap_or_default(),
@@ -101,7 +100,7 @@ impl<'a> From<&'a Analysis<'_>> for Look<'a> {
     }
 }
 
-impl Look<'_> {
+impl Picture<'_> {
     /// The first thread, which is the main thread of Python: that runs the handlers.
     fn main(&self) -> Option<&Execution> {
         self.thread(self.pid)
@@ -157,7 +156,7 @@ fn shortened(stack: &Stack) -> Stack {
 }
 
 /// Finds one cause; nothing if it is not what keeps the report back.
-type Cause = fn(&Attempt<'_>, &Look<'_>) -> Option<Why>;
+type Cause = fn(&Attempt<'_>, &Picture<'_>) -> Option<Why>;
 
 /// The causes, those first that make all that follow unimportant.
 const CAUSES: &[Cause] = &[
@@ -181,8 +180,8 @@ const CAUSES: &[Cause] = &[
     interpreter::in_native_code,
 ];
 
-/// Why the process gave no report. `look` is taken after the time was over.
-pub fn why(attempt: &Attempt<'_>, look: &Look<'_>) -> Why {
-    let found = CAUSES.iter().find_map(|cause| cause(attempt, look));
-    found.unwrap_or_else(|| interpreter::what_it_does(attempt, look))
+/// Why the process gave no report. The picture is taken when the time is over.
+pub fn why(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Why {
+    let found = CAUSES.iter().find_map(|cause| cause(attempt, picture));
+    found.unwrap_or_else(|| interpreter::what_it_does(attempt, picture))
 }

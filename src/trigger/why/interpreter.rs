@@ -1,7 +1,7 @@
 //! The main thread of Python, and why it does not come to look for handlers to run.
 
 use super::thread::Doing;
-use super::{Attempt, Look, Sent, Why};
+use super::{Attempt, Picture, Sent, Why};
 use crate::render::sanitize::line;
 use crate::report::{Execution, GilUse};
 use crate::stack::StackEnd;
@@ -16,25 +16,25 @@ const ONLY_BETWEEN: &str =
 const ENDS: &[&str] = &["Py_FinalizeEx", "Py_Finalize", "_Py_Finalize"];
 
 /// There is no interpreter to run a handler.
-pub fn not_there(_: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
-    if !look.interpreters.is_empty() {
+pub fn not_there(_: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
+    if !picture.interpreters.is_empty() {
         return None;
     }
-    let main = look.main()?;
-    let text = format!("no interpreter was found in it; {}", Doing::of(main, look).sentence());
+    let main = picture.main()?;
+    let text = format!("no interpreter was found in it; {}", Doing::of(main, picture).sentence());
     Some(Why::new(text).with(main))
 }
 
 /// The main thread wants the lock of the interpreter, and another thread has it.
-pub fn waits_for_lock(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
-    let waiting = asked(attempt, look).filter(|thread| thread.gil == Some(GilUse::Waits))?;
-    let who = Doing::of(waiting, look).who();
-    let holder = look.threads.iter().find(|thread| thread.gil == Some(GilUse::Holds));
+pub fn waits_for_lock(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
+    let waiting = asked(attempt, picture).filter(|thread| thread.gil == Some(GilUse::Waits))?;
+    let who = Doing::of(waiting, picture).who();
+    let holder = picture.threads.iter().find(|thread| thread.gil == Some(GilUse::Holds));
     let Some(holder) = holder else {
         let text = format!("{who} waits for the GIL, which no thread was seen to hold");
         return Some(Why::new(text).with(waiting));
     };
-    let doing = Doing::of(holder, look);
+    let doing = Doing::of(holder, picture);
     let collects = if holder.collecting { ", and collects garbage" } else { "" };
     let does = if doing.is_running() { "runs" } else { "waits" };
     let text = format!(
@@ -46,8 +46,8 @@ pub fn waits_for_lock(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
 }
 
 /// The main thread, if it ends the interpreter.
-pub fn ends<'a>(look: &'a Look<'_>) -> Option<&'a Execution> {
-    let main = look.main()?;
+pub fn ends<'a>(picture: &'a Picture<'_>) -> Option<&'a Execution> {
+    let main = picture.main()?;
     let stacks = [Some(&main.stack), main.native_stack.as_ref()];
     let mut frames = stacks.into_iter().flatten().flat_map(|stack| &stack.frames);
     let ends = |function: &Text| ENDS.contains(&function.raw());
@@ -55,9 +55,9 @@ pub fn ends<'a>(look: &'a Look<'_>) -> Option<&'a Execution> {
 }
 
 /// The main thread runs no Python at all: it has not entered the interpreter, or has left it.
-pub fn no_frames(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
-    let main = handling(attempt, look)?;
-    let doing = Doing::of(main, look);
+pub fn no_frames(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
+    let main = handling(attempt, picture)?;
+    let doing = Doing::of(main, picture);
     if doing.python.is_some() || main.stack.frames.is_empty() {
         return None;
     }
@@ -66,9 +66,9 @@ pub fn no_frames(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
 }
 
 /// The main thread was left for native code, and does not return from it.
-pub fn in_native_code(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
-    let main = handling(attempt, look)?;
-    let doing = Doing::of(main, look);
+pub fn in_native_code(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
+    let main = handling(attempt, picture)?;
+    let doing = Doing::of(main, picture);
     doing.python?;
     if doing.is_running() {
         doing.left_for()?;
@@ -94,8 +94,8 @@ fn native(main: &Execution, doing: &Doing<'_>, what: &str) -> Why {
 }
 
 /// What the thread does that was to make the report, where nothing explains why there is no report.
-pub fn what_it_does(attempt: &Attempt<'_>, look: &Look<'_>) -> Why {
-    let Some(thread) = asked(attempt, look) else {
+pub fn what_it_does(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Why {
+    let Some(thread) = asked(attempt, picture) else {
         return Why::new(
             "no reason can be seen: the thread that was to make the report was not found",
         );
@@ -104,7 +104,7 @@ pub fn what_it_does(attempt: &Attempt<'_>, look: &Look<'_>) -> Why {
         StackEnd::Unread(why) => format!("; its stack could not be read: {}", line(why.raw())),
         _ => String::new(),
     };
-    let doing = Doing::of(thread, look);
+    let doing = Doing::of(thread, picture);
     let text = match doing.is_own_wait() && !doing.is_running() {
         // The interpreter's own locks do not: so nothing is said of whether it ran.
         true => format!(
@@ -117,14 +117,14 @@ pub fn what_it_does(attempt: &Attempt<'_>, look: &Look<'_>) -> Why {
 }
 
 /// The thread that is to make the report: the main one, or the one that watches the file.
-pub fn asked<'a>(attempt: &Attempt<'_>, look: &'a Look<'_>) -> Option<&'a Execution> {
+pub fn asked<'a>(attempt: &Attempt<'_>, picture: &'a Picture<'_>) -> Option<&'a Execution> {
     match attempt.sent {
-        Sent::Signal(_) => look.main(),
-        Sent::File { watcher, .. } => look.thread(watcher.thread?),
+        Sent::Signal(_) => picture.main(),
+        Sent::File { watcher, .. } => picture.thread(watcher.thread?),
     }
 }
 
 /// The main thread, where that is to run a handler.
-fn handling<'a>(attempt: &Attempt<'_>, look: &'a Look<'_>) -> Option<&'a Execution> {
-    matches!(attempt.sent, Sent::Signal(_)).then(|| look.main()).flatten()
+fn handling<'a>(attempt: &Attempt<'_>, picture: &'a Picture<'_>) -> Option<&'a Execution> {
+    matches!(attempt.sent, Sent::Signal(_)).then(|| picture.main()).flatten()
 }

@@ -1,6 +1,6 @@
 //! What a thread does at this moment, in words.
 
-use super::Look;
+use super::Picture;
 use crate::render::sanitize::line;
 use crate::report::{Execution, ExecutionKind, GilUse, Role, Wait};
 use crate::stack::{Frame, Language};
@@ -8,7 +8,7 @@ use crate::stack::{Frame, Language};
 /// What a thread does.
 pub struct Doing<'a> {
     thread: &'a Execution,
-    look: &'a Look<'a>,
+    picture: &'a Picture<'a>,
     /// The innermost frame of Python, if there is one.
     pub python: Option<&'a Frame>,
     /// The native frames inwards of it, outermost first; all if there is no frame of Python.
@@ -17,7 +17,7 @@ pub struct Doing<'a> {
 
 impl<'a> Doing<'a> {
     /// What this thread does.
-    pub fn of(thread: &'a Execution, look: &'a Look<'a>) -> Doing<'a> {
+    pub fn of(thread: &'a Execution, picture: &'a Picture<'a>) -> Doing<'a> {
         let frames = &thread.stack.frames;
         let is_python = |frame: &Frame| frame.language == Language::Python;
         let last = frames.iter().rposition(is_python);
@@ -27,7 +27,7 @@ impl<'a> Doing<'a> {
             Some(native) => native.frames.iter().collect(),
             None => frames.iter().skip(inwards).collect(),
         };
-        Doing { thread, look, python: last.and_then(|last| frames.get(last)), native }
+        Doing { thread, picture, python: last.and_then(|last| frames.get(last)), native }
     }
 
     /// The function that the interpreter was left for: the first one inwards of it that belongs
@@ -50,7 +50,7 @@ impl<'a> Doing<'a> {
 
     fn is_machinery(&self, frame: &Frame) -> bool {
         let Some(module) = &frame.module else { return false };
-        let of_interpreter = self.look.interpreters.contains(&module);
+        let of_interpreter = self.picture.interpreters.contains(&module);
         of_interpreter || module.raw().contains("/lib-dynload/") || is_bridge(frame)
     }
 
@@ -88,7 +88,7 @@ impl<'a> Doing<'a> {
     /// `the main thread`, or `thread 17 "worker"`.
     pub fn who(&self) -> String {
         match self.thread.tid {
-            Some(tid) if tid == self.look.pid => "the main thread".to_owned(),
+            Some(tid) if tid == self.picture.pid => "the main thread".to_owned(),
             Some(tid) => named(self.thread, tid),
             None => "a thread".to_owned(),
         }
@@ -102,7 +102,7 @@ impl<'a> Doing<'a> {
                 && green.state.as_deref() == Some("running")
                 && green.role == Some(Role::Worker)
         };
-        let Some(green) = self.look.green.iter().find(runs) else { return String::new() };
+        let Some(green) = self.picture.green.iter().find(runs) else { return String::new() };
         let name = match (&green.name, green.address) {
             (Some(name), _) => format!(" \"{}\"", line(name.raw())),
             (None, Some(address)) => format!(" {address}"),
@@ -116,7 +116,7 @@ impl<'a> Doing<'a> {
         match self.thread.gil {
             Some(GilUse::Holds) => Some("it holds the GIL, so that no other thread runs Python"),
             Some(GilUse::Waits) => Some("it waits for the GIL"),
-            None if self.look.knows_gil => Some("it has released the GIL"),
+            None if self.picture.knows_gil => Some("it has released the GIL"),
             None => None,
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Doing<'a> {
         let argument = argument.or_else(|| waits.futex.map(|futex| futex.to_string()));
         let mut words = format!("in {call}({})", argument.unwrap_or_default());
         if let Some(owner) = waits.owner {
-            let holder = match self.look.thread(owner) {
+            let holder = match self.picture.thread(owner) {
                 Some(_) if Some(owner) == self.thread.tid => "it itself".to_owned(),
                 Some(holder) => named(holder, owner),
                 None => format!("thread {owner}"),

@@ -1,23 +1,20 @@
 //! A report that is under way: being made, or being written to what takes no more.
 
 use super::thread::{Doing, place};
-use super::{Attempt, Look, Why, interpreter};
+use super::{Attempt, Picture, Why, interpreter};
 use crate::render::sanitize::line;
 use crate::report::Execution;
 use crate::stack::{Frame, Language};
 use crate::target::stderr::StderrKind;
 use crate::text::Text;
-
-/// The package that makes reports, and its function that is called for one.
-const PACKAGE: &str = "/oslo_reports/";
-const HANDLER: &str = "handle_signal";
+use crate::trigger::look::{MODULE, is_making};
 
 /// The descriptor of standard error.
 const STDERR: i32 = 2;
 
 /// It writes, and whoever is to read does not.
-pub fn written(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
-    let thread = interpreter::asked(attempt, look)?;
+pub fn written(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
+    let thread = interpreter::asked(attempt, picture)?;
     let waits = thread.waits.as_ref().filter(|_| thread.state.as_deref() != Some("running"))?;
     let call = waits.call.as_deref()?;
     if !matches!(call, "write" | "writev" | "sendto" | "sendmsg") {
@@ -28,7 +25,7 @@ pub fn written(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
     let to_stderr = argument
         .strip_prefix("fd 2")
         .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
-    let reports = frames(thread).any(is_handler);
+    let reports = frames(thread).any(is_making);
     if !to_stderr && !reports {
         return None;
     }
@@ -40,25 +37,25 @@ pub fn written(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
     let bytes = blocked.filter(|(fd, _)| *fd == STDERR || !to_stderr);
     let bytes = bytes.map_or(String::new(), |(_, bytes)| format!(" of {bytes} bytes"));
     let what = if reports { "with the report, " } else { "" };
-    let who = Doing::of(thread, look).who();
+    let who = Doing::of(thread, picture).who();
     let argument = line(argument);
     Some(Why::new(format!("{sink}: {who} stands {what}in {call}({argument}){bytes}")).with(thread))
 }
 
 fn sink(kind: &StderrKind) -> String {
     match kind {
-        StderrKind::Pipe { readers, full, .. } => {
-            let full = if *full { "a pipe that is full" } else { "a pipe" };
-            match readers.first() {
-                Some((pid, name)) => {
-                    let more = match readers.len() {
-                        1 => String::new(),
-                        all => format!(" and {} more have", all - 1),
-                    };
-                    let name = line(name.raw());
-                    format!("{full}, which {name} (process {pid}){more} open and does not read")
-                }
-                None => format!("{full} and that nobody reads"),
+        StderrKind::Pipe { readers, unseen, state } => {
+            let full = state.is_some_and(|state| state.full);
+            let pipe = if full { "a full pipe" } else { "a pipe" };
+            let named = readers.first().map(|(pid, name)| {
+                let name = line(name.raw());
+                format!("{name} (process {pid})")
+            });
+            match (named, readers.len()) {
+                (None, _) if *unseen => format!("{pipe} whose reader could not be seen"),
+                (None, _) => format!("{pipe} of which no reader was found"),
+                (Some(reader), 1) => format!("{pipe} that {reader} is to read"),
+                (Some(one), all) => format!("{pipe} that {one} and {} more are to read", all - 1),
             }
         }
         StderrKind::Socket { peer, .. } => {
@@ -75,44 +72,48 @@ fn sink(kind: &StderrKind) -> String {
 }
 
 /// It is being made.
-pub fn made(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
-    let thread = interpreter::asked(attempt, look)?;
-    let handlers = frames(thread).filter(|frame| is_handler(frame)).count();
+pub fn made(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
+    let thread = interpreter::asked(attempt, picture)?;
+    let handlers = frames(thread).filter(|frame| is_making(frame)).count();
     if handlers == 0 {
         return None;
     }
     let frames: Vec<&Frame> = frames(thread).collect();
-    let last = frames.iter().rposition(|frame| of_package(frame))?;
+    let package = package(thread)?;
+    let of_package =
+        |frame: &&Frame| frame.file.as_ref().is_some_and(|file| file.raw().starts_with(package));
+    let last = frames.iter().rposition(of_package)?;
     let maker = frames.get(last)?;
-    let doing = Doing::of(thread, look);
-    let does = if doing.is_running() { "runs" } else { "waits" };
+    let doing = Doing::of(thread, picture);
     // What `report.py` calls and is not of the package was registered by the program.
     let own = frames.get(last + 1).filter(|_| is_file(maker, "report.py"));
     let step = match own {
         Some(section) => {
-            format!("in the section {} that the program registered", title(section, look))
+            format!("the section {} that the program registered", title(section, picture))
         }
-        None => format!("in {}", place(maker)),
+        None => place(maker),
     };
-    let mut text = format!(
-        "the report is still being made: {} is {step}, and {does} {}",
-        doing.who(),
-        doing.words()
-    );
+    let does = match frames.last().filter(|innermost| innermost != &maker) {
+        _ if !doing.is_running() => format!("waits {}", doing.words()),
+        Some(innermost) => format!("runs {}", place(innermost)),
+        None => "runs".to_owned(),
+    };
+    let who = doing.who();
+    let mut text = format!("the report is still being made: {who} is in {step}, and {does}");
     if handlers > 1 {
         text.push_str(&format!("; {handlers} reports are under way, one inside the other"));
     }
-    if !look.green.is_empty() {
-        text.push_str(&format!("; the process has {} green threads", look.green.len()));
+    if !picture.green.is_empty() {
+        text.push_str(&format!("; the process has {} green threads", picture.green.len()));
     }
     Some(Why::new(text).with(thread))
 }
 
 /// The title of the section that this function makes, else where it is. The generator is registered
 /// by its name with its module, of which a frame has the last part.
-fn title(section: &Frame, look: &Look<'_>) -> String {
+fn title(section: &Frame, picture: &Picture<'_>) -> String {
     let name = section.function.as_ref().map_or("", Text::raw);
-    let mut made = look
+    let mut made = picture
         .registered
         .iter()
         .filter(|registered| registered.generator.raw().rsplit('.').next() == Some(name));
@@ -126,8 +127,10 @@ fn frames(thread: &Execution) -> impl Iterator<Item = &Frame> {
     thread.stack.frames.iter().filter(|frame| frame.language == Language::Python)
 }
 
-fn of_package(frame: &Frame) -> bool {
-    frame.file.as_ref().is_some_and(|file| file.raw().contains(PACKAGE))
+/// The directory of the package that makes the report, by the innermost function that does.
+fn package(thread: &Execution) -> Option<&str> {
+    let making = frames(thread).filter(|frame| is_making(frame)).last()?;
+    making.file.as_ref()?.raw().strip_suffix(MODULE)
 }
 
 fn is_file(frame: &Frame, name: &str) -> bool {
@@ -135,13 +138,10 @@ fn is_file(frame: &Frame, name: &str) -> bool {
     path.rsplit('/').next() == Some(name)
 }
 
-fn is_handler(frame: &Frame) -> bool {
-    of_package(frame) && frame.function.as_ref().is_some_and(|name| name.raw() == HANDLER)
-}
-
 /// Whether a thread is one that waits for a file to be touched.
 pub fn is_watcher(thread: &Execution) -> bool {
     frames(thread).any(|frame| {
-        of_package(frame) && frame.function.as_ref().is_some_and(|name| name.raw() == "_handler")
+        frame.file.as_ref().is_some_and(|file| file.raw().ends_with(MODULE))
+            && frame.function.as_ref().is_some_and(|name| name.raw() == "_handler")
     })
 }

@@ -1,12 +1,12 @@
 //! Those who watch a file, and why they do not see that it was touched.
 
 use super::thread::Doing;
-use super::{Attempt, Look, Sent, Why, under_way};
+use super::{Attempt, Picture, Sent, Why, under_way};
 use crate::render::sanitize::line;
 use crate::runtime::ReportWatcher;
 
 /// The file is gone: that ends whoever watches it.
-pub fn file_is_gone(attempt: &Attempt<'_>, _: &Look<'_>) -> Option<Why> {
+pub fn file_is_gone(attempt: &Attempt<'_>, _: &Picture<'_>) -> Option<Why> {
     let watcher = watcher(attempt)?;
     let Sent::File { exists: false, .. } = attempt.sent else { return None };
     let text = format!(
@@ -18,25 +18,32 @@ pub fn file_is_gone(attempt: &Attempt<'_>, _: &Look<'_>) -> Option<Why> {
 }
 
 /// Whoever watched it has ended.
-pub fn has_ended(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
-    let watcher = watcher(attempt).filter(|watcher| !watcher.green)?;
+pub fn has_ended(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
+    let watcher = watcher(attempt)?;
     let tid = watcher.thread?;
-    if look.thread(tid).is_some_and(under_way::is_watcher) {
+    let all = picture.threads.iter().chain(picture.green);
+    let mut of_thread = all.filter(|one| one.tid == Some(tid));
+    // Where no green thread was found, they could not be read: that is not their end.
+    if watcher.green && picture.green.is_empty() || of_thread.any(under_way::is_watcher) {
         return None;
     }
+    let (who, inside) = match watcher.green {
+        true => ("a green thread".to_owned(), format!(", in thread {tid},")),
+        false => (format!("thread {tid}"), ",".to_owned()),
+    };
     let text = format!(
-        "thread {tid}, which watched the file {}, has ended, as it does when it can not read the \
-         file; nobody watches it until the process starts anew",
+        "{who}, which watched the file {}{inside} has ended, as it does when it can not read \
+         the file; nobody watches it until the process starts anew",
         line(watcher.file.raw())
     );
     Some(Why::new(text))
 }
 
 /// A green thread watches, and its thread runs others.
-pub fn gets_no_turn(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
+pub fn gets_no_turn(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
     let watcher = watcher(attempt).filter(|watcher| watcher.green)?;
-    let thread = look.thread(watcher.thread.unwrap_or(look.pid))?;
-    let doing = Doing::of(thread, look);
+    let thread = picture.thread(watcher.thread.unwrap_or(picture.pid))?;
+    let doing = Doing::of(thread, picture);
     // The hub waits with the interpreter's own calls, and then a timer is due before long.
     if !doing.is_running() && doing.is_own_wait() && doing.green().is_empty() {
         return None;
@@ -51,14 +58,14 @@ pub fn gets_no_turn(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
 }
 
 /// It looks at the file only now and then.
-pub fn looks_seldom(attempt: &Attempt<'_>, look: &Look<'_>) -> Option<Why> {
+pub fn looks_seldom(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
     /// A watcher that looks this often would have looked; the default is a second.
     const OFTEN: f64 = 5.0;
     let watcher = watcher(attempt)?;
     let interval = watcher.interval.filter(|interval| *interval > OFTEN)?;
     let file = line(watcher.file.raw());
     let why = Why::new(format!("the file {file} is looked at only every {interval} s"));
-    let thread = watcher.thread.and_then(|tid| look.thread(tid));
+    let thread = watcher.thread.and_then(|tid| picture.thread(tid));
     Some(thread.map_or(why.clone(), |thread| why.with(thread)))
 }
 
