@@ -10,7 +10,6 @@
 mod interpreter;
 mod process;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod thread;
 mod under_way;
