@@ -17,6 +17,7 @@ pub fn report(evidence: &Evidence, sections: &[&dyn Section]) -> Report {
         process: process(&analysis),
         taken: taken(evidence),
         secrets_shown: evidence.snapshot.asked.secrets.are_shown(),
+        no_own_report: None,
         sections,
         notes: analysis.notes,
     }

@@ -1,14 +1,18 @@
 //! The command line: what was typed, as plain data. Nothing else knows clap.
 
+use std::iter;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use guru::asked::own::{MAX_SECTIONS, OwnSection};
 use guru::mask::Secrets;
 use guru::render::{Frames, RENDERERS};
+use guru::trigger::{self, Via};
+
+use crate::ask;
 
 /// The largest process id that Linux gives: `PID_MAX_LIMIT` on 64-bit machines.
 const MAX_PID: i32 = 4_194_304;
@@ -38,12 +42,24 @@ Exit status:
   4  a deadline passed
   5  the process ended, or became another program, meanwhile";
 
+const EXIT_STATUS_OF_TRIGGER: &str = "\
+Exit status (of several processes, the highest):
+  0  the report is whole
+  1  the process failed to make its report, or guru could not read it along
+  2  the command line made no sense
+  3  the process was not asked, as that would do harm or nothing; or it cannot be
+  4  no whole report came in time; what came is printed, and why no more did is told
+  5  the process ended, or became another program, meanwhile";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Report on a running process, or on a recording of one
     #[command(after_help = EXIT_STATUS)]
     Report(Report),
+    /// Make processes print the report that they make of themselves, and bring it to you
+    #[command(after_help = EXIT_STATUS_OF_TRIGGER)]
+    Trigger(Trigger),
     /// Start a small service and report on it: the first command to try
     Demo(Demo),
     /// Be the small service that `demo` starts
@@ -104,6 +120,59 @@ pub struct Report {
 }
 
 impl Report {
+    /// What becomes of secrets.
+    pub fn secrets(&self) -> Secrets {
+        if self.show_secrets { Secrets::Shown } else { Secrets::Masked }
+    }
+}
+
+/// Make processes print the report that they make of themselves, and bring it to you.
+///
+/// A process that has a Guru Meditation Report (oslo.reports) prints it when it gets a signal, or
+/// when a file is written. guru finds out which, sees that it does no harm, and reads the report
+/// along wherever it goes.
+#[derive(Debug, Args)]
+pub struct Trigger {
+    /// The processes, by their ids
+    #[arg(value_parser = pid, allow_negative_numbers = true, required = true, value_name = "PID")]
+    pub pids: Vec<i32>,
+    /// The signal: by name (`USR1`, `USR2`, `RTMIN+1`), or `auto`: what the process reports on.
+    /// Nothing is ever sent that the process does not catch
+    #[arg(long, value_name = "SIGNAL", default_value = "auto", value_parser = signal)]
+    pub signal: Signal,
+    /// How its report is read: from the `file` that it is written to; with `ptrace`, as the one
+    /// thread that makes it writes it; or `auto`: from a file if it is one
+    #[arg(long, default_value = "auto", value_parser = via())]
+    pub via: Via,
+    /// Wait so many seconds for the report
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// If no report comes, look from outside, as `guru report` does. Why none came is its first line
+    #[arg(long)]
+    pub or_report: bool,
+    /// Send the signal although it is not known to be for a report, or the report would do harm
+    #[arg(long)]
+    pub force: bool,
+    /// Ask all descendants of the processes, too, one after the other
+    #[arg(long)]
+    pub tree: bool,
+    /// How to print it: `raw`, the very bytes that the process wrote, its secrets with them; or, read
+    /// and printed anew, secrets masked, `text`, `gmr`, `json`
+    #[arg(long, default_value = ask::RAW, value_parser = formats_and_raw())]
+    pub format: String,
+    /// Write it to a new file, mode 0600, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Mask no secrets in `text`, `gmr` and `json`
+    #[arg(long)]
+    pub show_secrets: bool,
+}
+
+/// A signal; `None` where guru finds the one.
+#[derive(Clone, Copy, Debug)]
+pub struct Signal(pub Option<i32>);
+
+impl Trigger {
     /// What becomes of secrets.
     pub fn secrets(&self) -> Secrets {
         if self.show_secrets { Secrets::Shown } else { Secrets::Masked }
@@ -179,6 +248,27 @@ pub struct DemoService {
 
 fn formats() -> PossibleValuesParser {
     PossibleValuesParser::new(RENDERERS.iter().map(|renderer| renderer.name()))
+}
+
+fn formats_and_raw() -> PossibleValuesParser {
+    let formats = RENDERERS.iter().map(|renderer| renderer.name());
+    PossibleValuesParser::new(iter::once(ask::RAW).chain(formats))
+}
+
+fn via() -> impl TypedValueParser<Value = Via> {
+    PossibleValuesParser::new(["auto", "file", "ptrace"]).map(|typed| match typed.as_str() {
+        "file" => Via::File,
+        "ptrace" => Via::Ptrace,
+        _ => Via::Auto,
+    })
+}
+
+fn signal(typed: &str) -> Result<Signal, String> {
+    match (typed, trigger::signal::by_name(typed)) {
+        ("auto", _) => Ok(Signal(None)),
+        (_, Some(signal)) => Ok(Signal(Some(signal))),
+        _ => Err("SIGNAL must be `auto` or the name of one: `USR2`".to_owned()),
+    }
 }
 
 fn object_path(typed: &str) -> Result<String, String> {

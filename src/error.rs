@@ -5,7 +5,7 @@
 use thiserror::Error;
 
 /// The exit status of guru: a contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
     /// The report is complete.

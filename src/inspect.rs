@@ -35,6 +35,7 @@ mod recorded;
 mod search;
 mod sections;
 mod stacks;
+mod tables;
 
 use plan::Plan;
 
@@ -248,6 +249,7 @@ fn search(found: &mut [Found], mappings: &[Mapping], memory: &LiveMemory, budget
         *searched = Instant::now();
         let request = visitor.search_for(&Recorder::new(memory, budget));
         *search = search::search(memory, mappings, &request);
+        search.tables = tables::find(memory, &request.tables);
         visitor.sift(search, roster, &Recorder::new(memory, budget));
     }
 }

@@ -1,5 +1,6 @@
 //! Arguments in, exit status out.
 
+mod ask;
 mod cli;
 mod demo;
 mod output;
@@ -16,14 +17,11 @@ use guru::evidence::{Evidence, store};
 use guru::inspect::{Options, inspect};
 use guru::section::SECTIONS;
 use guru::{assemble, own, report};
-use output::{Printer, Sink, complain, deadline, give_up};
+use output::{Printer, Sink, complain_of, deadline, give_up};
 
 fn main() -> ExitCode {
     let status = run(Cli::parse().command).unwrap_or_else(|error| {
-        complain(&error.to_string());
-        if let Some(hint) = error.hint() {
-            complain(&format!("to do: {hint}"));
-        }
+        complain_of(&error);
         error.status()
     });
     ExitCode::from(status as u8)
@@ -37,6 +35,7 @@ fn run(command: Command) -> Result<Status, Error> {
     }
     match command {
         Command::Report(options) => report(options),
+        Command::Trigger(options) => ask::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::DemoService(options) => demo::serve(&options),
         Command::Man { directory } => output::manual(&directory),

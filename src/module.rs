@@ -147,6 +147,14 @@ impl<'a> Module<'a> {
         Some(FileAddr(addr.0.wrapping_sub(self.bias()?)))
     }
 
+    /// The memory that it has beyond what its file fills, which is zeros when it is loaded (`.bss`):
+    /// where each piece begins, and its length.
+    pub fn zeroed(&self) -> Vec<(Addr, u64)> {
+        let (Ok(image), Some(bias)) = (self.image(), self.bias()) else { return Vec::new() };
+        let piece = |(start, len): (FileAddr, u64)| (Addr(start.0.wrapping_add(bias)), len);
+        image.zeroed().map(piece).collect()
+    }
+
     /// The address of a symbol that the module defines, by its exact name.
     pub fn symbol(&self, name: &str) -> Option<Addr> {
         let value = self.image().ok()?.symbol(name)?;
@@ -215,6 +223,20 @@ impl<'a> Image<'a> {
             let end = begin.saturating_add(segment.p_filesz(self.endian));
             segment.p_type(self.endian) == elf::PT_LOAD
                 && (start..end.max(start + 1)).contains(&offset)
+        })
+    }
+
+    /// What its writable segments have in memory beyond what they have in the file.
+    fn zeroed(&self) -> impl Iterator<Item = (FileAddr, u64)> {
+        let writable = self.segments().iter().filter(|segment| {
+            segment.p_type(self.endian) == elf::PT_LOAD
+                && segment.p_flags(self.endian).0 & elf::PF_W.0 != 0
+        });
+        writable.filter_map(|segment| {
+            let filled = segment.p_filesz(self.endian);
+            let len = segment.p_memsz(self.endian).checked_sub(filled)?;
+            let start = segment.p_vaddr(self.endian).checked_add(filled)?;
+            (len > 0).then_some((FileAddr(start), len))
         })
     }
 

@@ -19,6 +19,14 @@ pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "guru: {text}");
 }
 
+/// An error, and what to do about it.
+pub fn complain_of(error: &Error) {
+    complain(&error.to_string());
+    if let Some(hint) = error.hint() {
+        complain(&format!("to do: {hint}"));
+    }
+}
+
 /// Ends the program if it still runs after this time: a file on a dead server can be waited for
 /// for ever. The kernel then lets go of what may be held.
 pub fn deadline(time: Duration) {

@@ -65,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),
+    ("gmr", &["config", "mask", "report"]),
     (
         "trigger",
         &[

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use guru::analysis::analyse;
+use guru::evidence::store;
 use guru::report::Report;
 use serde::de::DeserializeOwned;
 
@@ -52,4 +54,13 @@ fn recorded_tasks_are_as_the_interpreter_told_them() {
 fn recorded_greenlets_are_as_the_interpreter_told_them() {
     let (report, truth) = replayed::<GreenTruth>("greenlets-3.12", "3.12.1", "table 3.12.1");
     green::assert_as_told(&report, &truth);
+}
+
+#[test]
+fn a_recording_in_which_no_handlers_were_searched_for_tells_of_none() {
+    for name in ["threads-3.8", "threads-3.12"] {
+        let evidence = store::load(&file(&format!("{name}.guru"))).unwrap();
+        let analysis = analyse(&evidence);
+        assert_eq!((analysis.handlers, analysis.watchers), (None, Vec::new()), "{name}");
+    }
 }

@@ -220,7 +220,7 @@ mod tests {
 
     fn places(mappings: &[Mapping], words: &[u64]) -> Vec<u64> {
         let words = words.iter().copied().map(Addr).collect();
-        let request = SearchRequest { words, marks: vec![Addr(7)] };
+        let request = SearchRequest { words, marks: vec![Addr(7)], ..SearchRequest::default() };
         let search = search(&Counting, mappings, &request);
         assert_eq!(search.marks, [Addr(7)]);
         assert_eq!(search.cut, None);

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::keyvalue::{self, Order};
+use super::sanitize::at_line_start;
 use super::stack::{self, Piece};
 use super::{Frames, Renderer, layout};
 use crate::report::{
-    Block, ConfigObject, Execution, ExecutionKind, Field, OptionGroup, ProcessNode, Report,
+    Block, ConfigObject, Execution, ExecutionKind, Field, Hold, OptionGroup, ProcessNode, Report,
     SectionReport,
 };
 use crate::stack::{Frame, Language};
+use crate::text::Text;
 
 /// What a GMR shows the configuration of.
 const OSLO_CONFIG: &str = "oslo.config";
@@ -28,16 +30,14 @@ impl Renderer for Gmr {
 
     fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let language = language(report);
-        let mut text = String::new();
-        if report.secrets_shown {
-            text.push_str(&format!("{}\n", layout::SECRETS_ARE_SHOWN));
-        }
+        let mut text = layout::first_lines(report);
+        let itself = report.taken.hold == Hold::Itself;
         text.push_str(&format!(
             "{}\n{}\n\n",
             layout::heading("Guru Meditation"),
             layout::title_bar()
         ));
-        for section in report.sections.iter().filter(|section| in_gmr(section)) {
+        for section in report.sections.iter().filter(|section| itself || in_gmr(section)) {
             let body: Vec<String> =
                 blocks(section).map(|block| self::block(block, language, frames)).collect();
             text.push_str(&format!("\n{}\n{}", layout::heading(&section.title), body.join("\n")));
@@ -71,7 +71,8 @@ fn blocks(section: &SectionReport) -> impl Iterator<Item = &Block> {
 
 /// The language whose frames are shown: a GMR knows those of Python only.
 fn language(report: &Report) -> Language {
-    let python = report.process.runtimes.iter().any(|runtime| runtime.name == "python");
+    let mut runtimes = report.process.runtimes.iter();
+    let python = report.taken.hold == Hold::Itself || runtimes.any(|one| one.name == "python");
     if python { Language::Python } else { Language::Native }
 }
 
@@ -84,9 +85,19 @@ fn block(block: &Block, language: Language, frames: Frames) -> String {
             self::groups(object.as_ref(), groups)
         }
         Block::Objects { objects: _ } => String::new(),
+        // That of others was asked for beyond a GMR. What a process wrote in its own is that.
+        Block::Text { file: None, command: None, text, left } => self::text(text, *left),
         Block::Text { file: _, command: _, text: _, left: _ } => String::new(),
         Block::NotLookedFor { why: _ } => "(not looked for)".into(),
     }
+}
+
+fn text(text: &Text, left: u64) -> String {
+    let mut lines: Vec<String> = text.raw().split('\n').map(at_line_start).collect();
+    if left > 0 {
+        lines.push(format!("({left} more bytes are left out)"));
+    }
+    lines.join("\n")
 }
 
 fn fields(fields: &[Field]) -> String {

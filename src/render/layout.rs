@@ -3,7 +3,7 @@
 
 use super::sanitize::{at_line_start, line, lines};
 use crate::data::Data;
-use crate::report::{ConfigObject, ProcessNode};
+use crate::report::{ConfigObject, ProcessNode, Report};
 use crate::repr;
 use crate::text::Text;
 
@@ -14,7 +14,20 @@ const WIDTH: usize = 72;
 const MAX_INDENT: usize = 16;
 
 /// The first line of a report whose secrets were not masked.
-pub const SECRETS_ARE_SHOWN: &str = "SECRETS ARE SHOWN IN THIS REPORT (--show-secrets)";
+const SECRETS_ARE_SHOWN: &str = "SECRETS ARE SHOWN IN THIS REPORT (--show-secrets)";
+
+/// What stands above everything else: each a line of its own.
+pub fn first_lines(report: &Report) -> String {
+    let mut lines = String::new();
+    if report.secrets_shown {
+        lines.push_str(&format!("{SECRETS_ARE_SHOWN}\n"));
+    }
+    if let Some(why) = &report.no_own_report {
+        let why = line(why.raw());
+        lines.push_str(&format!("The process gave no report of its own: {why}\n"));
+    }
+    lines
+}
 
 /// The three lines over a section, without a newline at the end.
 pub fn heading(title: &str) -> String {

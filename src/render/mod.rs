@@ -70,6 +70,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_report_instead_of_the_process_s_own_says_so_first() {
+        let why = "blocked in\n`pthread_mutex_lock`";
+        let instead = Report { no_own_report: Some(why.into()), ..sample::report() };
+        let said = "The process gave no report of its own: blocked in\\n`pthread_mutex_lock`\n====";
+        for renderer in [&text::Plain as &dyn Renderer, &gmr::Gmr] {
+            let text = rendered(renderer, &instead);
+            assert!(text.starts_with(said), "{text}");
+        }
+        let json = rendered(&json::Json, &instead);
+        assert!(json.contains("\n  \"no_own_report\": \"blocked in\\n`pthread_mutex_lock`\",\n"));
+    }
+
+    #[test]
     fn a_report_with_secrets_says_so_first() {
         let masked = sample::report();
         let shown = Report { secrets_shown: true, ..masked.clone() };

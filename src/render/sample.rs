@@ -122,6 +122,7 @@ pub fn report() -> Report {
             held_us: Some(1300),
         },
         secrets_shown: false,
+        no_own_report: None,
         sections: vec![
             package(),
             section("threads", "Threads", Block::Executions { executions: executions() }),

@@ -37,6 +37,10 @@ pub struct Report {
     /// Whether the user asked for secrets to be shown.
     #[serde(default)]
     pub secrets_shown: bool,
+    /// Why the process gave no report of its own, where it was asked for one: this one is from
+    /// outside instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_own_report: Option<Text>,
     /// The sections, in their order.
     pub sections: Vec<SectionReport>,
     /// What was noticed or went wrong outside any one section.
@@ -66,7 +70,7 @@ impl Report {
     }
 }
 
-/// How the threads were held while they were recorded.
+/// How the threads were held while they were recorded, or who else reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
@@ -74,6 +78,8 @@ pub enum Hold {
     Stopped,
     /// Nothing was stopped; threads that moved meanwhile are marked.
     Watched,
+    /// The process reported on itself: its own code made the report, while its other threads ran.
+    Itself,
 }
 
 /// When and how the evidence was taken.

@@ -184,6 +184,10 @@ pub struct Visited {
     pub registered: Vec<RegisteredSection>,
     /// What the program has set to be called on signals, but for defaults; `None` where the
     /// language keeps no such table, or it was not found.
+    ///
+    /// It is what the language knows. Native code that set a handler behind its back (uWSGI's
+    /// workers, `faulthandler`) is not in it: such a signal is not listed, or with the function
+    /// that was replaced. Which signals are caught at all only the kernel tells.
     pub handlers: Option<Vec<SignalHandler>>,
     /// The files that it watches for a wish to report on itself.
     pub watchers: Vec<ReportWatcher>,
@@ -207,14 +211,15 @@ pub enum Handler {
     Report(OwnReport),
     /// Another function of the language.
     Function {
-        /// Its name with its module: `cotyledon._service.SignalManager._signal_catcher`.
+        /// What it is, from outside inwards, with its module: `the method
+        /// cotyledon._service.SignalManager._signal_catcher`, `functools.partial of mini.stop`.
         name: Text,
-        /// Where it is defined.
+        /// Where the function is defined that is called in the end, if it is one of the language.
         file: Option<Text>,
         /// The line there.
         line: Option<u32>,
     },
-    /// Native code that the runtime did not install: of uWSGI, of `faulthandler`.
+    /// Native code that was there before the runtime started.
     Native,
 }
 

@@ -1,10 +1,14 @@
-//! The sections that the process has registered for a report of its own. What they would show is
-//! not known: only the process itself can make it.
+//! The report that the process can make of itself: how it is asked for, and the sections that the
+//! program has registered for it. What they would show is not known: only the process itself can make
+//! it.
 
 use super::Section;
 use crate::analysis::Analysis;
+use crate::mask::Secrets;
 use crate::note::Note;
 use crate::report::{Block, Field};
+use crate::runtime::{Handler, OwnReport};
+use crate::target::signals;
 
 /// Registered sections.
 pub struct Registered;
@@ -19,19 +23,49 @@ impl Section for Registered {
     }
 
     fn is_wanted(&self, analysis: &Analysis<'_>) -> bool {
-        !analysis.registered.is_empty()
+        !analysis.registered.is_empty() || !answers(analysis, Secrets::Masked).is_empty()
     }
 
     fn build(&self, analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
         let secrets = analysis.evidence.snapshot.asked.secrets;
-        let fields = analysis.registered.iter().map(|section| {
+        let registered = analysis.registered.iter().map(|section| {
             let title = secrets.mask_text(section.title.raw());
             Field::new(&*title, section.generator.clone())
         });
-        // `guru trigger` is announced by the design, and no command yet.
-        let text = "only the process itself makes them, in a report of its own (on SIGUSR2, as a \
-                    rule); `guru trigger`, in a later version, asks for it without risk";
+        let answers = answers(analysis, secrets);
+        let pid = analysis.evidence.snapshot.target.process.pid;
+        let text = match (answers.is_empty(), &analysis.handlers) {
+            (false, _) => format!("`guru trigger {pid}` makes the process print them"),
+            (true, Some(_)) => {
+                "only the process itself makes them, and no signal and no file makes \
+                                it do so"
+                    .to_owned()
+            }
+            (true, None) => "only the process itself makes them, on a signal as a rule: which was \
+                             not found"
+                .to_owned(),
+        };
         notes.push(Note::remark("registered sections", text));
-        vec![Block::Fields { fields: fields.collect() }]
+        let answers = answers.into_iter().map(|answer| Field::new("answers", answer)).collect();
+        let blocks = [answers, registered.collect::<Vec<Field>>()].into_iter();
+        let blocks = blocks.filter(|fields| !fields.is_empty());
+        blocks.map(|fields| Block::Fields { fields }).collect()
     }
+}
+
+/// What the process makes a report of its own for: signals, and files that it watches.
+fn answers(analysis: &Analysis<'_>, secrets: Secrets) -> Vec<String> {
+    let report = |report: &OwnReport| match &report.log_dir {
+        None => report.class.raw().to_owned(),
+        Some(log_dir) => format!("{} into {}", report.class.raw(), log_dir.raw()),
+    };
+    let handlers = analysis.handlers.iter().flatten();
+    let signals = handlers.filter_map(|known| match &known.handler {
+        Handler::Report(own) => Some(format!("{} ({})", signals::name(known.signal), report(own))),
+        Handler::Function { .. } | Handler::Native => None,
+    });
+    let watched = analysis.watchers.iter();
+    let files = watched
+        .map(|watcher| format!("writes to {} ({})", watcher.file.raw(), report(&watcher.report)));
+    signals.chain(files).map(|answer| secrets.mask_text(&answer).into_owned()).collect()
 }

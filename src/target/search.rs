@@ -13,8 +13,20 @@ pub struct SearchRequest {
     /// Pointers: every aligned word of memory that has one of these values is a finding. For
     /// objects, the addresses of their types.
     pub words: Vec<Addr>,
+    /// A table that nothing leads to.
+    pub tables: TableRequest,
     /// What the visitor wants to be told again in [`Search::marks`], to find what was made since.
     pub marks: Vec<Addr>,
+}
+
+/// A table to be searched for: an entry of zeros, then so many of two words: 0 or 1, and a pointer to
+/// an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableRequest {
+    /// Where it may lie: areas of memory with their lengths in bytes.
+    pub areas: Vec<(Addr, u64)>,
+    /// How many entries it has beside that of zeros.
+    pub entries: usize,
 }
 
 /// Where something was found.
@@ -53,6 +65,9 @@ pub struct Search {
     /// Objects that hold the settings of programs of other makes.
     #[serde(default)]
     pub settings: Vec<HeldObject>,
+    /// Where tables may lie; once the visitor has looked at them, the one that is really there.
+    #[serde(default)]
+    pub tables: Vec<Addr>,
     /// [`SearchRequest::marks`].
     pub marks: Vec<Addr>,
     /// How much memory was searched, in bytes; 0 where nothing was searched for.

@@ -1,7 +1,184 @@
-//! `guru trigger`: a process that has a Guru Meditation Report is made to print it.
+//! `guru trigger`: a process that has a Guru Meditation Report is made to print it, without harm,
+//! and what it prints is brought to the user, wherever it goes.
+//!
+//! ```text
+//! look (no stop) ──> preflight ──> ears in place ──> signal, or a file touched ──> capture ──> whole?
+//! ```
+//!
+//! What may be done is settled over plain data ([`preflight`]); so is where a report begins and ends
+//! ([`capture`]), and, where none comes, why not ([`why`]).
 
+mod answer;
+pub mod capture;
+mod listen;
 pub mod look;
 pub mod preflight;
 pub mod signal;
 pub mod sink;
 pub mod why;
+
+use std::time::{Duration, Instant};
+
+pub use self::answer::Answer;
+use self::listen::Listener;
+pub use self::listen::{End, Heard, Via};
+use self::look::Look;
+pub use self::preflight::Wanted;
+use self::preflight::{Request, Seen};
+use self::sink::Place;
+use crate::error::{Change, Error};
+use crate::evidence::files::Files;
+use crate::inspect::GiveUp;
+use crate::mask::mask_argv;
+use crate::package::container::Container;
+use crate::report::{self, ProcessSummary};
+use crate::target::live::handle::Handle;
+use crate::target::live::open::LiveOpener;
+use crate::target::live::turn::Turn;
+use crate::target::live::{self, LiveProcess, signals, touch};
+use crate::target::stderr::Stderr;
+use crate::target::{TargetFacts, cgroup};
+use crate::text::Text;
+
+/// What the user wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How the process is asked, and how long it may take.
+    pub wanted: Wanted,
+    /// How its report is read.
+    pub via: Via,
+}
+
+/// How long a signal may be blocked before it counts: code that must not be interrupted blocks
+/// signals for moments.
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// Asks a process for its report. `warn` is told what the user should know before it happens.
+///
+/// # Errors
+/// The process is not asked, and why; or it ended meanwhile. That no report came is none: see
+/// [`Heard::end`].
+pub fn trigger(
+    id: i32,
+    options: &Options,
+    warn: &mut dyn FnMut(&str),
+    give_up: GiveUp,
+) -> Result<Answer, Error> {
+    if id == std::process::id().cast_signed() {
+        return Err(Error::Senseless { id, why: "is guru itself".to_owned() });
+    }
+    let (process, by_thread) = LiveProcess::open(id)?;
+    let pid = process.pid;
+    if by_thread {
+        return Err(Error::Senseless { id, why: format!("is a thread of {pid}: give that") });
+    }
+    let refused = |why: &str, hint: Option<String>| Error::Refused { pid, why: why.into(), hint };
+    let _turn = match Turn::take(pid) {
+        Ok(Some(turn)) => Some(turn),
+        Ok(None) => {
+            let hint = Some("wait until that has ended".to_owned());
+            return Err(refused("is being asked by another guru at this moment", hint));
+        }
+        // Whether there is another cannot be known; the kernel will say what else is refused.
+        Err(_) => None,
+    };
+    let handle = Handle::open(&process)?;
+    let look = Look::at(pid, give_up)?;
+    let facts = process.facts()?;
+    let stderr = live::stderr::stderr(&process);
+    let watched_by_parent = watching_parent(&look, give_up);
+    let state = || signals::state(pid).ok_or(Error::Changed { pid, what: Change::Exited });
+    let decide = |signals| {
+        let seen = Seen {
+            pid,
+            signals,
+            handlers: match &look.handlers {
+                Ok(handlers) => Ok(handlers),
+                Err(why) => Err(why),
+            },
+            watchers: &look.watchers,
+            configured: look.configured.as_ref(),
+            watched_by_parent,
+            green_threads: look.green_threads,
+            reporting: look.reporting,
+            stderr: &stderr,
+        };
+        preflight::plan(&seen, &options.wanted)
+    };
+    let before = state()?;
+    let plan = match decide(before) {
+        Ok(plan) => plan,
+        Err(_) => {
+            std::thread::sleep(MOMENT);
+            decide(state()?).map_err(|refusal| refused(&refusal.why, refusal.hint))?
+        }
+    };
+    for warning in &plan.warnings {
+        warn(warning);
+    }
+    let mut unheard = None;
+    let listener = Listener::open(&process, &plan, &stderr, options.via, &mut unheard)?;
+    if let Some(why) = unheard {
+        warn(&format!("what it writes cannot be read along: {why}"));
+    }
+    process.check_unchanged()?;
+    let until = Instant::now() + options.wanted.patience;
+    match &plan.request {
+        Request::Signal(signal) => {
+            // The last look before it is sent; the ears take it away should it still be in vain.
+            if !state()?.caught.contains(*signal) {
+                let name = signal::name(*signal);
+                return Err(refused(&format!("does not catch {name} any more"), None));
+            }
+            handle.send(*signal)?;
+        }
+        Request::Touch(watcher) => {
+            touch::touch(&process, &watcher.file)
+                .map_err(|error| refused(&format!("watches a file: {error}"), None))?;
+        }
+    }
+    let at = report::timestamp(jiff::Timestamp::now().as_second()).unwrap_or_default();
+    let heard = listener.listen(&handle, until)?;
+    let elsewhere = match heard.end {
+        End::Unheard => elsewhere(&process, &facts, &stderr),
+        _ => None,
+    };
+    let process = look.process.unwrap_or_else(|| summary(facts));
+    Ok(Answer { process, stderr, elsewhere, plan, before, heard, at })
+}
+
+/// The process that this one was forked from, if it watches the file that this one should.
+fn watching_parent(look: &Look, give_up: GiveUp) -> Option<i32> {
+    let file = look.configured.as_ref().filter(|_| look.watchers.is_empty())?;
+    let parent = look.parent.filter(|parent| *parent > 1)?;
+    let seen = Look::at(parent, give_up).ok()?;
+    seen.watchers.iter().any(|watcher| watcher.file == *file).then_some(parent)
+}
+
+/// How to read what the process wrote just now.
+fn elsewhere(process: &LiveProcess, facts: &TargetFacts, stderr: &Stderr) -> Option<String> {
+    let files = Files::live(Box::new(LiveOpener::new(process.living, Vec::new())));
+    let container = Container::of(facts, &files);
+    let unit = facts.cgroup.as_ref().and_then(|text| cgroup::unit(text.raw()));
+    let place = Place {
+        pid: process.pid,
+        unit: unit.as_ref(),
+        container: container.as_ref(),
+        since: jiff::Timestamp::now().as_second(),
+    };
+    sink::how_to_read(stderr, &place)
+}
+
+/// What is known of a process that guru may not look into.
+fn summary(facts: TargetFacts) -> ProcessSummary {
+    let command: Vec<String> =
+        facts.process.command.iter().map(|word| word.raw().to_owned()).collect();
+    ProcessSummary {
+        pid: facts.process.pid,
+        name: facts.process.name,
+        executable: facts.executable,
+        command: mask_argv(&command).into_iter().map(Text::from).collect(),
+        started: facts.process.started.and_then(report::timestamp),
+        runtimes: Vec::new(),
+    }
+}

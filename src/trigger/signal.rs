@@ -2,9 +2,8 @@
 
 use nix::sys::signal::Signal;
 
-/// The first and the last real-time signal that programs may use: glibc and musl keep those before
-/// the first for themselves.
-const REAL_TIME: (i32, i32) = (34, 64);
+use crate::target::signals::REAL_TIME;
+pub use crate::target::signals::name;
 
 /// The number of a signal, given as `USR2`, `SIGUSR2`, `RTMIN+1`, `RTMAX-1` or `12`.
 pub fn by_name(typed: &str) -> Option<i32> {
@@ -30,18 +29,6 @@ pub fn by_name(typed: &str) -> Option<i32> {
         number
     };
     (first..=last).contains(&number).then_some(number)
-}
-
-/// `SIGUSR2`, `SIGRTMIN+1`.
-pub fn name(signal: i32) -> String {
-    if let Ok(known) = Signal::try_from(signal) {
-        return known.as_str().to_owned();
-    }
-    match signal - REAL_TIME.0 {
-        0 => "SIGRTMIN".to_owned(),
-        offset if offset > 0 && signal <= REAL_TIME.1 => format!("SIGRTMIN+{offset}"),
-        _ => format!("signal {signal}"),
-    }
 }
 
 /// What a signal does to a process that has set nothing for it, as the end of a sentence

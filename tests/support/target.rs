@@ -102,6 +102,11 @@ impl Target {
             .unwrap_or_else(|_| panic!("no line from {:?}", self.child))
     }
 
+    /// The next line, if it has printed one.
+    pub fn try_line(&self) -> Option<String> {
+        self.lines.try_recv().ok()
+    }
+
     /// Send it a line.
     pub fn send(&mut self, line: &str) {
         self.stdin.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();

@@ -26,9 +26,7 @@ impl Renderer for Plain {
 
     fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let title = format!("{}\n{}", layout::title_bar(), self::title(report));
-        if report.secrets_shown {
-            writeln!(out, "{}", layout::SECRETS_ARE_SHOWN)?;
-        }
+        out.write_all(layout::first_lines(report).as_bytes())?;
         section(out, "Guru Meditation", title)?;
         for section in &report.sections {
             out.write_all(b"\n")?;
@@ -74,6 +72,7 @@ fn title(report: &Report) -> String {
             how.extend(taken.held_us.map(|us| format!("held {}", milliseconds(us))));
         }
         Hold::Watched => how.push("nothing was stopped".into()),
+        Hold::Itself => how.push("the process reported on itself".into()),
     }
 
     let mut tools: Vec<String> = process
@@ -143,7 +142,10 @@ fn processes(root: &ProcessNode) -> String {
     let mut out = String::new();
     for (level, node) in layout::walk(root) {
         let process = layout::process(node, &node.state);
-        out.push_str(&format!("{}{process}  {}", layout::indent(level), line(node.name.raw())));
+        out.push_str(&format!("{}{process}", layout::indent(level)));
+        if !node.name.is_empty() {
+            out.push_str(&format!("  {}", line(node.name.raw())));
+        }
         if !node.command.is_empty() {
             out.push_str(&format!(" · {}", layout::command(&node.command)));
         }

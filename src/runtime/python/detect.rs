@@ -5,6 +5,7 @@
 
 use std::{fmt, iter};
 
+use super::answers;
 use super::check::{self, Rejected};
 use super::layout::{self, Layout, debug_offsets, dwarf};
 use super::version::Version;
@@ -36,6 +37,8 @@ pub struct Found {
     pub version: Version,
     /// Its layout.
     pub layout: Layout,
+    /// Where its table of signal handlers can lie: areas of memory with their lengths.
+    pub handlers: Vec<(Addr, u64)>,
 }
 
 /// Finds the CPython that lives in the process. What is found and can not be read is a note.
@@ -97,7 +100,8 @@ fn examine(process: &Preview<'_, '_>, module: &Module<'_>, mark: Addr) -> Result
                 layout.version = version;
                 check::probe_heads(process.memory, &mut layout, runtime);
                 let code = module.symbol(EVALUATOR).unwrap_or(mark);
-                return Ok(Found { runtime, code, version, layout });
+                let handlers = answers::areas(module, runtime, version);
+                return Ok(Found { runtime, code, version, layout, handlers });
             }
             // No other layout would make it ready.
             Err(why @ (Rejected::NotStarted | Rejected::Starting | Rejected::Ending)) => {

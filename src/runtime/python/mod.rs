@@ -3,7 +3,10 @@
 //! The layout of its structures is data ([`layout`]) and is held against the
 //! process ([`check`]) before anything is believed.
 
+mod answers;
 pub mod asyncio;
+mod callable;
+mod captured;
 pub mod check;
 pub mod code;
 pub mod containers;
@@ -124,6 +127,7 @@ impl Visitor for Interpreters {
         let imported = imported(&objects, &self.interpreters(memory));
         request.words.extend(oslo::types(&objects, &imported));
         request.words.extend(settings::types(&objects, &imported));
+        request.tables = answers::request(&self.found.handlers);
         request
     }
 
@@ -133,6 +137,7 @@ impl Visitor for Interpreters {
         let imported = imported(&objects, &interpreters);
         oslo::sift(search, &imported, &interpreters, roster, objects);
         settings::sift(search, &imported, &interpreters, objects);
+        answers::sift(search, objects);
         if let Some(greenlets) = &self.greenlets {
             greenlets.sift(search, roster, objects);
         }
@@ -183,12 +188,15 @@ impl Visitor for Interpreters {
                 settings::settings(visit.search, &interpreters, *objects, &mut visited.notes);
             visited.secrets.extend(settings.iter().flat_map(Settings::secrets));
             visited.settings = settings;
+            visited.handlers = answers::handlers(*objects, visit.search);
         }
         match &self.greenlets {
             Some(greenlets) => greenlets.visit(visit, &walker, &mut visited),
             None => visited.green = visited.green.or_else(|| Some(Vec::new())),
         }
         // When all frames were read.
+        let green = visited.green.as_deref().unwrap_or_default();
+        visited.watchers = answers::watchers(&walker, &visited.threads, green);
         visited.notes.extend(walker.note_of_locals());
         visited
     }

@@ -7,14 +7,14 @@
 
 use std::collections::HashSet;
 
+use super::callable::Callables;
 use super::imported::sys_modules;
 use super::layout::flags;
 use super::objects::Objects;
-use super::value::types::{Kind, Types};
+use super::value::types::Types;
 use crate::addr::Addr;
 use crate::note::Note;
 use crate::runtime::RegisteredSection;
-use crate::text::Text;
 
 /// The module of the class that all reports with registered sections derive from, and that class.
 const MODULE: &str = "oslo_reports.guru_meditation_report";
@@ -25,9 +25,6 @@ const MAX_CLASSES: usize = 64;
 
 /// The most sections that are listed of one class.
 const MAX_SECTIONS: u64 = 256;
-
-/// How deep a generator may be wrapped.
-const MAX_WRAPS: usize = 8;
 
 /// `tp_subclasses` lies behind `tp_mro` and `tp_cache` (`Include/cpython/object.h`, the same in all
 /// versions).
@@ -42,7 +39,8 @@ pub fn sections(
     interpreters: &[Addr],
     notes: &mut Vec<Note>,
 ) -> Vec<RegisteredSection> {
-    let reader = Reader { objects, types: Types::new(objects) };
+    let (types, callables) = (Types::new(objects), Callables::new(objects));
+    let reader = Reader { objects, types, callables };
     let mut found = Vec::new();
     for modules in sys_modules(&objects, interpreters) {
         let module = objects.lookup(modules, MODULE);
@@ -65,6 +63,7 @@ pub fn sections(
 struct Reader<'a> {
     objects: Objects<'a>,
     types: Types<'a>,
+    callables: Callables<'a>,
 }
 
 impl Reader<'_> {
@@ -112,66 +111,11 @@ impl Reader<'_> {
                 continue;
             };
             // A view of its own may stand in the place of a title.
-            let title = objects.text(title).unwrap_or_else(|| self.callable(title).into());
-            found.push(RegisteredSection { title, generator: self.callable(generator).into() });
+            let title =
+                objects.text(title).unwrap_or_else(|| self.callables.read(title).words.into());
+            let generator = self.callables.read(generator).words.into();
+            found.push(RegisteredSection { title, generator });
         }
         more
-    }
-
-    /// What a callable is, from outside inwards: `functools.partial of mini.extra_section`.
-    fn callable(&self, object: Addr) -> String {
-        let mut object = object;
-        let mut words = Vec::new();
-        for _ in 0..MAX_WRAPS {
-            let Some(kind) = self.types.of(object) else {
-                words.push("something that can not be read".to_owned());
-                break;
-            };
-            let (layout, name) = (self.objects.layout, kind.name.raw());
-            let inner = match kind.kind {
-                Kind::Function => {
-                    words.push(self.function(object).unwrap_or_else(|| "a function".to_owned()));
-                    break;
-                }
-                Kind::Type => {
-                    let class = self.types.get(object).map(|class| class.name.clone());
-                    words.push(class.as_ref().map_or("a class", Text::raw).to_owned());
-                    break;
-                }
-                Kind::Method => {
-                    words.push("the method".to_owned());
-                    self.objects.pointer(object, layout.pointers.method_function)
-                }
-                // Behind its header lies what it calls (`Modules/_functoolsmodule.c`).
-                _ if name == "functools.partial" => {
-                    words.push("functools.partial of".to_owned());
-                    self.objects.pointer(object, layout.object.header)
-                }
-                _ => {
-                    words.push(format!("an object of class {name}"));
-                    break;
-                }
-            };
-            match inner {
-                Some(inner) => object = inner,
-                None => break,
-            }
-        }
-        words.join(" ")
-    }
-
-    /// A function, with its module.
-    fn function(&self, function: Addr) -> Option<String> {
-        let (objects, offset) = (&self.objects, self.objects.layout.pointers.function_name);
-        let name = objects.text(objects.pointer(function, offset)?)?;
-        // `func_globals` lies before `func_builtins`, `func_name` and `func_qualname`; to 3.9 nine
-        // fields are between it and the last of these.
-        let before = if objects.layout.version.minor() <= 9 { 10 * 8 } else { 3 * 8 };
-        let globals = objects.pointer(function, offset.checked_sub(before)?);
-        let module = globals.and_then(|globals| objects.lookup(globals, "__name__"));
-        Some(match module.and_then(|module| objects.text(module)) {
-            Some(module) => format!("{}.{}", module.raw(), name.raw()),
-            None => name.raw().to_owned(),
-        })
     }
 }

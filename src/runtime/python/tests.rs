@@ -10,7 +10,8 @@ use crate::asked::Asked;
 use crate::target::search::Search;
 
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
-    let found = Found { runtime, code: Addr(1), version: VERSION, layout: V3_11.clone() };
+    let (layout, handlers) = (V3_11.clone(), Vec::new());
+    let found = Found { runtime, code: Addr(1), version: VERSION, layout, handlers };
     let tids = tids.iter().copied().collect();
     Interpreters { found, names: Registries::default(), tids, tasks: None, greenlets: None }
 }

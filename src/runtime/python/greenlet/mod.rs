@@ -83,7 +83,8 @@ impl Greenlets {
     /// The types of greenlets, and where the collector's lists end.
     pub fn search_for(&self, objects: &Objects<'_>) -> SearchRequest {
         let words = with_subclasses(objects, self.root).into_iter().collect();
-        SearchRequest { words, marks: newest::marks(objects, self.runtime) }
+        let marks = newest::marks(objects, self.runtime);
+        SearchRequest { words, marks, ..SearchRequest::default() }
     }
 
     /// Of the places that were found, keeps those where a greenlet is.

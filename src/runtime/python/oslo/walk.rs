@@ -11,8 +11,8 @@ use super::holder::{Holders, MAX_ATTRIBUTES_TOTAL, Rank, attributes, modules};
 use crate::addr::Addr;
 use crate::mask::mask_text;
 use crate::runtime::Roster;
+use crate::runtime::python::captured::captured;
 use crate::runtime::python::frames::{LoopDetector, Owner, Walker};
-use crate::runtime::python::layout::VariableNames;
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::value::types::{Kind, Types};
 use crate::runtime::python::value::{self, Values};
@@ -32,14 +32,8 @@ const STEPS_FROM_MODULES: usize = 6;
 const MAX_THREADS: usize = 64;
 const MAX_FRAMES: usize = 200;
 
-/// The most variables of an outer function that a function uses.
-const MAX_CAPTURED: u64 = 100;
-
 /// The most characters of a key that are shown.
 const MAX_KEY: usize = 40;
-
-/// `CO_FAST_FREE`, a kind of a variable (3.11+): an outer function's.
-const FREE: u8 = 0x80;
 
 /// What belongs to oslo.config itself: it tells less than others.
 const OWN: &str = "oslo_config.";
@@ -208,36 +202,13 @@ impl<'h, 'a> Walk<'h, 'a> {
                 let parts = parts.filter_map(|at| objects.pointer(object, at));
                 parts.map(|part| (Step::Same, part)).collect()
             }
-            Kind::Function => self.captured(object).unwrap_or_default(),
+            Kind::Function => {
+                let captured = captured(objects, object).unwrap_or_default().into_iter();
+                let named = |(name, value)| Some((Step::Captured(self.names.text(name)?), value));
+                captured.filter_map(named).collect()
+            }
             _ => Vec::new(),
         }
-    }
-
-    /// The variables of outer functions that a function uses: its cells, in the order of their
-    /// names in its code.
-    fn captured(&self, function: Addr) -> Option<Vec<(Step, Addr)>> {
-        let (objects, layout) = (&self.objects, self.objects.layout);
-        let cells = objects.pointer(function, layout.pointers.function_closure)?;
-        let cells = objects.tuple_items(cells, MAX_CAPTURED)?;
-        let code = objects.pointer(function, layout.pointers.function_code)?;
-        let tuple = |at| objects.tuple_items(objects.pointer(code, at)?, 10 * MAX_CAPTURED);
-        let names: Vec<Addr> = match layout.code.names {
-            VariableNames::Together { names, kinds } => {
-                let kinds = objects.bytes(objects.pointer(code, kinds)?, 10 * MAX_CAPTURED)?;
-                let all = tuple(names)?.into_iter().zip(kinds);
-                all.filter(|(_, kind)| kind & FREE != 0).map(|(name, _)| name).collect()
-            }
-            VariableNames::Apart { free, .. } => tuple(free)?,
-        };
-        let pairs = names.into_iter().zip(cells);
-        Some(
-            pairs
-                .filter_map(|(name, cell)| {
-                    let content = objects.pointer(cell, layout.pointers.cell)?;
-                    Some((Step::Captured(self.names.text(name)?), content))
-                })
-                .collect(),
-        )
     }
 
     /// A key in brackets; a long one cut, a secret in it masked.

@@ -4,6 +4,7 @@ use super::secret::Hint;
 use super::types::{Kind, Type};
 use super::{MASK, Values, number, quote};
 use crate::addr::Addr;
+use crate::runtime::python::callable::builtin_name;
 use crate::runtime::python::layout::DigitCount;
 use crate::runtime::python::objects::MAX_STR;
 use crate::target::memory::MemoryExt as _;
@@ -16,10 +17,6 @@ const MAX_DIGITS: u64 = 137;
 /// `ob_start` of a `PyByteArrayObject`, behind `ob_size`, `ob_alloc` and `ob_bytes`
 /// (`Include/cpython/bytearrayobject.h`, the same in all versions).
 const BYTEARRAY_START: u64 = 24;
-
-/// `m_ml` of a `PyCFunctionObject`, from the end of the header (`Include/cpython/methodobject.h`):
-/// a pointer to a `PyMethodDef`, which begins with a pointer to the name.
-const BUILTIN_DEFINITION: u64 = 0;
 
 impl Values<'_> {
     pub(super) fn leaf(&self, object: Addr, kind: &Type, hint: Hint<'_>) -> Option<Value> {
@@ -149,10 +146,7 @@ impl Values<'_> {
                 format!("<function {}>", name(layout.pointers.function_name)?.raw())
             }
             Kind::Builtin => {
-                let definition =
-                    objects.pointer(object, layout.object.header + BUILTIN_DEFINITION)?;
-                let name = objects.memory.c_string(objects.pointer(definition, 0)?).ok()?;
-                format!("<built-in function {}>", name.raw())
+                format!("<built-in function {}>", builtin_name(objects, object)?.raw())
             }
             Kind::Method => {
                 let function = objects.pointer(object, layout.pointers.method_function)?;

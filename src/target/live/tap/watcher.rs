@@ -98,7 +98,7 @@ impl Watcher {
         if self.watch.signal().is_none() {
             self.interrupt();
         }
-        let mut looks = Looks::default();
+        let mut looks = Looks::giving_way();
         let mut looked = Instant::now();
         while !self.orders.end.load(Ordering::Acquire) {
             match sys::poll(self.tid) {
@@ -115,7 +115,7 @@ impl Watcher {
                     if let Next::End = self.on(event) {
                         return;
                     }
-                    looks = Looks::default();
+                    looks = Looks::giving_way();
                 }
             }
         }
@@ -257,30 +257,46 @@ impl Watcher {
     /// Lets the thread go: properly, if it stands in a stop. Otherwise nothing is to be done: the
     /// kernel lets it run on when this system thread ends.
     fn let_go(mut self) {
-        let mut looks = Looks::default();
+        if let Signal::Awaited = self.signal
+            && let Some(signal) = self.watch.signal()
+        {
+            self.watch = Watch::Guard { signal };
+        }
+        let mut looks = Looks::giving_way();
         let deadline = Instant::now() + LAST_STOP;
-        let mut event = sys::poll(self.tid);
-        while self.asked && matches!(event, Ok(Event::None)) && Instant::now() < deadline {
-            looks.pause();
-            event = sys::poll(self.tid);
+        loop {
+            match sys::poll(self.tid) {
+                Ok(Event::None) => {
+                    // It is about to stop: its system call may have to be repaired then.
+                    let stops = self.asked || signals::comes(self.pid, self.tid);
+                    if !stops || Instant::now() > deadline {
+                        return;
+                    }
+                    looks.pause();
+                }
+                Ok(Event::Signal(signal)) if self.is_awaited(signal) => {
+                    self.on_signal(signal);
+                    return;
+                }
+                Ok(Event::Signal(signal)) => return self.detach(signal),
+                Ok(Event::Interrupted | Event::GroupStop) => return self.detach(0),
+                // A result of EINTR can be repaired on the way to its signal only.
+                Ok(Event::Call)
+                    if signals::comes(self.pid, self.tid) && Instant::now() < deadline =>
+                {
+                    let _ = sys::go_on(self.tid, Until::Signal, 0);
+                }
+                Ok(Event::Call) => {
+                    let _ = sys::detach(self.tid, 0);
+                    return;
+                }
+                Ok(Event::Gone) | Err(_) => return,
+            }
         }
-        match event {
-            Ok(Event::Signal(signal)) if self.is_awaited(signal) => {
-                self.watch = Watch::Guard { signal };
-                self.on_signal(signal);
-            }
-            Ok(Event::Signal(signal)) => {
-                self.repair();
-                let _ = sys::detach(self.tid, signal);
-            }
-            Ok(Event::Interrupted | Event::GroupStop) => {
-                self.repair();
-                let _ = sys::detach(self.tid, 0);
-            }
-            Ok(Event::Call) => {
-                let _ = sys::detach(self.tid, 0);
-            }
-            Ok(Event::None | Event::Gone) | Err(_) => {}
-        }
+    }
+
+    fn detach(&self, signal: i32) {
+        self.repair();
+        let _ = sys::detach(self.tid, signal);
     }
 }

@@ -1,0 +1,235 @@
+//! `guru trigger`: asks processes for the reports that they make of themselves, one after the other.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use guru::assemble;
+use guru::error::{Error, Status};
+use guru::evidence::Evidence;
+use guru::inspect::{Options, inspect};
+use guru::report::Report;
+use guru::section::SECTIONS;
+use guru::target::live::facts;
+use guru::trigger::{self, Answer, End, Wanted};
+
+use crate::cli;
+use crate::output::{Printer, Sink, complain, complain_of, deadline, give_up};
+
+/// The name of the format that is no format: the bytes of the process.
+pub const RAW: &str = "raw";
+
+/// How long guru may take for a process besides what the user waits.
+const BESIDES: Duration = Duration::from_secs(60);
+
+/// Asks all processes.
+pub fn run(options: &cli::Trigger) -> Result<Status, Error> {
+    let mut sink = Sink::open(options.output.as_deref())?;
+    let patience = Duration::from_secs(options.timeout);
+    let mut worst = Status::Complete;
+    let targets = targets(options);
+    for (nth, target) in targets.iter().enumerate() {
+        let left = u32::try_from(targets.len() - nth).unwrap_or(u32::MAX);
+        if nth == 0 {
+            deadline((patience + BESIDES).saturating_mul(left));
+        }
+        let asker = Asker { options, patience, pid: target.pid };
+        let asked = asker.ask(&mut sink)?;
+        // Most descendants have no report, and nobody asked for theirs.
+        if !(target.descends && asked.refused) {
+            worst = worst.max(asked.status);
+        }
+        if asked.dumped && left > 1 {
+            until_next_second();
+        }
+    }
+    sink.close();
+    Ok(worst)
+}
+
+struct Target {
+    pid: i32,
+    /// Whether it was not named, but descends from one that was.
+    descends: bool,
+}
+
+/// The processes that are asked, each once.
+fn targets(options: &cli::Trigger) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::new();
+    for pid in &options.pids {
+        let mut add = |pid, descends| {
+            if targets.iter().all(|known| known.pid != pid) {
+                targets.push(Target { pid, descends });
+            }
+        };
+        add(*pid, false);
+        if options.tree {
+            facts::descendants(*pid).into_iter().for_each(|process| add(process.pid, true));
+        }
+    }
+    targets
+}
+
+/// Reports in a directory are named by the second: the next one must not overwrite this.
+fn until_next_second() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    std::thread::sleep(Duration::from_nanos(1_000_000_000 - u64::from(now.subsec_nanos())));
+}
+
+/// What came of one process.
+struct Asked {
+    status: Status,
+    /// Whether it was not asked at all.
+    refused: bool,
+    /// Whether it wrote a new file.
+    dumped: bool,
+}
+
+/// Asks one process.
+struct Asker<'a> {
+    options: &'a cli::Trigger,
+    patience: Duration,
+    pid: i32,
+}
+
+impl Asker<'_> {
+    fn ask(&self, sink: &mut Sink) -> Result<Asked, Error> {
+        let options = trigger::Options {
+            wanted: Wanted {
+                signal: self.options.signal.0,
+                force: self.options.force,
+                patience: self.patience,
+            },
+            via: self.options.via,
+        };
+        let mut warn = |text: &str| self.say(text);
+        match trigger::trigger(self.pid, &options, &mut warn, give_up) {
+            Ok(answer) => self.answered(&answer, sink),
+            Err(error) => {
+                complain_of(&error);
+                let refused = error.status() == Status::CannotInspect;
+                let status = match self.options.or_report && refused {
+                    true => self.report_from_outside(self.look()?, error.to_string(), sink)?,
+                    false => error.status(),
+                };
+                Ok(Asked { status, refused, dumped: false })
+            }
+        }
+    }
+
+    fn answered(&self, answer: &Answer, sink: &mut Sink) -> Result<Asked, Error> {
+        let heard = &answer.heard;
+        if let Some(file) = &heard.file {
+            self.say(&format!("it wrote its report to {file}"));
+        }
+        let status = match heard.end {
+            End::Whole => self.print(answer, sink)?,
+            End::Failed => {
+                self.write(&heard.captured.bytes, sink)?;
+                let why = answer.failure();
+                self.say(&why);
+                self.report_if_wanted(why, Status::Partial, sink)?
+            }
+            End::Unheard => {
+                self.say(&answer.where_it_went());
+                Status::Partial
+            }
+            End::TimedOut => {
+                self.write(&heard.captured.bytes, sink)?;
+                self.unanswered(answer, sink)?
+            }
+        };
+        Ok(Asked { status, refused: false, dumped: heard.file.is_some() })
+    }
+
+    /// Prints a whole report.
+    fn print(&self, answer: &Answer, sink: &mut Sink) -> Result<Status, Error> {
+        let bytes = &answer.heard.captured.bytes;
+        if self.options.format == RAW {
+            self.write(bytes, sink)?;
+            return Ok(Status::Complete);
+        }
+        let report = match answer.report(self.options.secrets()) {
+            Ok(report) => report,
+            Err(unread) => {
+                self.say(&format!(
+                    "its report cannot be read ({unread}): it is printed as it came"
+                ));
+                self.write(bytes, sink)?;
+                return Ok(Status::Partial);
+            }
+        };
+        self.printer().print(&report, sink)?;
+        Ok(if report.is_partial() { Status::Partial } else { Status::Complete })
+    }
+
+    /// Says why no report came.
+    fn unanswered(&self, answer: &Answer, sink: &mut Sink) -> Result<Status, Error> {
+        let evidence = match self.look() {
+            Ok(evidence) => evidence,
+            Err(error) => {
+                self.say(&format!("no whole report within {} s", self.options.timeout));
+                complain_of(&error);
+                return Ok(Status::Timeout);
+            }
+        };
+        let why = answer.why(&evidence);
+        self.say(&format!("no whole report within {} s: {}", self.options.timeout, why.reason));
+        for line in why.stacks().lines() {
+            complain(&format!("  {line}"));
+        }
+        if !self.options.or_report {
+            complain("to do: `guru report`, or --or-report, looks at it from outside");
+        }
+        match self.options.or_report {
+            true => self.report_from_outside(evidence, why.reason, sink),
+            false => Ok(Status::Timeout),
+        }
+    }
+
+    fn report_if_wanted(
+        &self,
+        why: String,
+        status: Status,
+        sink: &mut Sink,
+    ) -> Result<Status, Error> {
+        match self.options.or_report {
+            true => self.report_from_outside(self.look()?, why, sink),
+            false => Ok(status),
+        }
+    }
+
+    fn look(&self) -> Result<Evidence, Error> {
+        let asked =
+            guru::asked::Asked { secrets: self.options.secrets(), ..guru::asked::Asked::default() };
+        inspect(self.pid, Options { asked, ..Options::default() }, give_up)
+    }
+
+    /// Prints the report from outside, and first why it is not the process's own.
+    fn report_from_outside(
+        &self,
+        evidence: Evidence,
+        why: String,
+        sink: &mut Sink,
+    ) -> Result<Status, Error> {
+        let report = assemble::report(&evidence, SECTIONS);
+        let report = Report { no_own_report: Some(why.into()), ..report };
+        self.printer().print(&report, sink)?;
+        Ok(if report.is_partial() { Status::Partial } else { Status::Complete })
+    }
+
+    /// As the user wants it; the bytes of the process are no format for anything else.
+    fn printer(&self) -> Printer {
+        let format = if self.options.format == RAW { "text" } else { &self.options.format };
+        Printer::new(format, guru::render::Frames::Merged)
+    }
+
+    fn write(&self, bytes: &[u8], sink: &mut Sink) -> Result<(), Error> {
+        match bytes.is_empty() {
+            true => Ok(()),
+            false => sink.write(|out| out.write_all(bytes)),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        complain(&format!("{}: {text}", self.pid));
+    }
+}
