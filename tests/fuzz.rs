@@ -247,9 +247,7 @@ fn giant_inputs_take_linear_time() {
         bytes.chunks(100_000).for_each(|piece| capture.append(piece));
         let captured = capture.finish();
         assert_eq!(captured.bytes.len() + captured.others + captured.left, MANY, "{name}");
-        let captured_in = started.elapsed();
-        let parsed = gmr::parse(&bytes, Secrets::Masked).map(|parsed| parsed.sections.len());
-        println!("{name}: {captured_in:?}, {:?} {parsed:?}", started.elapsed());
+        let _ = gmr::parse(&bytes, Secrets::Masked);
         assert!(started.elapsed() < 2 * SLOWEST, "{name}: {:?}", started.elapsed());
     }
 }

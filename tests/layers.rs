@@ -61,7 +61,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "section",
-        &["analysis", "config", "evidence", "mask", "package", "processes", "report", "target"],
+        &[
+            "analysis",
+            "config",
+            "evidence",
+            "mask",
+            "package",
+            "processes",
+            "report",
+            "runtime",
+            "target",
+        ],
     ),
     ("assemble", &["analysis", "evidence", "report", "section"]),
     ("render", &["report"]),

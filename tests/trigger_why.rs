@@ -83,7 +83,6 @@ impl Hung {
         loop {
             let found = self.why(sent, before);
             if found.reason.starts_with(expected) {
-                eprintln!("{}\n{}", found.reason, found.stacks());
                 return found;
             }
             assert!(

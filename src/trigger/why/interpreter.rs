@@ -29,8 +29,7 @@ pub fn not_there(_: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
 pub fn waits_for_lock(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
     let waiting = asked(attempt, picture).filter(|thread| thread.gil == Some(GilUse::Waits))?;
     let who = Doing::of(waiting, picture).who();
-    let holder = picture.threads.iter().find(|thread| thread.gil == Some(GilUse::Holds));
-    let Some(holder) = holder else {
+    let Some(holder) = lock_holder(waiting, picture) else {
         let text = format!("{who} waits for the GIL, which no thread was seen to hold");
         return Some(Why::new(text).with(waiting));
     };
@@ -43,6 +42,13 @@ pub fn waits_for_lock(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Wh
         doing.words()
     );
     Some(Why::new(text).with(holder).with(waiting))
+}
+
+/// Who holds the lock of the interpreter that a thread waits for, if it does.
+pub fn lock_holder<'a>(waiting: &Execution, picture: &'a Picture<'_>) -> Option<&'a Execution> {
+    let mut threads = picture.threads.iter();
+    let holder = threads.find(|thread| thread.gil == Some(GilUse::Holds));
+    holder.filter(|_| waiting.gil == Some(GilUse::Waits))
 }
 
 /// The main thread, if it ends the interpreter.

@@ -165,7 +165,7 @@ fn native(frame: &Frame) -> String {
             format!("a function without a name of {module}+{address}")
         }
         (None, Some(module), None) => format!("a function without a name of {module}"),
-        (None, None, _) => "machine code of no file".to_owned(),
+        (None, None, _) => "machine code of which no file is known".to_owned(),
     }
 }
 

@@ -100,6 +100,12 @@ pub fn made(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
     };
     let who = doing.who();
     let mut text = format!("the report is still being made: {who} is in {step}, and {does}");
+    if let Some(holder) = interpreter::lock_holder(thread, picture) {
+        text.push_str(&format!(
+            "; it waits for the GIL, which {} holds",
+            Doing::of(holder, picture).who()
+        ));
+    }
     if handlers > 1 {
         text.push_str(&format!("; {handlers} reports are under way, one inside the other"));
     }
