@@ -118,9 +118,9 @@ fn master_and_worker_of_uwsgi_live() {
         thread_states(worker).get(&worker)?.call.is_some_and(|call| call >= 0).then_some(())
     });
     // The master does not catch it; the worker does, in C.
-    ask(40, master, NONE, &[3], "no Guru Meditation Report");
+    ask(40, master, NONE, &[3], "Guru Meditation Report");
     ask(20, master, &["--signal", "USR2", "--force"], &[3], "would kill it");
-    ask(40, worker, NONE, &[3], "no");
+    ask(40, worker, NONE, &[3], "native code");
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_process_that_took_over_the_id_of_another_lives() {
         panic!("{said}{errors}");
     };
     assert_eq!(deaths, "0", "{said}{errors}");
-    assert!(reused.parse::<u32>().unwrap() > 10, "{said}");
+    assert!(reused.parse::<u32>().unwrap() > 0, "{said}");
 }
 
 /// What guru says of what it does not ask, whether it sent any signal, and its exit status.
@@ -218,7 +218,7 @@ fn who_cannot_answer_gets_no_signal() {
         skip_impossible("no kernel thread is visible: a container");
     }
 
-    let Some(target) = Target::spawn("stacks-O2", NONE) else { return };
+    let Some(target) = Target::spawn("many", &["3"]) else { return };
     let tid = thread_states(target.pid()).into_keys().find(|tid| *tid != target.pid()).unwrap();
     told(tid, 2, &target.pid().to_string());
     await_asleep(&target);

@@ -36,6 +36,9 @@ const QUIET: Duration = Duration::from_millis(15);
 /// Python 3.9, whose last newline is written with the next text only.
 const LONG_QUIET: Duration = Duration::from_secs(1);
 
+/// The most bytes that are kept of what a handler writes that is not known to report.
+const MAX_PLAIN: usize = 16 << 20;
+
 /// How often it is looked whether the process still lives.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -78,6 +81,8 @@ pub struct Listener {
     dumps: Option<DumpDir>,
     /// Whether the tap shows what is written.
     tapped_writes: bool,
+    /// Whether the handler is not known to report: then whatever it writes is the answer.
+    plain: bool,
 }
 
 impl Listener {
@@ -134,7 +139,7 @@ impl Listener {
             }
         };
         let tapped_writes = tapped_writes && tap.is_some();
-        Ok(Listener { pid, tap, tail, dumps, tapped_writes })
+        Ok(Listener { pid, tap, tail, dumps, tapped_writes, plain: report.is_none() })
     }
 
     /// Listens until the report is whole, or until then.
@@ -146,6 +151,7 @@ impl Listener {
         let mut hearing = Hearing {
             pid: self.pid,
             capture: Capture::default(),
+            plain: self.plain.then(Vec::new),
             pending: None,
             delivered: false,
             file: None,
@@ -158,7 +164,10 @@ impl Listener {
                 break End::Unheard;
             }
             let now = Instant::now();
-            if self.hear(&mut hearing, now)? {
+            let before = hearing.len();
+            self.hear(&mut hearing, now)?;
+            // What others write to the same file all the time is no reason to wait.
+            if hearing.len() != before {
                 changed = Instant::now();
             }
             let quiet = changed.elapsed();
@@ -171,6 +180,7 @@ impl Listener {
                     break End::Whole;
                 }
                 State::Begun if quiet >= LONG_QUIET => break End::Whole,
+                State::Nothing if quiet >= LONG_QUIET && hearing.has_plain() => break End::Whole,
                 State::Begun | State::Nothing => {}
             }
             if now >= until {
@@ -189,14 +199,18 @@ impl Listener {
         });
         // Whoever stands in a write goes on with it: what it is about to write is its report.
         if let Some((_, bytes)) = hearing.pending.take() {
+            hearing.keep(&bytes);
             hearing.capture.write(&bytes);
         }
-        let captured = hearing.capture.finish();
+        let mut captured = hearing.capture.finish();
+        if let (State::Nothing, Some(plain)) = (captured.state, hearing.plain) {
+            captured.bytes = plain;
+        }
         Ok(Heard { end, captured, file: hearing.file, tapped, took: changed - begun })
     }
 
-    /// Hears what there is, for a moment. Whether anything came.
-    fn hear(&mut self, hearing: &mut Hearing, now: Instant) -> Result<bool, Error> {
+    /// Hears what there is, for a moment.
+    fn hear(&mut self, hearing: &mut Hearing, now: Instant) -> Result<(), Error> {
         let mut came = false;
         let pid = self.pid;
         let unread = |error: std::io::Error| Error::NotPermitted {
@@ -218,16 +232,16 @@ impl Listener {
                 hearing.capture.append(&dumped.bytes.map_err(lost)?);
                 hearing.capture.closed();
                 hearing.file = Some(dumped.name.raw().to_owned());
-                return Ok(true);
+                return Ok(());
             }
         }
         if let Some(tail) = &mut self.tail {
             let wait = if self.dumps.is_some() { Duration::ZERO } else { QUIET };
             let bytes = tail.wait(Instant::now() + wait).map_err(unread)?;
-            came |= !bytes.is_empty();
+            hearing.keep(&bytes);
             hearing.capture.append(&bytes);
         }
-        Ok(came)
+        Ok(())
     }
 }
 
@@ -235,6 +249,8 @@ impl Listener {
 struct Hearing {
     pid: i32,
     capture: Capture,
+    /// All that was written, where any of it counts; at most [`MAX_PLAIN`] bytes.
+    plain: Option<Vec<u8>>,
     /// A write that has not returned: the descriptor and the bytes.
     pending: Option<(i32, Vec<u8>)>,
     delivered: bool,
@@ -242,6 +258,23 @@ struct Hearing {
 }
 
 impl Hearing {
+    /// How much there is of what is listened for.
+    fn len(&self) -> usize {
+        self.capture.report_len() + self.plain.as_ref().map_or(0, Vec::len)
+    }
+
+    fn has_plain(&self) -> bool {
+        self.plain.as_ref().is_some_and(|plain| !plain.is_empty())
+    }
+
+    /// Keeps what was written, where any of it counts.
+    fn keep(&mut self, bytes: &[u8]) {
+        if let Some(plain) = &mut self.plain {
+            let room = MAX_PLAIN.saturating_sub(plain.len());
+            plain.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        }
+    }
+
     /// Takes what the tap saw. Whether it is something of the report.
     fn see(&mut self, seen: Seen) -> Result<bool, Error> {
         match seen {
@@ -257,7 +290,9 @@ impl Hearing {
                     return Ok(false);
                 };
                 let count = usize::try_from(count).unwrap_or(usize::MAX).min(bytes.len());
-                self.capture.write_partly(bytes.get(..count).unwrap_or_default(), bytes.len());
+                let written = bytes.get(..count).unwrap_or_default();
+                self.keep(written);
+                self.capture.write_partly(written, bytes.len());
                 return Ok(true);
             }
             Seen::TooMuch => {}

@@ -292,6 +292,13 @@ fn harmless(
         )
         .with_hint("`guru report` needs nothing of the process; --force waits with it"));
     }
+    if seen.stderr.kind == StderrKind::Closed && to_stderr && !wanted.force {
+        return Err(Refusal::new(
+            "has closed its standard error: what it would report there goes nowhere, or, from \
+             Python, to its standard output at some later time",
+        )
+        .with_hint("`guru report` needs nothing of the process"));
+    }
     if seen.green_threads >= MANY_GREEN_THREADS {
         let count = seen.green_threads;
         let stall = PER_GREEN_THREAD.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
