@@ -37,6 +37,9 @@ pub const INTERVAL: Duration = Duration::from_millis(1);
 /// The most bytes that are read in all: a hundred times the largest report that was seen.
 pub const MAX_BYTES: u64 = 256 << 20;
 
+/// The most bytes that [`Tail::earlier`] gives.
+const MAX_EARLIER: u64 = 16 << 10;
+
 /// The most bytes that one [`Tail::read`] gives.
 const MAX_PIECE: u64 = 4 << 20;
 
@@ -94,6 +97,17 @@ impl Tail {
     /// Device and inode of the file that is read.
     pub fn identity(&self) -> (u64, u64) {
         self.file.identity
+    }
+
+    /// The last lines before where reading begins, some 16 KiB, the first of them perhaps cut: what a
+    /// log in this file looks like.
+    pub fn earlier(&self) -> Vec<u8> {
+        let start = self.file.offset.saturating_sub(MAX_EARLIER);
+        let len = usize::try_from(self.file.offset - start).unwrap_or_default();
+        let mut bytes = vec![0; len];
+        let read = self.file.file.read_at(&mut bytes, start).unwrap_or_default();
+        bytes.truncate(read);
+        bytes
     }
 
     /// What was appended since the last time, a few MiB at most; empty if nothing was.
