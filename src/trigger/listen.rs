@@ -147,13 +147,8 @@ impl Listener {
         if let Some(tail) = &self.tail {
             capture.learn(&tail.earlier());
         }
-        let mut hearing = Hearing {
-            pid: self.pid,
-            capture,
-            pending: None,
-            delivered: false,
-            file: None,
-        };
+        let mut hearing =
+            Hearing { pid: self.pid, capture, pending: None, delivered: false, file: None };
         let deaf = self.tail.is_none() && self.dumps.is_none() && !self.tapped_writes;
         let mut changed = begun;
         let mut looked = begun;
