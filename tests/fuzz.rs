@@ -237,10 +237,10 @@ fn giant_inputs_take_linear_time() {
         ("failures", report, "Traceback (most recent call last):\n"),
         ("JSON", "Package\n{\"product\": [", "[],"),
         ("lines of JSON", "Package\n{\"product\": 1}\n", "x\n{\n"),
-        ("no text", report, "\u{80}"),
+        ("no text", report, ""),
     ] {
         let mut bytes = start.as_bytes().to_vec();
-        let filling = filling.as_bytes();
+        let filling = if filling.is_empty() { b"\xff" } else { filling.as_bytes() };
         bytes.extend(filling.iter().cycle().take(MANY - bytes.len()));
         let started = Instant::now();
         let mut capture = Capture::default();

@@ -286,6 +286,9 @@ fn a_file_is_followed_when_it_is_renamed_deleted_and_cut() {
     // copytruncate
     writer.run("os.ftruncate(2, 0); os.write(2, b'cut\\n')");
     assert_eq!(read_until(&mut tail, b"\n"), b"cut\n");
+    // Also where nobody looked while it was shorter.
+    writer.run("os.ftruncate(2, 0); os.write(2, b'longer than before\\n')");
+    assert_eq!(read_until(&mut tail, b"\n"), b"longer than before\n");
     writer.run("os.write(2, b'more\\n')");
     assert_eq!(read_until(&mut tail, b"\n"), b"more\n");
 }

@@ -10,18 +10,23 @@ use crate::text::Text;
 /// report: a hostile one of 64 MiB could have many more than memory has room for.
 const MAX_THINGS: usize = 1 << 19;
 
+/// The most bytes of text that are shown as they are, in all. To mask them takes longer than all
+/// else: a text of 64 MiB in short lines took two minutes.
+const MAX_TEXT: usize = 8 << 20;
+
 /// What is shared, and how much more may be read.
 pub(super) struct Context {
     /// What becomes of secrets.
     pub secrets: Secrets,
     room: usize,
+    room_for_text: usize,
     /// Texts as they may be shown, by what they were: few files have many frames.
     known: HashMap<String, Text>,
 }
 
 impl Context {
     pub(super) fn new(secrets: Secrets) -> Context {
-        Context { secrets, room: MAX_THINGS, known: HashMap::new() }
+        Context { secrets, room: MAX_THINGS, room_for_text: MAX_TEXT, known: HashMap::new() }
     }
 
     /// Takes room for one more thing; `false` if there is none.
@@ -41,10 +46,17 @@ impl Context {
         shown
     }
 
-    /// Text as it is, masked as a file is.
-    pub(super) fn block(&self, text: &str) -> Block {
-        let masked = self.secrets.mask_file("", text.as_bytes());
-        Block::Text { file: None, command: None, text: Text::from_bytes(&masked), left: 0 }
+    /// Text as it is, masked as a file is. It ends with a whole line, so that no secret is cut and
+    /// not known for one.
+    pub(super) fn block(&mut self, text: &str) -> Block {
+        let fits = text.len() <= self.room_for_text;
+        let room = text.as_bytes().get(..self.room_for_text).unwrap_or_default();
+        let end = memchr::memrchr(b'\n', room).map_or(0, |last| last + 1);
+        let shown = if fits { text } else { text.get(..end).unwrap_or_default() };
+        self.room_for_text -= shown.len();
+        let left = (text.len() - shown.len()) as u64;
+        let masked = self.secrets.mask_file("", shown.as_bytes());
+        Block::Text { file: None, command: None, text: Text::from_bytes(&masked), left }
     }
 }
 

@@ -29,8 +29,9 @@ use crate::note::Note;
 use crate::report::{Block, ExecutionKind, ProcessSummary, Report, SCHEMA, SectionReport, Taken};
 use crate::text::Text;
 
-/// The most bytes of a report that are read. What follows is counted in a note.
-pub const MAX_READ: usize = 64 << 20;
+/// The most bytes of a report that are read: 3000 green threads make one of 2.6 MB. What follows is
+/// counted in a note.
+pub const MAX_READ: usize = 32 << 20;
 
 /// What the text report of oslo.reports calls itself.
 const TITLE: &str = "Guru Meditation";
@@ -146,7 +147,13 @@ fn section(
             let text = "not all of it could be read: the rest stands below as it is";
             notes.push(Note::missing(title, text));
         }
-        blocks.push(context.block(&rest));
+        let block = context.block(&rest);
+        if let Block::Text { left, .. } = &block
+            && *left > 0
+        {
+            notes.push(Note::missing(title, format!("its last {left} bytes are left out")));
+        }
+        blocks.push(block);
     }
     let title = context.secrets.mask_text(title).into_owned();
     SectionReport { id: id.to_owned(), title, blocks, notes }

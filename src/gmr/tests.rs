@@ -286,3 +286,13 @@ fn the_title_of_another_class_is_noted() {
     let text = THREADING.replace(&format!("===={:^64}====", "Guru Meditation"), &other);
     assert_eq!(parsed(&text).notes[0].message.raw(), "it calls itself My Report");
 }
+
+#[test]
+fn a_very_long_text_is_cut_at_a_line_and_says_so() {
+    let text = format!("{}\nhttps://user:{}@h/\n", THREADING.trim_end(), "x".repeat(9 << 20));
+    let parsed = parse(text.as_bytes(), Secrets::Masked).unwrap();
+    let last = parsed.sections.last().unwrap();
+    let [Block::Text { text, left, .. }] = last.blocks.as_slice() else { panic!("no text") };
+    assert!(text.raw().ends_with("    q2\n") && *left > 9 << 20);
+    assert_eq!(last.notes[0].weight, crate::note::Weight::Missing);
+}

@@ -120,9 +120,13 @@ impl Default for Capture {
 }
 
 impl Capture {
-    /// Looks at lines that stood in the file before, to know log lines of this shape later.
+    /// Looks at lines that stood in the file before, to know log lines of this shape later. Nothing
+    /// is learned where there is a report among them: its lines are none of a log.
     pub fn learn(&mut self, earlier: &[u8]) {
-        earlier.split(|byte| *byte == b'\n').for_each(|line| self.shapes.learn(line));
+        let lines = || earlier.split(|byte| *byte == b'\n');
+        if !lines().any(heading::is_rule) {
+            lines().for_each(|line| self.shapes.learn(line));
+        }
     }
 
     /// One whole write of the thread that writes the report.

@@ -148,9 +148,13 @@ impl Listener {
         if let Some(tap) = &self.tap {
             tap.sent();
         }
+        let mut capture = Capture::default();
+        if let Some(tail) = &self.tail {
+            capture.learn(&tail.earlier());
+        }
         let mut hearing = Hearing {
             pid: self.pid,
-            capture: Capture::default(),
+            capture,
             plain: self.plain.then(Vec::new),
             pending: None,
             delivered: false,

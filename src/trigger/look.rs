@@ -34,6 +34,8 @@ pub struct Look {
     pub configured: Option<Text>,
     /// How many greenlets it has.
     pub green_threads: usize,
+    /// Whether it runs in uWSGI.
+    pub in_uwsgi: bool,
     /// Whether its main thread is making a report.
     pub reporting: bool,
     /// What the process is, as far as it could be looked at.
@@ -75,6 +77,7 @@ impl Look {
             watchers: Vec::new(),
             configured: None,
             green_threads: 0,
+            in_uwsgi: false,
             reporting: false,
             process: None,
             parent: None,
@@ -95,6 +98,7 @@ impl Look {
             green_threads: green.filter(|one| one.kind == ExecutionKind::Greenlet).count(),
             reporting: main.is_some_and(is_reporting),
             configured: configured(&analysis),
+            in_uwsgi: analysis.settings.iter().any(|settings| settings.make == "uwsgi"),
             process: Some(assemble::process(&analysis)),
             parent: Some(target.ppid),
             handlers: analysis.handlers.ok_or(unread),

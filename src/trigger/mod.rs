@@ -49,6 +49,9 @@ pub struct Options {
     pub via: Via,
 }
 
+/// How often a process may execute another program while it is opened.
+const MAX_PROGRAMS: usize = 5;
+
 /// How long a signal may be blocked before it counts: code that must not be interrupted blocks
 /// signals for moments.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -64,14 +67,8 @@ pub fn trigger(
     warn: &mut dyn FnMut(&str),
     give_up: GiveUp,
 ) -> Result<Answer, Error> {
-    if id == std::process::id().cast_signed() {
-        return Err(Error::Senseless { id, why: "is guru itself".to_owned() });
-    }
-    let (process, by_thread) = LiveProcess::open(id)?;
+    let (process, handle) = open(id)?;
     let pid = process.pid;
-    if by_thread {
-        return Err(Error::Senseless { id, why: format!("is a thread of {pid}: give that") });
-    }
     let refused = |why: &str, hint: Option<String>| Error::Refused { pid, why: why.into(), hint };
     let _turn = match Turn::take(pid) {
         Ok(Some(turn)) => Some(turn),
@@ -82,7 +79,6 @@ pub fn trigger(
         // Whether there is another cannot be known; the kernel will say what else is refused.
         Err(_) => None,
     };
-    let handle = Handle::open(&process)?;
     let look = Look::at(pid, give_up)?;
     let facts = process.facts()?;
     let stderr = live::stderr::stderr(&process);
@@ -100,6 +96,7 @@ pub fn trigger(
             configured: look.configured.as_ref(),
             watched_by_parent,
             green_threads: look.green_threads,
+            in_uwsgi: look.in_uwsgi,
             reporting: look.reporting,
             stderr: &stderr,
         };
@@ -145,6 +142,25 @@ pub fn trigger(
     };
     let process = look.process.unwrap_or_else(|| summary(facts));
     Ok(Answer { process, stderr, elsewhere, plan, before, heard, at })
+}
+
+/// Takes hold of the process. One that was just started may still be about to execute its program.
+fn open(id: i32) -> Result<(LiveProcess, Handle), Error> {
+    if id == std::process::id().cast_signed() {
+        return Err(Error::Senseless { id, why: "is guru itself".to_owned() });
+    }
+    let mut attempts = 1..MAX_PROGRAMS;
+    loop {
+        let (process, by_thread) = LiveProcess::open(id)?;
+        let pid = process.pid;
+        if by_thread {
+            return Err(Error::Senseless { id, why: format!("is a thread of {pid}: give that") });
+        }
+        match Handle::open(&process) {
+            Err(Error::Changed { what: Change::Executed, .. }) if attempts.next().is_some() => {}
+            done => return Ok((process, done?)),
+        }
+    }
 }
 
 /// The process that this one was forked from, if it watches the file that this one should.

@@ -42,6 +42,8 @@ pub struct Seen<'a> {
     pub watched_by_parent: Option<i32>,
     /// How many green threads it has.
     pub green_threads: usize,
+    /// Whether it runs in uWSGI, whose own handlers Python knows nothing of.
+    pub in_uwsgi: bool,
     /// Whether it is making a report at this moment.
     pub reporting: bool,
     /// Where its standard error leads.
@@ -127,6 +129,11 @@ pub fn plan(seen: &Seen<'_>, wanted: &Wanted) -> Result<Plan, Refusal> {
     }
     let mut warnings = Vec::new();
     harmless(seen, report.as_ref(), wanted, &mut warnings)?;
+    if matches!(request, Request::Signal(USR1 | USR2)) && seen.in_uwsgi {
+        let text = "runs in uWSGI, which may have taken the signal for itself since: then no report \
+                    comes";
+        warnings.push(text.to_owned());
+    }
     if let Request::Touch(watcher) = &request
         && watcher.green
     {

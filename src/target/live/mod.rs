@@ -154,12 +154,11 @@ impl LiveProcess {
         if stat.starttime != self.started {
             return Err(changed(Change::Exited));
         }
-        let now = image(&stat);
-        if matches!(stat.state, 'Z' | 'X') || now == NO_IMAGE {
+        if matches!(stat.state, 'Z' | 'X') || stat.flags & PF_EXITING != 0 {
             // The first thread has ended; others may go on.
             return if stat.num_threads <= 1 { Err(changed(Change::Exited)) } else { Ok(()) };
         }
-        if now != self.image {
+        if image(&stat) != self.image {
             return Err(changed(Change::Executed));
         }
         Ok(())
@@ -192,11 +191,12 @@ fn other_thread(process: &Process) -> Option<Tid> {
     tasks.filter_map(Result::ok).map(|task| task.tid).filter(|tid| *tid != process.pid()).min()
 }
 
-/// What `image` is of a thread that has given up its memory: it is ending.
-const NO_IMAGE: (u64, u64) = (0, 0);
+/// The flag of a thread that is ending: `PF_EXITING` of the kernel's `include/linux/sched.h`. It has
+/// given up its memory, or soon will.
+const PF_EXITING: u32 = 4;
 
 /// What changes when a process executes another program: where the kernel put its code and its
-/// stack.
+/// stack. For a moment on the way it has neither, and both are 0.
 fn image(stat: &Stat) -> (u64, u64) {
     (stat.startcode, stat.startstack)
 }

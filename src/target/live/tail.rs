@@ -7,8 +7,8 @@
 //! What can happen to a log meanwhile, and what becomes of the report then:
 //! - It is renamed or deleted (logrotate's `create`): the open file goes on.
 //! - It is cut to nothing and goes on (`copytruncate`): reading begins at its start again. What was
-//!   written between the last look and the cut is in the copy only. A file that has grown past where
-//!   reading was before anybody looked again can not be told from one that was never cut.
+//!   written between the last look and the cut is in the copy only. That it was cut and has grown past
+//!   where reading was before anybody looked again is told by what stands there instead.
 //! - The process opens another file as its standard error (on SIGHUP, say): the old file is read to its
 //!   end, then the new one: from its start if it was made since, else from its size when that was
 //!   seen, since what it held before is no answer. If it is no regular file, reading ends with the old
@@ -36,6 +36,12 @@ pub const INTERVAL: Duration = Duration::from_millis(1);
 
 /// The most bytes that are read in all: a hundred times the largest report that was seen.
 pub const MAX_BYTES: u64 = 256 << 20;
+
+/// The most bytes that [`Tail::earlier`] gives.
+const MAX_EARLIER: u64 = 16 << 10;
+
+/// How many bytes before where reading is are known again.
+const MARK: u64 = 64;
 
 /// The most bytes that one [`Tail::read`] gives.
 const MAX_PIECE: u64 = 4 << 20;
@@ -67,6 +73,8 @@ struct Followed {
     file: File,
     identity: (u64, u64),
     offset: u64,
+    /// The last bytes before `offset`. Where others stand there, the file was cut and has grown again.
+    mark: Vec<u8>,
 }
 
 impl Tail {
@@ -94,6 +102,12 @@ impl Tail {
     /// Device and inode of the file that is read.
     pub fn identity(&self) -> (u64, u64) {
         self.file.identity
+    }
+
+    /// The last lines before where reading begins, some 16 KiB, the first of them perhaps cut: what a
+    /// log in this file looks like.
+    pub fn earlier(&self) -> Vec<u8> {
+        self.file.before(MAX_EARLIER)
     }
 
     /// What was appended since the last time, a few MiB at most; empty if nothing was.
@@ -147,7 +161,7 @@ impl Followed {
             other => io::Error::other(other),
         })?;
         let meta = file.metadata()?;
-        Ok(Followed { file, identity: (meta.dev(), meta.ino()), offset: 0 })
+        Ok(Followed { file, identity: (meta.dev(), meta.ino()), offset: 0, mark: Vec::new() })
     }
 
     /// Takes what was written until now as read.
@@ -156,7 +170,18 @@ impl Followed {
             Some(position) => position,
             None => self.file.metadata()?.len(),
         };
+        self.mark = self.before(MARK);
         Ok(())
+    }
+
+    /// The bytes before where reading is, at most so many.
+    fn before(&self, most: u64) -> Vec<u8> {
+        let start = self.offset.saturating_sub(most);
+        let len = usize::try_from(self.offset - start).unwrap_or_default();
+        let mut bytes = vec![0; len];
+        let read = self.file.read_at(&mut bytes, start).unwrap_or_default();
+        bytes.truncate(read);
+        bytes
     }
 
     /// What was written since the last time.
@@ -170,6 +195,8 @@ impl Followed {
         } else if end < self.offset {
             // It was cut and begun again; or the descriptor was set back.
             self.offset = position.unwrap_or(0);
+        } else if end > self.offset && position.is_none() && self.before(MARK) != self.mark {
+            self.offset = 0;
         }
         let len = end.saturating_sub(self.offset).min(MAX_PIECE).min(most);
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
@@ -184,6 +211,7 @@ impl Followed {
         }
         bytes.truncate(done);
         self.offset += done as u64;
+        self.mark = self.before(MARK);
         Ok(bytes)
     }
 

@@ -175,7 +175,7 @@ fn of_several_reports_the_first_whole_one_counts() {
     is(appended(&[&three]), State::Complete, REPORT, 2 * REPORT.len());
     is(appended(&[PLAIN, LOG, REPORT]), State::Complete, PLAIN, LOG.len() + REPORT.len());
     is(appended(&[cut, "\n", PLAIN]), State::Begun, PLAIN, cut.len() + 1);
-    is(written(&[cut, PLAIN, "\n"]), State::Begun, PLAIN, cut.len());
+    is(written(&[cut, body(PLAIN), "\n"]), State::Complete, PLAIN, cut.len());
     let nested = written(&[body(PLAIN), "\n", body(REPORT), "\n"]);
     is(nested, State::Complete, PLAIN, REPORT.len());
 }

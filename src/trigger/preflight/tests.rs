@@ -51,6 +51,7 @@ impl Case {
             configured: self.configured.as_ref(),
             watched_by_parent: self.watched_by_parent,
             green_threads: self.green_threads,
+            in_uwsgi: false,
             reporting: self.reporting,
             stderr: &stderr,
         };
