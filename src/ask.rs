@@ -122,6 +122,10 @@ impl Asker<'_> {
         }
         let status = match heard.end {
             End::Whole => self.print(answer, sink)?,
+            End::Silent => {
+                self.say("that its report is whole is told by a second of silence alone");
+                self.print(answer, sink)?
+            }
             End::Failed => {
                 self.write(&heard.captured.bytes, sink)?;
                 let why = answer.failure();

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::capture::{Capture, Captured, State};
+use super::capture::{Captured, State};
+use super::hearing::Hearing;
 use super::preflight::{Plan, Request};
 use super::why::Tapped;
 use crate::error::{Change, Error};
@@ -13,7 +14,7 @@ use crate::target::live::handle::Handle;
 use crate::target::live::refusal;
 use crate::target::live::stop::Refused;
 use crate::target::live::tail::Tail;
-use crate::target::live::tap::{Seen, Tap, Watch};
+use crate::target::live::tap::{Tap, Watch};
 use crate::target::stderr::{Stderr, StderrKind};
 
 /// How its report is read.
@@ -36,9 +37,6 @@ const QUIET: Duration = Duration::from_millis(15);
 /// Python 3.9, whose last newline is written with the next text only.
 const LONG_QUIET: Duration = Duration::from_secs(1);
 
-/// The most bytes that are kept of what a handler writes that is not known to report.
-const MAX_PLAIN: usize = 16 << 20;
-
 /// How often it is looked whether the process still lives.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -50,6 +48,9 @@ const STEP: Duration = Duration::from_millis(1);
 pub enum End {
     /// The report is whole.
     Whole,
+    /// The report has come to an end, by its silence alone: it lacks a section that every report
+    /// has, or its last newline.
+    Silent,
     /// The process says that it failed to make one.
     Failed,
     /// The time was over.
@@ -148,18 +149,8 @@ impl Listener {
         if let Some(tap) = &self.tap {
             tap.sent();
         }
-        let mut capture = Capture::default();
-        if let Some(tail) = &self.tail {
-            capture.learn(&tail.earlier());
-        }
-        let mut hearing = Hearing {
-            pid: self.pid,
-            capture,
-            plain: self.plain.then(Vec::new),
-            pending: None,
-            delivered: false,
-            file: None,
-        };
+        let earlier = self.tail.as_ref().map(Tail::earlier).unwrap_or_default();
+        let mut hearing = Hearing::new(self.pid, self.plain, &earlier);
         let deaf = self.tail.is_none() && self.dumps.is_none() && !self.tapped_writes;
         let mut changed = begun;
         let mut looked = begun;
@@ -175,16 +166,17 @@ impl Listener {
                 changed = Instant::now();
             }
             let quiet = changed.elapsed();
-            let capture = &hearing.capture;
-            match capture.state() {
+            match hearing.capture.state() {
                 State::Complete => break End::Whole,
                 State::Failed | State::Undumped => break End::Failed,
-                State::Begun if hearing.pending.is_some() => {}
-                State::Begun if !self.tapped_writes && quiet >= QUIET && capture.looks_whole() => {
+                State::Begun if hearing.is_pending() => {}
+                State::Begun
+                    if !self.tapped_writes && quiet >= QUIET && hearing.capture.looks_whole() =>
+                {
                     break End::Whole;
                 }
-                State::Begun if quiet >= LONG_QUIET => break End::Whole,
-                State::Nothing if quiet >= LONG_QUIET && hearing.has_plain() => break End::Whole,
+                State::Begun if quiet >= LONG_QUIET => break End::Silent,
+                State::Nothing if quiet >= LONG_QUIET && hearing.has_plain() => break End::Silent,
                 State::Begun | State::Nothing => {}
             }
             if now >= until {
@@ -197,25 +189,13 @@ impl Listener {
                 }
             }
         };
-        let tapped = self.tap.as_ref().map(|_| Tapped {
-            delivered: hearing.delivered,
-            blocked_write: hearing.pending.as_ref().map(|(fd, bytes)| (*fd, bytes.len() as u64)),
-        });
-        // Whoever stands in a write goes on with it: what it is about to write is its report.
-        if let Some((_, bytes)) = hearing.pending.take() {
-            hearing.keep(&bytes);
-            hearing.capture.write(&bytes);
-        }
-        let mut captured = hearing.capture.finish();
-        if let (State::Nothing, Some(plain)) = (captured.state, hearing.plain) {
-            captured.bytes = plain;
-        }
-        Ok(Heard { end, captured, file: hearing.file, tapped, took: changed - begun })
+        let tapped = self.tap.as_ref().map(|_| hearing.tapped());
+        let file = hearing.file.take();
+        Ok(Heard { end, captured: hearing.finish(), file, tapped, took: changed - begun })
     }
 
     /// Hears what there is, for a moment.
     fn hear(&mut self, hearing: &mut Hearing, now: Instant) -> Result<(), Error> {
-        let mut came = false;
         let pid = self.pid;
         let unread = |error: std::io::Error| Error::NotPermitted {
             pid,
@@ -223,85 +203,24 @@ impl Listener {
             hint: String::new(),
         };
         let patience = if self.tapped_writes { LOOK } else { Duration::ZERO };
-        while let Some(seen) = self.tap.as_ref().and_then(|tap| tap.next(now + patience)) {
-            came |= hearing.see(seen)?;
-            if hearing.capture.state() != State::Begun && came {
-                break;
-            }
+        // One at a time: what the last one told may be the end of the report.
+        if let Some(seen) = self.tap.as_ref().and_then(|tap| tap.next(now + patience)) {
+            hearing.see(seen)?;
         }
         if let Some(dumps) = &mut self.dumps {
             let wait = if self.tail.is_some() { STEP } else { LOOK };
             let lost = |error: FileError| unread(std::io::Error::other(error.to_string()));
             if let Some(dumped) = dumps.next(Instant::now() + wait).map_err(lost)? {
-                hearing.capture.append(&dumped.bytes.map_err(lost)?);
-                hearing.capture.closed();
-                hearing.file = Some(dumped.name.raw().to_owned());
+                let name = dumped.name.raw().to_owned();
+                hearing.dumped(name, &dumped.bytes.map_err(lost)?);
                 return Ok(());
             }
         }
         if let Some(tail) = &mut self.tail {
             let wait = if self.dumps.is_some() { Duration::ZERO } else { QUIET };
             let bytes = tail.wait(Instant::now() + wait).map_err(unread)?;
-            hearing.keep(&bytes);
-            hearing.capture.append(&bytes);
+            hearing.append(&bytes);
         }
         Ok(())
-    }
-}
-
-/// What was heard so far.
-struct Hearing {
-    pid: i32,
-    capture: Capture,
-    /// All that was written, where any of it counts; at most [`MAX_PLAIN`] bytes.
-    plain: Option<Vec<u8>>,
-    /// A write that has not returned: the descriptor and the bytes.
-    pending: Option<(i32, Vec<u8>)>,
-    delivered: bool,
-    file: Option<String>,
-}
-
-impl Hearing {
-    /// How much there is of what is listened for.
-    fn len(&self) -> usize {
-        self.capture.report_len() + self.plain.as_ref().map_or(0, Vec::len)
-    }
-
-    fn has_plain(&self) -> bool {
-        self.plain.as_ref().is_some_and(|plain| !plain.is_empty())
-    }
-
-    /// Keeps what was written, where any of it counts.
-    fn keep(&mut self, bytes: &[u8]) {
-        if let Some(plain) = &mut self.plain {
-            let room = MAX_PLAIN.saturating_sub(plain.len());
-            plain.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        }
-    }
-
-    /// Takes what the tap saw. Whether it is something of the report.
-    fn see(&mut self, seen: Seen) -> Result<bool, Error> {
-        match seen {
-            Seen::Delivered | Seen::TakenByOther => self.delivered = true,
-            Seen::HeldBack => {
-                let why = "lost its handler just before the signal came (it executes another \
-                           program): the signal was held back, and has done nothing";
-                return Err(Error::Refused { pid: self.pid, why: why.to_owned(), hint: None });
-            }
-            Seen::Writing { fd, bytes } => self.pending = Some((fd, bytes)),
-            Seen::Wrote(result) => {
-                let (Some((_, bytes)), Ok(count)) = (self.pending.take(), result) else {
-                    return Ok(false);
-                };
-                let count = usize::try_from(count).unwrap_or(usize::MAX).min(bytes.len());
-                let written = bytes.get(..count).unwrap_or_default();
-                self.keep(written);
-                self.capture.write_partly(written, bytes.len());
-                return Ok(true);
-            }
-            Seen::TooMuch => {}
-            Seen::Ended => return Err(Error::Changed { pid: self.pid, what: Change::Exited }),
-        }
-        Ok(false)
     }
 }

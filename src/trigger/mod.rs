@@ -10,6 +10,7 @@
 
 mod answer;
 pub mod capture;
+mod hearing;
 mod listen;
 pub mod look;
 pub mod preflight;
