@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -355,7 +355,8 @@ fn lines_that_others_write_to_the_file_are_left_out() {
     let path = service.sink.path();
     let over = AtomicBool::new(false);
     let pid = service.pid().to_string();
-    let printed: Vec<Vec<u8>> = thread::scope(|scope| {
+    let ways = [AUTO, FILE, PTRACE, AUTO, FILE, PTRACE];
+    let outputs = thread::scope(|scope| {
         // As a worker's log: each line in one write, at the end of the file.
         scope.spawn(|| {
             let mut file = OpenOptions::new().append(true).open(&path).unwrap();
@@ -368,26 +369,34 @@ fn lines_that_others_write_to_the_file_are_left_out() {
                 thread::sleep(std::time::Duration::from_micros(300));
             }
         });
-        let ways = [AUTO, FILE, PTRACE, AUTO, FILE, PTRACE];
-        let printed = ways.map(|way| {
-            let output = guru(&[&["trigger"], way, &[&pid]].concat());
-            (way, output)
-        });
+        let outputs = ways.map(|way| guru(&[&["trigger"], way, &[&pid]].concat()));
         over.store(true, Ordering::Relaxed);
-        let whole = |(way, output): (&[&str], Output)| {
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(0), "{way:?}: {errors}");
-            output.stdout
-        };
-        printed.map(whole).into()
+        outputs
     });
-    let arrived = String::from_utf8(service.sink.arrived()).unwrap();
     let line = regex::Regex::new(r"2026-01-01 00:00:00.000 1 INFO neighbour \[-\] <\d{8}>\n");
     let line = line.unwrap();
+    let arrived = String::from_utf8(service.sink.arrived()).unwrap();
     let numbers = line.find_iter(&arrived).count();
     assert!(numbers > 100, "the neighbour wrote {numbers} lines");
-    let written = line.replace_all(&arrived, "").into_owned();
-    assert_same(&printed.concat(), written.as_bytes(), "with a neighbour");
+    let alone = line.replace_all(&arrived, "").into_owned();
+    let mut left = alone.as_str();
+    for (way, output) in ways.iter().zip(outputs) {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{way:?}: {errors}");
+        let mut printed = String::from_utf8(output.stdout).unwrap();
+        if *way != PTRACE {
+            // A line that came between the report and its last newline stands behind its last
+            // one, and nothing in the file tells whose it is.
+            let whole = printed.lines().filter(|text| text.starts_with("2026-01-01")).count();
+            assert_eq!(whole, 0, "{way:?}: {printed}");
+            printed = line.replace_all(&printed, "").into_owned();
+        }
+        let (written, rest) = left.split_at(printed.len().min(left.len()));
+        assert_same(printed.as_bytes(), written.as_bytes(), &format!("{way:?}"));
+        // The newline that was cut off from it.
+        left = rest.trim_start_matches('\n');
+    }
+    assert_eq!(left, "");
 }
 
 #[test]
