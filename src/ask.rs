@@ -6,6 +6,7 @@ use guru::assemble;
 use guru::error::{Error, Status};
 use guru::evidence::Evidence;
 use guru::inspect::{Options, inspect};
+use guru::render::sanitize::line;
 use guru::report::Report;
 use guru::section::SECTIONS;
 use guru::target::live::facts;
@@ -118,7 +119,7 @@ impl Asker<'_> {
     fn answered(&self, answer: &Answer, sink: &mut Sink) -> Result<Asked, Error> {
         let heard = &answer.heard;
         if let Some(file) = &heard.file {
-            self.say(&format!("it wrote its report to {file}"));
+            self.say(&format!("it wrote its report to {}", line(file)));
         }
         let status = match heard.end {
             End::Whole => self.print(answer, sink)?,

@@ -68,7 +68,7 @@ pub fn of_capture(
     }
     for tid in &released.refused {
         let text = match refusal::tracer(*tid) {
-            Some(tracer) => format!("traced by {}; seen without a stop", who(tracer)),
+            Some(tracer) => format!("traced by {}; seen without a stop", facts::who(tracer)),
             None => "the kernel does not let it be stopped; seen without a stop".to_owned(),
         };
         notes.push(Note::missing(format!("thread {tid}"), text));
@@ -109,7 +109,7 @@ pub fn of_traced(
 ) -> Taken {
     let text = format!(
         "traced by {}, so its threads could not be stopped: only blocked threads have stacks",
-        who(tracer)
+        facts::who(tracer)
     );
     notes.push(Note::missing("threads", text));
     of_untouched(plan, memory)
@@ -150,11 +150,6 @@ pub fn secrets(
         visited.secrets.into_iter().chain(set).collect::<Vec<String>>()
     };
     found.iter().flat_map(of).collect()
-}
-
-/// `gdb (pid 99)`.
-fn who(pid: i32) -> String {
-    format!("{} (pid {pid})", facts::name(pid).escape_debug())
 }
 
 /// Records threads without a stop: program counter and stack pointer as the kernel told them of

@@ -25,7 +25,7 @@ use self::listen::Listener;
 pub use self::listen::{End, Heard, Via};
 use self::look::Look;
 pub use self::preflight::Wanted;
-use self::preflight::{Request, Seen};
+use self::preflight::{Plan, Request, Seen};
 use self::sink::Place;
 use crate::error::{Change, Error};
 use crate::evidence::files::Files;
@@ -36,7 +36,8 @@ use crate::report::{self, ProcessSummary};
 use crate::target::live::handle::Handle;
 use crate::target::live::open::LiveOpener;
 use crate::target::live::turn::Turn;
-use crate::target::live::{self, LiveProcess, signals, touch};
+use crate::target::live::{self, LiveProcess, facts, refusal, signals, touch};
+use crate::target::signals::SignalState;
 use crate::target::stderr::Stderr;
 use crate::target::{TargetFacts, cgroup};
 use crate::text::Text;
@@ -70,21 +71,60 @@ pub fn trigger(
 ) -> Result<Answer, Error> {
     let (process, handle) = open(id)?;
     let pid = process.pid;
-    let refused = |why: &str, hint: Option<String>| Error::Refused { pid, why: why.into(), hint };
     let _turn = match Turn::take(pid) {
         Ok(Some(turn)) => Some(turn),
         Ok(None) => {
             let hint = Some("wait until that has ended".to_owned());
-            return Err(refused("is being asked by another guru at this moment", hint));
+            return Err(refused(pid, "is being asked by another guru at this moment", hint));
         }
         // Whether there is another cannot be known; the kernel will say what else is refused.
         Err(_) => None,
     };
     let look = Look::at(pid, give_up)?;
-    let facts = process.facts()?;
+    let known = process.facts()?;
     let stderr = live::stderr::stderr(&process);
-    let watched_by_parent = watching_parent(&look, give_up);
-    let state = || signals::state(pid).ok_or(Error::Changed { pid, what: Change::Exited });
+    let before = state(pid)?;
+    let plan = settle(pid, before, &look, &stderr, &options.wanted, give_up)?;
+    for warning in &plan.warnings {
+        warn(warning);
+    }
+    let mut unheard = None;
+    let listener = Listener::open(&process, &plan, &stderr, options.via, &mut unheard)?;
+    if let Some(why) = unheard {
+        warn(&format!("what it writes cannot be read along: {why}"));
+    }
+    process.check_unchanged()?;
+    let until = Instant::now() + options.wanted.patience;
+    ask(&process, &handle, &plan.request)?;
+    let at = report::timestamp(jiff::Timestamp::now().as_second()).unwrap_or_default();
+    let heard = listener.listen(&handle, until)?;
+    let elsewhere = match heard.end {
+        End::Unheard => elsewhere(&process, &known, &stderr),
+        _ => None,
+    };
+    let process = look.process.unwrap_or_else(|| summary(known));
+    Ok(Answer { process, stderr, elsewhere, plan, before, heard, at })
+}
+
+fn refused(pid: i32, why: impl Into<String>, hint: Option<String>) -> Error {
+    Error::Refused { pid, why: why.into(), hint }
+}
+
+fn state(pid: i32) -> Result<SignalState, Error> {
+    signals::state(pid).ok_or(Error::Changed { pid, what: Change::Exited })
+}
+
+/// How the process is asked.
+fn settle(
+    pid: i32,
+    signals: SignalState,
+    look: &Look,
+    stderr: &Stderr,
+    wanted: &Wanted,
+    give_up: GiveUp,
+) -> Result<Plan, Error> {
+    let watched_by_parent = watching_parent(look, give_up);
+    let tracer = refusal::tracer(pid).map(facts::who);
     let decide = |signals| {
         let seen = Seen {
             pid,
@@ -96,53 +136,39 @@ pub fn trigger(
             watchers: &look.watchers,
             configured: look.configured.as_ref(),
             watched_by_parent,
+            tracer: tracer.as_deref(),
             green_threads: look.green_threads,
             in_uwsgi: look.in_uwsgi,
             reporting: look.reporting,
-            stderr: &stderr,
+            stderr,
         };
-        preflight::plan(&seen, &options.wanted)
+        preflight::plan(&seen, wanted)
     };
-    let before = state()?;
-    let plan = match decide(before) {
-        Ok(plan) => plan,
-        Err(_) => {
-            std::thread::sleep(MOMENT);
-            decide(state()?).map_err(|refusal| refused(&refusal.why, refusal.hint))?
-        }
-    };
-    for warning in &plan.warnings {
-        warn(warning);
-    }
-    let mut unheard = None;
-    let listener = Listener::open(&process, &plan, &stderr, options.via, &mut unheard)?;
-    if let Some(why) = unheard {
-        warn(&format!("what it writes cannot be read along: {why}"));
-    }
-    process.check_unchanged()?;
-    let until = Instant::now() + options.wanted.patience;
-    match &plan.request {
+    decide(signals).or_else(|_| {
+        std::thread::sleep(MOMENT);
+        decide(state(pid)?).map_err(|refusal| refused(pid, refusal.why, refusal.hint))
+    })
+}
+
+/// Asks it.
+fn ask(process: &LiveProcess, handle: &Handle, request: &Request) -> Result<(), Error> {
+    let pid = process.pid;
+    match request {
         Request::Signal(signal) => {
             // The last look before it is sent; the ears take it away should it still be in vain.
-            if !state()?.caught.contains(*signal) {
+            if !state(pid)?.caught.contains(*signal) {
                 let name = signal::name(*signal);
-                return Err(refused(&format!("does not catch {name} any more"), None));
+                return Err(refused(pid, format!("does not catch {name} any more"), None));
             }
-            handle.send(*signal)?;
+            handle.send(*signal)
         }
         Request::Touch(watcher) => {
-            touch::touch(&process, &watcher.file)
-                .map_err(|error| refused(&format!("watches a file: {error}"), None))?;
+            let file = crate::render::sanitize::line(watcher.file.raw());
+            touch::touch(process, &watcher.file)
+                .map(drop)
+                .map_err(|error| refused(pid, format!("watches {file}: {error}"), None))
         }
     }
-    let at = report::timestamp(jiff::Timestamp::now().as_second()).unwrap_or_default();
-    let heard = listener.listen(&handle, until)?;
-    let elsewhere = match heard.end {
-        End::Unheard => elsewhere(&process, &facts, &stderr),
-        _ => None,
-    };
-    let process = look.process.unwrap_or_else(|| summary(facts));
-    Ok(Answer { process, stderr, elsewhere, plan, before, heard, at })
 }
 
 /// Takes hold of the process. One that was just started may still be about to execute its program.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::signal;
+use crate::render::sanitize::line;
 use crate::runtime::{Handler, OwnReport, ReportWatcher, SignalHandler};
 use crate::target::Tid;
 use crate::target::signals::SignalState;
@@ -40,6 +41,8 @@ pub struct Seen<'a> {
     pub configured: Option<&'a Text>,
     /// The process that it was forked from and that watches a file.
     pub watched_by_parent: Option<i32>,
+    /// Who traces it: `gdb (pid 99)`.
+    pub tracer: Option<&'a str>,
     /// How many green threads it has.
     pub green_threads: usize,
     /// Whether it runs in uWSGI, whose own handlers Python knows nothing of.
@@ -134,14 +137,23 @@ pub fn plan(seen: &Seen<'_>, wanted: &Wanted) -> Result<Plan, Refusal> {
                     comes";
         warnings.push(text.to_owned());
     }
-    if let Request::Touch(watcher) = &request
-        && watcher.green
-    {
-        warnings.push(
-            "a green thread looks at the file: it does only when the others give way".to_owned(),
-        );
+    if let (Some(tracer), Request::Signal(_)) = (seen.tracer, &request) {
+        warnings.push(format!("is traced by {tracer}, to which the signal goes first"));
+    }
+    if let Request::Touch(watcher) = &request {
+        warnings.extend(slow(watcher, wanted.patience));
     }
     Ok(Plan { request, report, warnings })
+}
+
+/// Why the report may come late.
+fn slow(watcher: &ReportWatcher, patience: Duration) -> Option<String> {
+    let interval = watcher.interval.unwrap_or_default();
+    if interval >= patience.as_secs_f64() {
+        return Some(format!("looks at its file every {interval} s only: use a longer --timeout"));
+    }
+    let text = "a green thread looks at the file: it does only when the others give way";
+    watcher.green.then(|| text.to_owned())
 }
 
 /// Whether it can answer at all.
@@ -149,6 +161,10 @@ fn answering(seen: &Seen<'_>) -> Result<(), Refusal> {
     match seen.signals.state {
         'T' => Err(Refusal::new("is stopped: it cannot answer")
             .with_hint(format!("let it go on first: kill -CONT {}", seen.pid))),
+        't' => Err(Refusal::new(format!(
+            "is held by its tracer, {}: it cannot answer",
+            seen.tracer.unwrap_or("which has just gone")
+        ))),
         'Z' | 'X' => Err(Refusal::new(
             "has lost its first thread, which is the one that would write the report",
         )),
@@ -215,12 +231,12 @@ fn by_signal(
         return Ok((request, None));
     }
     Err(match (handler.map(|handler| &handler.handler), seen.handlers) {
-        (Some(Handler::Function { name: function, file, line }), _) => {
-            let place = match (file, line) {
-                (Some(file), Some(line)) => format!(" ({}:{line})", file.raw()),
+        (Some(Handler::Function { name: function, file, line: at }), _) => {
+            let place = match (file, at) {
+                (Some(file), Some(number)) => format!(" ({}:{number})", line(file.raw())),
                 _ => String::new(),
             };
-            let function = function.raw();
+            let function = line(function.raw());
             Refusal::new(format!(
                 "handles {name} by {function}{place}, which is no Guru Meditation Report"
             ))
@@ -240,7 +256,7 @@ fn by_signal(
 
 /// A configured file that nobody here watches.
 fn unwatched(seen: &Seen<'_>, file: &Text) -> Refusal {
-    let file = file.raw();
+    let file = line(file.raw());
     match seen.watched_by_parent {
         Some(parent) => Refusal::new(format!(
             "is a worker: {file} is watched by its master, process {parent}, which can report on \

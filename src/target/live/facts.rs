@@ -158,6 +158,11 @@ pub fn name(pid: i32) -> String {
     comm(pid).map_or_else(|| "a process".to_owned(), |name| name.raw().to_owned())
 }
 
+/// `gdb (pid 99)`.
+pub fn who(pid: i32) -> String {
+    format!("{} (pid {pid})", name(pid).escape_debug())
+}
+
 /// A process's name, with all its bytes.
 fn comm(pid: i32) -> Option<Text> {
     let bytes = std::fs::read(format!("/proc/{pid}/comm")).ok()?;

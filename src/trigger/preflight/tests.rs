@@ -12,6 +12,8 @@ struct Case {
     configured: Option<Text>,
     watched_by_parent: Option<i32>,
     green_threads: usize,
+    in_uwsgi: bool,
+    tracer: Option<&'static str>,
     reporting: bool,
     stderr: StderrKind,
 }
@@ -25,6 +27,8 @@ fn case() -> Case {
         configured: None,
         watched_by_parent: None,
         green_threads: 0,
+        in_uwsgi: false,
+        tracer: None,
         reporting: false,
         stderr: StderrKind::Null,
     }
@@ -51,7 +55,8 @@ impl Case {
             configured: self.configured.as_ref(),
             watched_by_parent: self.watched_by_parent,
             green_threads: self.green_threads,
-            in_uwsgi: false,
+            in_uwsgi: self.in_uwsgi,
+            tracer: self.tracer,
             reporting: self.reporting,
             stderr: &stderr,
         };
@@ -115,6 +120,16 @@ fn what_nobody_catches_is_never_sent() {
 }
 
 #[test]
+fn where_uwsgi_may_have_the_signal_that_is_said() {
+    let mut case = case();
+    case.in_uwsgi = true;
+    assert!(case.plan(&AUTO).unwrap().warnings[0].starts_with("runs in uWSGI"));
+    case.signals.caught = set(&[USR2, 34]);
+    case.handlers.as_mut().unwrap()[0].signal = 34;
+    assert!(case.plan(&AUTO).unwrap().warnings.is_empty());
+}
+
+#[test]
 fn another_handler_needs_force() {
     let mut case = case();
     *case.handlers.as_mut().unwrap() = vec![other(USR2)];
@@ -135,6 +150,14 @@ fn who_cannot_answer_is_not_asked() {
     let mut stopped = case();
     stopped.signals.state = 'T';
     assert_eq!(stopped.refusal(&FORCED), "is stopped: it cannot answer");
+    let mut held = case();
+    held.tracer = Some("gdb (pid 99)");
+    assert_eq!(
+        held.plan(&AUTO).unwrap().warnings,
+        ["is traced by gdb (pid 99), to which the signal goes first"]
+    );
+    held.signals.state = 't';
+    assert_eq!(held.refusal(&FORCED), "is held by its tracer, gdb (pid 99): it cannot answer");
     let mut headless = case();
     headless.signals.state = 'Z';
     assert!(headless.refusal(&FORCED).starts_with("has lost its first thread"));
@@ -164,7 +187,9 @@ fn a_file_that_is_watched_is_touched_instead() {
     assert_eq!((plan.writer(42), plan.warnings.len()), (43, 0));
     assert_eq!(plan.request, Request::Touch(watcher()));
     case.watchers[0].green = true;
-    assert_eq!(case.plan(&AUTO).unwrap().warnings.len(), 1);
+    assert!(case.plan(&AUTO).unwrap().warnings[0].starts_with("a green thread looks at the file"));
+    case.watchers[0].interval = Some(60.0);
+    assert!(case.plan(&AUTO).unwrap().warnings[0].starts_with("looks at its file every 60 s only"));
 }
 
 #[test]
