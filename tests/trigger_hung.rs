@@ -72,7 +72,10 @@ fn a_signal_that_is_blocked_is_refused_and_with_force_waited_for() {
     assert!(said.contains("blocks SIGUSR2 in every thread"), "{said}");
     let (status, printed, said) = trigger(hung.pid(), &["--force"]);
     assert_eq!((status, printed.as_str()), (4, ""), "{said}");
-    assert!(said.contains("the signal is blocked by the mask of its only thread (SigBlk)"), "{said}");
+    assert!(
+        said.contains("the signal is blocked by the mask of its only thread (SigBlk)"),
+        "{said}"
+    );
     // It is pending now, and no second one is sent.
     let (status, _, said) = trigger(hung.pid(), &["--force"]);
     assert_eq!(status, 3);
