@@ -105,11 +105,20 @@ impl Asker<'_> {
         match trigger::trigger(self.pid, &options, &mut warn, give_up) {
             Ok(answer) => self.answered(&answer, sink),
             Err(error) => {
-                complain_of(&error);
                 let refused = error.status() == Status::CannotInspect;
                 let status = match self.options.or_report && refused {
-                    true => self.report_from_outside(self.look()?, error.to_string(), sink)?,
-                    false => error.status(),
+                    true => {
+                        complain(&error.to_string());
+                        let why = match error {
+                            Error::Refused { why, .. } => why,
+                            other => other.to_string(),
+                        };
+                        self.report_from_outside(self.look()?, why, sink)?
+                    }
+                    false => {
+                        complain_of(&error);
+                        error.status()
+                    }
                 };
                 Ok(Asked { status, refused, dumped: false })
             }

@@ -40,6 +40,7 @@ mod support;
 mod tap;
 mod targets;
 mod trigger_harmless;
+mod trigger_hung;
 mod trigger_sinks;
 mod trigger_untouched;
 mod trigger_why;

@@ -21,18 +21,18 @@ use tempfile::TempDir;
 const USR2: i32 = libc::SIGUSR2;
 
 /// A program that has a report of its own and is kept from giving it.
-struct Hung {
+pub struct Hung {
     target: Target,
     directory: TempDir,
 }
 
 impl Hung {
     /// `hang.py` in one of its modes, with standard error in a file.
-    fn start(mode: &str) -> Option<Hung> {
+    pub fn start(mode: &str) -> Option<Hung> {
         Hung::start_with(mode, None)
     }
 
-    fn start_with(mode: &str, pipe: Option<Stdio>) -> Option<Hung> {
+    pub fn start_with(mode: &str, pipe: Option<Stdio>) -> Option<Hung> {
         let library = Target::program("libhang.so")?;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("stderr");
@@ -46,11 +46,11 @@ impl Hung {
         Some(Hung { target: Target::start(command), directory })
     }
 
-    fn pid(&self) -> i32 {
+    pub fn pid(&self) -> i32 {
         self.target.pid()
     }
 
-    fn stderr(&self) -> String {
+    pub fn stderr(&self) -> String {
         fs::read_to_string(self.directory.path().join("stderr")).unwrap()
     }
 
@@ -59,7 +59,7 @@ impl Hung {
     }
 
     /// Waits until the main thread waits in this call for good.
-    fn await_call(&self, call: i64) {
+    pub fn await_call(&self, call: i64) {
         await_some("the main thread is where it stays", || {
             let main = thread_states(self.pid()).remove(&self.pid())?;
             (main.state != 'R' && main.call == Some(call)).then_some(())
