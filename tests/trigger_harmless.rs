@@ -2,6 +2,7 @@
 //! changes meanwhile does not die of it.
 
 use crate::support::sink::{Kind, Sink};
+use crate::support::trigger::assert_free;
 use crate::support::{
     GURU, Target, await_asleep, await_some, full, guru, python, root, run, skip, skip_impossible,
     thread_states, venv,
@@ -28,8 +29,7 @@ fn ask(times: usize, pid: i32, args: &[&str], statuses: &[i32], says: &str) {
         assert!(status.is_some_and(|one| statuses.contains(&one)), "{status:?}: {errors}");
         assert!(errors.contains(says), "{errors}");
     }
-    let threads = thread_states(pid);
-    assert!(threads.values().all(|thread| thread.tracer == 0 && thread.state != 't'));
+    assert_free(pid);
 }
 
 fn is_alive(pid: i32) -> bool {

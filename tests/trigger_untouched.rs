@@ -2,7 +2,8 @@
 //! order, no call of it fails that would not fail by `kill`, and nothing waits for guru.
 
 use crate::support::sink::{Kind, Sink};
-use crate::support::{Target, full, guru, root, thread_states, venv};
+use crate::support::trigger::assert_free;
+use crate::support::{Target, guru, root, venv};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +11,9 @@ use std::time::Duration;
 
 /// How long a write of the process may take at most on a busy machine.
 const LONGEST: Duration = Duration::from_secs(3);
+
+/// How often a process is asked in each of the tests.
+const TIMES: usize = 50;
 
 /// The lines of each thread that are among these bytes, in order, and the bytes that are left.
 fn lines(bytes: &[u8]) -> (BTreeMap<u8, Vec<u32>>, Vec<u8>) {
@@ -35,16 +39,14 @@ fn check(kind: Kind, way: &[&str]) {
         command
     });
     let pid = target.pid();
-    let times = if full() { 50 } else { 10 };
     let mut printed = Vec::new();
-    for _ in 0..times {
+    for _ in 0..TIMES {
         let output = guru(&[&["trigger"], way, &[&pid.to_string()]].concat());
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{kind:?} {way:?}: {errors}");
         printed.extend(output.stdout);
     }
-    let threads = thread_states(pid);
-    assert!(threads.values().all(|thread| thread.tracer == 0 && thread.state != 't'));
+    assert_free(pid);
     let told: Value = serde_json::from_str(&target.ask("tell")).unwrap();
     assert!(target.end());
 

@@ -12,6 +12,7 @@ mod service;
 pub mod sink;
 mod skip;
 mod target;
+pub mod trigger;
 pub mod truth;
 
 use std::path::{Path, PathBuf};

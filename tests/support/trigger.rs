@@ -1,0 +1,137 @@
+//! `guru trigger`, and what a process wrote that it asked, as others see it.
+
+use super::sink::{Kind, Sink};
+use super::{Service, Target, await_some, guru, root, skip, thread_states};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::process::{Command, Stdio};
+
+/// How the first heading of a report begins.
+pub const HEADER: &[u8] = b"====                        Guru Meditation";
+
+/// What guru prints of a process, which must be whole.
+pub fn trigger(args: &[&str]) -> Vec<u8> {
+    let output = guru(&[&["trigger"], args].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {errors}");
+    assert!(errors.lines().all(|line| line.starts_with("guru: ")), "{args:?}: {errors}");
+    output.stdout
+}
+
+/// What guru says of a process that it gets no report of, and its exit status.
+pub fn no_report(args: &[&str]) -> (Option<i32>, String) {
+    let output = guru(&[&["trigger"], args].concat());
+    assert!(output.stdout.is_empty(), "{output:?}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Where two reports differ, so that a failure can be read.
+pub fn assert_same(printed: &[u8], written: &[u8], what: &str) {
+    if printed != written {
+        let at = printed.iter().zip(written).take_while(|(a, b)| a == b).count();
+        let near = |bytes: &[u8]| {
+            let part = bytes.get(at.saturating_sub(60)..).unwrap_or_default();
+            String::from_utf8_lossy(&part[..part.len().min(200)]).into_owned()
+        };
+        panic!(
+            "{what}: {} bytes printed, {} written, they differ at {at}: {:?}, not {:?}",
+            printed.len(),
+            written.len(),
+            near(printed),
+            near(written)
+        );
+    }
+}
+
+/// A report arrives at the sink and is printed, twice; nothing else arrives.
+pub fn check(sink: &Sink, pid: i32, args: &[&str]) {
+    let pid = pid.to_string();
+    for _ in 0..2 {
+        let before = sink.arrived().len();
+        let printed = trigger(&[args, &[&pid]].concat());
+        assert!(printed.windows(HEADER.len()).any(|part| part == HEADER));
+        assert_eq!(printed.last(), Some(&b'\n'));
+        assert_same(&printed, &sink.arrived_after(before, printed.len()), &format!("{args:?}"));
+    }
+}
+
+/// Nobody traces the process, and none of its threads was left stopped.
+pub fn assert_free(pid: i32) {
+    let threads = thread_states(pid);
+    assert!(!threads.is_empty());
+    assert!(threads.values().all(|thread| thread.tracer == 0 && thread.state != 't'));
+}
+
+/// The target with a report, with more arguments.
+pub fn gmr(command: &mut Command, args: &[&str]) -> Target {
+    command.arg(root("fixtures/targets/gmr.py")).args(args);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    Target::start(std::mem::replace(command, Command::new("true")))
+}
+
+/// What a process writes to `/dev/null` is known by strace, which sees it in a report of its own.
+pub fn check_null(name: &str) {
+    let Some(service) = Service::start_into(Kind::Null, name, &[], "") else { return };
+    let pid = service.pid();
+    // The first report may register options of its own, which the next ones show.
+    trigger(&[&pid.to_string()]);
+    for way in [AUTO, PTRACE] {
+        // Green threads may have moved on between two reports: it is asked again then.
+        for attempt in 1.. {
+            let Some(written) = traced_report(pid) else { return };
+            let printed = trigger(&[way, &[&pid.to_string()]].concat());
+            if printed == written {
+                break;
+            }
+            if attempt == 5 {
+                assert_same(&printed, &written, name);
+            }
+        }
+    }
+    assert_free(pid);
+}
+
+/// The report that a process makes when it gets SIGUSR2, by what strace sees it write.
+fn traced_report(pid: i32) -> Option<Vec<u8>> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("strace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-xx", "-s", "100000000", "-e", "trace=write", "-e", "signal=none"]);
+    strace.arg("-o").arg(&file).args(["-p", &pid.to_string()]);
+    let Ok(mut strace) = strace.stdin(Stdio::null()).spawn() else {
+        skip("strace is not installed");
+        return None;
+    };
+    await_some("strace takes hold", || {
+        thread_states(pid).values().all(|thread| thread.tracer != 0).then_some(())
+    });
+    kill(Pid::from_raw(pid), Signal::SIGUSR2).unwrap();
+    let written = await_some("the report is written", || {
+        let text = fs::read_to_string(&file).ok()?;
+        let writes = text.lines().filter_map(|line| {
+            let (bytes, rest) = line.split_once("write(2, \"")?.1.split_once('"')?;
+            rest.contains(" = ").then(|| unescaped(bytes))
+        });
+        let written: Vec<Vec<u8>> = writes.collect();
+        (written.last()? == b"\n").then(|| written.concat())
+    });
+    kill(Pid::from_raw(strace.id().cast_signed()), Signal::SIGINT).unwrap();
+    await_some("strace ends", || strace.try_wait().unwrap());
+    Some(written)
+}
+
+/// The bytes of `\x3d\x0a`.
+fn unescaped(text: &str) -> Vec<u8> {
+    let codes = text.split("\\x").skip(1);
+    codes.map(|code| u8::from_str_radix(code, 16).unwrap()).collect()
+}
+
+/// guru chooses how the report is read.
+pub const AUTO: &[&str] = &[];
+
+/// The report is read from its file.
+pub const FILE: &[&str] = &["--via", "file"];
+
+/// The report is read as it is written.
+pub const PTRACE: &[&str] = &["--via", "ptrace"];
