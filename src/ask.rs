@@ -27,18 +27,16 @@ pub fn run(options: &cli::Trigger) -> Result<Status, Error> {
     let patience = Duration::from_secs(options.timeout);
     let mut worst = Status::Complete;
     let targets = targets(options);
+    let all = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+    deadline((patience + BESIDES).saturating_mul(all));
     for (nth, target) in targets.iter().enumerate() {
-        let left = u32::try_from(targets.len() - nth).unwrap_or(u32::MAX);
-        if nth == 0 {
-            deadline((patience + BESIDES).saturating_mul(left));
-        }
-        let asker = Asker { options, patience, pid: target.pid };
+        let asker = Asker { options, patience, pid: target.pid, descends: target.descends };
         let asked = asker.ask(&mut sink)?;
         // Most descendants have no report, and nobody asked for theirs.
-        if !(target.descends && asked.refused) {
+        if asked.asked || !target.descends {
             worst = worst.max(asked.status);
         }
-        if asked.dumped && left > 1 {
+        if asked.dumped && nth + 1 < targets.len() {
             until_next_second();
         }
     }
@@ -63,7 +61,9 @@ fn targets(options: &cli::Trigger) -> Vec<Target> {
         };
         add(*pid, false);
         if options.tree {
-            facts::descendants(*pid).into_iter().for_each(|process| add(process.pid, true));
+            let own = std::process::id().cast_signed();
+            let descendants = facts::descendants(*pid).into_iter().map(|process| process.pid);
+            descendants.filter(|pid| *pid != own).for_each(|pid| add(pid, true));
         }
     }
     targets
@@ -78,8 +78,8 @@ fn until_next_second() {
 /// What came of one process.
 struct Asked {
     status: Status,
-    /// Whether it was not asked at all.
-    refused: bool,
+    /// Whether it was asked at all.
+    asked: bool,
     /// Whether it wrote a new file.
     dumped: bool,
 }
@@ -89,6 +89,7 @@ struct Asker<'a> {
     options: &'a cli::Trigger,
     patience: Duration,
     pid: i32,
+    descends: bool,
 }
 
 impl Asker<'_> {
@@ -105,24 +106,30 @@ impl Asker<'_> {
         match trigger::trigger(self.pid, &options, &mut warn, give_up) {
             Ok(answer) => self.answered(&answer, sink),
             Err(error) => {
-                let refused = error.status() == Status::CannotInspect;
-                let status = match self.options.or_report && refused {
-                    true => {
-                        complain(&error.to_string());
-                        let why = match error {
-                            Error::Refused { why, .. } => why,
-                            other => other.to_string(),
-                        };
-                        self.report_from_outside(self.look()?, why, sink)?
-                    }
-                    false => {
-                        complain_of(&error);
-                        error.status()
-                    }
-                };
-                Ok(Asked { status, refused, dumped: false })
+                let status = self.not_asked(error, sink)?;
+                Ok(Asked { status, asked: false, dumped: false })
             }
         }
+    }
+
+    /// Says why the process was not asked.
+    fn not_asked(&self, error: Error, sink: &mut Sink) -> Result<Status, Error> {
+        let status = error.status();
+        let told = matches!(error, Error::Refused { .. } | Error::NotPermitted { .. });
+        if self.descends && !told {
+            // It has ended meanwhile, or is guru's own; nobody asked for it.
+            return Ok(status);
+        }
+        if !self.options.or_report || status != Status::CannotInspect || !told {
+            complain_of(&error);
+            return Ok(status);
+        }
+        complain(&error.to_string());
+        let why = match error {
+            Error::Refused { why, .. } => why,
+            other => other.to_string(),
+        };
+        self.report_if_wanted(why, status, sink)
     }
 
     fn answered(&self, answer: &Answer, sink: &mut Sink) -> Result<Asked, Error> {
@@ -130,28 +137,33 @@ impl Asker<'_> {
         if let Some(file) = &heard.file {
             self.say(&format!("it wrote its report to {}", line(file)));
         }
+        if let Some(other) = heard.of_other {
+            self.say(&format!("by its own words, the report is that of process {other}"));
+        }
         let status = match heard.end {
             End::Whole => self.print(answer, sink)?,
             End::Silent => {
-                self.say("that its report is whole is told by a second of silence alone");
+                self.say("its end could only be told by a second of silence");
                 self.print(answer, sink)?
             }
             End::Failed => {
-                self.write(&heard.captured.bytes, sink)?;
+                self.print_part(answer, sink)?;
                 let why = answer.failure();
                 self.say(&why);
                 self.report_if_wanted(why, Status::Partial, sink)?
             }
             End::Unheard => {
-                self.say(&answer.where_it_went());
-                Status::Partial
+                let why = answer.where_it_went();
+                self.say(&why);
+                self.report_if_wanted(why, Status::Partial, sink)?
             }
-            End::TimedOut => {
-                self.write(&heard.captured.bytes, sink)?;
+            End::TimedOut | End::Ended => {
+                self.print_part(answer, sink)?;
                 self.unanswered(answer, sink)?
             }
         };
-        Ok(Asked { status, refused: false, dumped: heard.file.is_some() })
+        let status = if heard.of_other.is_some() { status.max(Status::Partial) } else { status };
+        Ok(Asked { status, asked: true, dumped: heard.file.is_some() })
     }
 
     /// Prints a whole report.
@@ -159,6 +171,11 @@ impl Asker<'_> {
         let bytes = &answer.heard.captured.bytes;
         if self.options.format == RAW {
             self.write(bytes, sink)?;
+            let left = answer.heard.captured.left;
+            if left > 0 {
+                self.say(&format!("its last {left} bytes were too many to keep"));
+                return Ok(Status::Partial);
+            }
             return Ok(Status::Complete);
         }
         let report = match answer.report(self.options.secrets()) {
@@ -175,28 +192,51 @@ impl Asker<'_> {
         Ok(if report.is_partial() { Status::Partial } else { Status::Complete })
     }
 
+    /// Prints what came of a report that is not whole: as it came, or not at all.
+    fn print_part(&self, answer: &Answer, sink: &mut Sink) -> Result<(), Error> {
+        let bytes = &answer.heard.captured.bytes;
+        if self.options.format == RAW && !self.options.or_report {
+            return self.write(bytes, sink);
+        }
+        if !bytes.is_empty() {
+            let text = "bytes came, which are no whole report: --format raw prints them";
+            self.say(&format!("{} {text}", bytes.len()));
+        }
+        Ok(())
+    }
+
     /// Says why no report came.
     fn unanswered(&self, answer: &Answer, sink: &mut Sink) -> Result<Status, Error> {
+        let none = match answer.heard.end {
+            End::TimedOut => format!("no whole report within {} s", self.options.timeout),
+            _ => "no whole report".to_owned(),
+        };
+        if answer.heard.moved {
+            self.say("its standard error leads elsewhere by now: what it wrote there was not read");
+        }
         let evidence = match self.look() {
             Ok(evidence) => evidence,
+            Err(Error::NoProcess(_) | Error::Zombie { .. } | Error::Changed { .. }) => {
+                let to = trigger::sink::describe(&answer.stderr);
+                self.say(&format!("{none}: it ended after it was asked; it writes to {to}"));
+                return Ok(Status::TargetChanged);
+            }
             Err(error) => {
-                self.say(&format!("no whole report within {} s", self.options.timeout));
+                self.say(&none);
                 complain_of(&error);
                 return Ok(Status::Timeout);
             }
         };
         let why = answer.why(&evidence);
-        self.say(&format!("no whole report within {} s: {}", self.options.timeout, why.reason));
-        for line in why.stacks().lines() {
+        self.say(&format!("{none}: {}", why.reason));
+        for line in why.stacks().trim_end().lines() {
             complain(&format!("  {line}"));
         }
-        if !self.options.or_report {
-            complain("to do: `guru report`, or --or-report, looks at it from outside");
+        if self.options.or_report {
+            return self.report_from_outside(&evidence, why.reason, sink);
         }
-        match self.options.or_report {
-            true => self.report_from_outside(evidence, why.reason, sink),
-            false => Ok(Status::Timeout),
-        }
+        complain("to do: `guru report`, or --or-report, looks at it from outside");
+        Ok(Status::Timeout)
     }
 
     fn report_if_wanted(
@@ -205,9 +245,15 @@ impl Asker<'_> {
         status: Status,
         sink: &mut Sink,
     ) -> Result<Status, Error> {
-        match self.options.or_report {
-            true => self.report_from_outside(self.look()?, why, sink),
-            false => Ok(status),
+        if !self.options.or_report {
+            return Ok(status);
+        }
+        match self.look() {
+            Ok(evidence) => self.report_from_outside(&evidence, why, sink),
+            Err(error) => {
+                complain_of(&error);
+                Ok(error.status())
+            }
         }
     }
 
@@ -220,11 +266,11 @@ impl Asker<'_> {
     /// Prints the report from outside, and first why it is not the process's own.
     fn report_from_outside(
         &self,
-        evidence: Evidence,
+        evidence: &Evidence,
         why: String,
         sink: &mut Sink,
     ) -> Result<Status, Error> {
-        let report = assemble::report(&evidence, SECTIONS);
+        let report = assemble::report(evidence, SECTIONS);
         let report = Report { no_own_report: Some(why.into()), ..report };
         self.printer().print(&report, sink)?;
         Ok(if report.is_partial() { Status::Partial } else { Status::Complete })

@@ -164,7 +164,7 @@ impl Error {
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Error::NotPermitted { hint, .. } => Some(hint),
+            Error::NotPermitted { hint, .. } => Some(hint.as_str()).filter(|hint| !hint.is_empty()),
             Error::Refused { hint, .. } => hint.as_deref(),
             _ => None,
         }

@@ -41,6 +41,7 @@ mod tap;
 mod targets;
 mod trigger_harmless;
 mod trigger_hung;
+mod trigger_outcomes;
 mod trigger_services;
 mod trigger_sinks;
 mod trigger_untouched;

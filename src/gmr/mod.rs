@@ -23,6 +23,7 @@ mod threads;
 use thiserror::Error;
 
 use self::context::Context;
+pub use self::processes::process_of;
 use self::sections::View;
 use crate::mask::Secrets;
 use crate::note::Note;

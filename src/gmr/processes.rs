@@ -4,11 +4,29 @@
 use std::collections::HashMap;
 
 use super::context::{Context, push_line};
+use super::heading;
 use crate::report::{Block, ProcessNode};
 
 /// The deepest level of the tree that is made: readers of guru's JSON recurse, and the levels of
 /// `guru report` end there, too.
 const MAX_DEPTH: usize = 48;
+
+/// The process that a report is of, by what it says itself, in either view. It is the id that the
+/// process sees. Not every report says it.
+pub fn process_of(report: &[u8]) -> Option<i32> {
+    let mut lines = report
+        .split(|byte| *byte == b'\n')
+        .skip_while(|line| heading::title(line) != Some(b"Processes") && *line != b"Processes");
+    let bare = lines.next()? == b"Processes";
+    if bare {
+        let process: serde_json::Value = serde_json::from_slice(lines.next()?).ok()?;
+        return process.get("pid")?.as_i64()?.try_into().ok();
+    }
+    let line = lines.find(|line| line.starts_with(b"Process "))?;
+    let (pid, _) =
+        std::str::from_utf8(line).ok()?.strip_prefix("Process ")?.split_once(" (under ")?;
+    pid.parse().ok()
+}
 
 /// Reads the processes of the text view, and gives back the lines that are none.
 pub(super) fn processes(context: &mut Context, body: &str, blocks: &mut Vec<Block>) -> String {
@@ -98,6 +116,16 @@ mod tests {
     #![expect(clippy::panic, reason = "tests")]
 
     use super::*;
+
+    #[test]
+    fn a_report_says_whose_it_is() {
+        let text = include_bytes!("../../fixtures/gmr/mini-eventlet.txt");
+        let json = include_bytes!("../../fixtures/gmr/mini-eventlet.json.txt");
+        assert!(process_of(text).is_some_and(|pid| pid > 1));
+        assert_eq!(process_of(json), Some(17170));
+        assert_eq!(process_of(b"Processes\n[1]\n"), None);
+        assert_eq!(process_of(b"Process 7 (under 1) [ run by: root (0), state: running ]\n"), None);
+    }
     use crate::mask::Secrets;
 
     fn shape(node: &ProcessNode) -> String {

@@ -11,7 +11,7 @@ use crate::gmr;
 use crate::mask::Secrets;
 use crate::report::{Hold, ProcessSummary, Report, Taken};
 use crate::target::files::FileError;
-use crate::target::live::{facts, refusal, signals};
+use crate::target::live::{self, LiveProcess, facts, refusal, signals};
 use crate::target::signals::SignalState;
 use crate::target::stderr::Stderr;
 use crate::text::Text;
@@ -88,13 +88,15 @@ impl Answer {
                 Sent::File { watcher, exists: !matches!(found, Err(FileError::Absent)) }
             }
         };
+        // A pipe may be full by now.
+        let stderr = LiveProcess::open(pid).ok().map(|(process, _)| live::stderr::stderr(&process));
         let attempt = Attempt {
             sent,
             before: self.before,
             now: signals::state(pid).unwrap_or_default(),
             tracer: tracer.as_ref().map(|(pid, name)| (*pid, name)),
             tapped: self.heard.tapped,
-            stderr: &self.stderr,
+            stderr: stderr.as_ref().unwrap_or(&self.stderr),
         };
         why::why(&attempt, &(&analyse(evidence)).into())
     }

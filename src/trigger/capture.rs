@@ -174,6 +174,15 @@ impl Capture {
         }
     }
 
+    /// Whether all sections came that every report has. Its last newline may be missing.
+    pub fn has_all_sections(&self) -> bool {
+        match &self.phase {
+            Phase::Before => false,
+            Phase::Inside(inside) => self.left == 0 && self.owed == 0 && self.is_whole(inside),
+            Phase::Done { state, .. } => *state == State::Complete,
+        }
+    }
+
     /// Whether what came would be a whole report if no more came: all sections were seen, and its
     /// last line has ended. A section of the service's own may still follow.
     pub fn looks_whole(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::capture::{Capture, Captured, State};
 use super::why::Tapped;
-use crate::error::{Change, Error};
+use crate::error::Error;
 use crate::target::live::tap::Seen;
 
 /// The most bytes that are kept of what a handler writes that is not known to report.
@@ -20,6 +20,8 @@ pub struct Hearing {
     /// A write that has not returned: the descriptor and the bytes.
     pending: Option<(i32, Vec<u8>)>,
     delivered: bool,
+    /// Whether nothing more can come from the thread that was to write.
+    over: bool,
 }
 
 impl Hearing {
@@ -29,7 +31,7 @@ impl Hearing {
         let mut capture = Capture::default();
         capture.learn(earlier);
         let plain = plain.then(Vec::new);
-        Hearing { pid, capture, file: None, plain, pending: None, delivered: false }
+        Hearing { pid, capture, file: None, plain, pending: None, delivered: false, over: false }
     }
 
     /// How much there is of what is listened for.
@@ -47,6 +49,11 @@ impl Hearing {
         self.pending.is_some()
     }
 
+    /// Whether nothing more can come from the thread that was to write.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// What was appended to a file.
     pub fn append(&mut self, bytes: &[u8]) {
         self.keep(bytes);
@@ -55,6 +62,8 @@ impl Hearing {
 
     /// A new file, whole.
     pub fn dumped(&mut self, name: String, bytes: &[u8]) {
+        // What the tap saw of it before.
+        self.capture = Capture::default();
         self.capture.append(bytes);
         self.capture.closed();
         self.file = Some(name);
@@ -63,7 +72,7 @@ impl Hearing {
     /// What the tap saw.
     ///
     /// # Errors
-    /// The process will not report: it ended, or the signal was held back.
+    /// The process will not report: the signal was held back.
     pub fn see(&mut self, seen: Seen) -> Result<(), Error> {
         match seen {
             Seen::Delivered | Seen::TakenByOther => self.delivered = true,
@@ -82,8 +91,7 @@ impl Hearing {
                 self.keep(written);
                 self.capture.write_partly(written, bytes.len());
             }
-            Seen::TooMuch => {}
-            Seen::Ended => return Err(Error::Changed { pid: self.pid, what: Change::Exited }),
+            Seen::TooMuch | Seen::Ended => self.over = true,
         }
         Ok(())
     }

@@ -7,13 +7,14 @@ use super::hearing::Hearing;
 use super::preflight::{Plan, Request};
 use super::why::Tapped;
 use crate::error::{Change, Error};
-use crate::target::files::FileError;
+use crate::gmr;
+use crate::render::sanitize::line;
 use crate::target::live::LiveProcess;
-use crate::target::live::dump_dir::DumpDir;
+use crate::target::live::dump_dir::{DumpDir, Dumped};
 use crate::target::live::handle::Handle;
 use crate::target::live::refusal;
 use crate::target::live::stop::Refused;
-use crate::target::live::tail::Tail;
+use crate::target::live::tail::{Follows, Tail};
 use crate::target::live::tap::{Tap, Watch};
 use crate::target::stderr::{Stderr, StderrKind};
 
@@ -57,6 +58,8 @@ pub enum End {
     TimedOut,
     /// Nobody could listen: what it writes is where its standard error leads.
     Unheard,
+    /// The process, or the thread that was to write, ended before its report was whole.
+    Ended,
 }
 
 /// What was heard.
@@ -70,8 +73,10 @@ pub struct Heard {
     pub file: Option<String>,
     /// What the tap saw, if there was one.
     pub tapped: Option<Tapped>,
-    /// When the request was made; the report's bytes were there `took` later.
-    pub took: Duration,
+    /// Whether its standard error led elsewhere before a report came.
+    pub moved: bool,
+    /// The process whose report it is by its own words, if that is another one.
+    pub of_other: Option<i32>,
 }
 
 /// Ears at the process, in place before it is asked.
@@ -84,63 +89,76 @@ pub struct Listener {
     tapped_writes: bool,
     /// Whether the handler is not known to report: then whatever it writes is the answer.
     plain: bool,
+    /// The id that the process itself sees, which its report has.
+    inner: Option<i32>,
+    /// What the user should know.
+    pub warning: Option<String>,
 }
 
 impl Listener {
-    /// Opens what there is to listen to. `unheard` says why nothing is, where the user did not
-    /// insist.
+    /// Opens what there is to listen to.
     pub fn open(
         process: &LiveProcess,
         plan: &Plan,
         stderr: &Stderr,
         via: Via,
-        unheard: &mut Option<String>,
     ) -> Result<Listener, Error> {
         let pid = process.pid;
-        let cannot = |cause: String| Error::NotPermitted { pid, cause, hint: String::new() };
+        let refused =
+            |why, hint: Option<&str>| Error::Refused { pid, why, hint: hint.map(str::to_owned) };
         let report = plan.report.as_ref();
         let dumps = match report.and_then(|report| Some((report.log_dir.as_ref()?, report))) {
-            Some((directory, report)) => Some(
-                DumpDir::watch(process, directory, report.service.as_ref())
-                    .map_err(|error| cannot(format!("{}: {error}", directory.raw())))?,
-            ),
+            Some((directory, report)) => {
+                let dumps = DumpDir::watch(process, directory, report.service.as_ref());
+                Some(dumps.map_err(|error| {
+                    let directory = line(directory.raw());
+                    refused(format!("is to write its report to {directory}: {error}"), None)
+                })?)
+            }
             None => None,
         };
         let is_file = matches!(stderr.kind, StderrKind::File { .. });
         let tail = match via {
-            Via::Ptrace => None,
-            _ if !is_file => None,
-            _ => Tail::open(process).ok(),
+            Via::Ptrace => Err("it is not wanted".to_owned()),
+            _ if !is_file => Err("it is no file".to_owned()),
+            _ => Tail::open(process).map_err(|error| error.to_string()),
         };
-        if via == Via::File && tail.is_none() && dumps.is_none() {
+        if let (Via::File, Err(why), None) = (via, &tail, &dumps) {
             let what = super::sink::describe(stderr);
-            let why = format!("writes its report to {what}: there is no file to read");
-            let hint = Some("--via ptrace".to_owned());
-            return Err(Error::Refused { pid, why, hint });
+            let why = format!("cannot be listened to by a file ({why}): it writes to {what}");
+            return Err(refused(why, Some("--via ptrace")));
         }
+        let tail = tail.ok();
         let signal = match plan.request {
             Request::Signal(signal) => Some(signal),
             Request::Touch(_) => None,
         };
-        let tapped_writes = tail.is_none() && dumps.is_none() || via == Via::Ptrace;
+        let tapped_writes = tail.is_none() && via != Via::File;
         let watch = match (tapped_writes, signal) {
             (true, signal) => Some(Watch::Writes { signal, stderr: stderr.identity }),
             (false, Some(signal)) => Some(Watch::Guard { signal }),
             (false, None) => None,
         };
         let tap = match watch.map(|watch| Tap::seize(pid, plan.writer(pid), watch)).transpose() {
-            Ok(tap) => tap,
+            Ok(tap) => Ok(tap),
             Err(Refused::Gone) => return Err(Error::Changed { pid, what: Change::Exited }),
             Err(Refused::NotPermitted) if via == Via::Ptrace => return Err(refusal::reason(pid)),
-            Err(Refused::NotPermitted) => {
-                if tapped_writes {
-                    *unheard = Some(refusal::reason(pid).to_string());
-                }
-                None
-            }
+            Err(Refused::NotPermitted) => Err(refusal::reason(pid)),
         };
-        let tapped_writes = tapped_writes && tap.is_some();
-        Ok(Listener { pid, tap, tail, dumps, tapped_writes, plain: report.is_none() })
+        let warning = tap.as_ref().err().map(|why| match tapped_writes {
+            true => format!("what it writes cannot be read along: {why}"),
+            false => format!("if it executes another program right now, it dies: {why}"),
+        });
+        Ok(Listener {
+            pid,
+            inner: process.inner_pid(),
+            tapped_writes: tapped_writes && tap.is_ok(),
+            tap: tap.ok().flatten(),
+            tail,
+            dumps,
+            plain: report.is_none(),
+            warning,
+        })
     }
 
     /// Listens until the report is whole, or until then.
@@ -160,7 +178,9 @@ impl Listener {
             }
             let now = Instant::now();
             let before = hearing.len();
-            self.hear(&mut hearing, now)?;
+            if self.hear(&mut hearing, now)? {
+                break End::Ended;
+            }
             // What others write to the same file all the time is no reason to wait.
             if hearing.len() != before {
                 changed = Instant::now();
@@ -175,7 +195,9 @@ impl Listener {
                 {
                     break End::Whole;
                 }
-                State::Begun if quiet >= LONG_QUIET => break End::Silent,
+                State::Begun if quiet >= LONG_QUIET && hearing.capture.has_all_sections() => {
+                    break End::Silent;
+                }
                 State::Nothing if quiet >= LONG_QUIET && hearing.has_plain() => break End::Silent,
                 State::Begun | State::Nothing => {}
             }
@@ -185,35 +207,55 @@ impl Listener {
             if looked.elapsed() >= LOOK {
                 looked = now;
                 if handle.has_ended() {
-                    return Err(Error::Changed { pid: self.pid, what: Change::Exited });
+                    break End::Ended;
                 }
             }
         };
         let tapped = self.tap.as_ref().map(|_| hearing.tapped());
+        let moved = self.tail.as_ref().is_some_and(|tail| tail.follows() != Follows::Stderr);
         let file = hearing.file.take();
-        Ok(Heard { end, captured: hearing.finish(), file, tapped, took: changed - begun })
+        let captured = hearing.finish();
+        let of_other = self.other(&captured.bytes);
+        Ok(Heard { end, captured, file, tapped, moved, of_other })
     }
 
-    /// Hears what there is, for a moment.
-    fn hear(&mut self, hearing: &mut Hearing, now: Instant) -> Result<(), Error> {
+    /// The process whose report it is, if that is another one.
+    fn other(&self, report: &[u8]) -> Option<i32> {
+        let told = gmr::process_of(report)?;
+        self.inner.is_some_and(|inner| inner != told).then_some(told)
+    }
+
+    /// Hears what there is, for a moment. Whether nothing more can come from who writes.
+    fn hear(&mut self, hearing: &mut Hearing, now: Instant) -> Result<bool, Error> {
         let pid = self.pid;
         let unread = |error: std::io::Error| Error::NotPermitted {
             pid,
             cause: format!("what it writes cannot be read: {error}"),
             hint: String::new(),
         };
-        let patience = if self.tapped_writes { LOOK } else { Duration::ZERO };
+        let patience = match (self.tapped_writes, &self.dumps) {
+            (false, _) => Duration::ZERO,
+            (true, None) => LOOK,
+            (true, Some(_)) => STEP,
+        };
         // One at a time: what the last one told may be the end of the report.
         if let Some(seen) = self.tap.as_ref().and_then(|tap| tap.next(now + patience)) {
             hearing.see(seen)?;
         }
+        if hearing.is_over() {
+            return Ok(true);
+        }
         if let Some(dumps) = &mut self.dumps {
-            let wait = if self.tail.is_some() { STEP } else { LOOK };
-            let lost = |error: FileError| unread(std::io::Error::other(error.to_string()));
-            if let Some(dumped) = dumps.next(Instant::now() + wait).map_err(lost)? {
-                let name = dumped.name.raw().to_owned();
-                hearing.dumped(name, &dumped.bytes.map_err(lost)?);
-                return Ok(());
+            let alone = self.tail.is_none() && !self.tapped_writes;
+            let wait = if alone { LOOK } else { STEP };
+            match dumps.next(Instant::now() + wait) {
+                // Workers of one service write into one directory, by the same names.
+                Ok(Some(Dumped { name, bytes: Ok(bytes), .. })) if self.other(&bytes).is_none() => {
+                    hearing.dumped(name.raw().to_owned(), &bytes);
+                }
+                Ok(_) => {}
+                // The directory is gone: the process says so on its standard error.
+                Err(_) => self.dumps = None,
             }
         }
         if let Some(tail) = &mut self.tail {
@@ -221,6 +263,6 @@ impl Listener {
             let bytes = tail.wait(Instant::now() + wait).map_err(unread)?;
             hearing.append(&bytes);
         }
-        Ok(())
+        Ok(false)
     }
 }

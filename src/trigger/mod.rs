@@ -36,7 +36,7 @@ use crate::report::{self, ProcessSummary};
 use crate::target::live::handle::Handle;
 use crate::target::live::open::LiveOpener;
 use crate::target::live::turn::Turn;
-use crate::target::live::{self, LiveProcess, facts, refusal, signals, touch};
+use crate::target::live::{self, LiveProcess, facts, refusal, signals, touch, unwritable};
 use crate::target::signals::SignalState;
 use crate::target::stderr::Stderr;
 use crate::target::{TargetFacts, cgroup};
@@ -53,6 +53,9 @@ pub struct Options {
 
 /// How often a process may execute another program while it is opened.
 const MAX_PROGRAMS: usize = 5;
+
+/// How many ancestors of a worker may be its master.
+const MAX_ANCESTORS: usize = 4;
 
 /// How long a signal may be blocked before it counts: code that must not be interrupted blocks
 /// signals for moments.
@@ -84,25 +87,25 @@ pub fn trigger(
     let known = process.facts()?;
     let stderr = live::stderr::stderr(&process);
     let before = state(pid)?;
-    let plan = settle(pid, before, &look, &stderr, &options.wanted, give_up)?;
+    let plan = settle(&process, before, &look, &stderr, &options.wanted, give_up)?;
     for warning in &plan.warnings {
         warn(warning);
     }
-    let mut unheard = None;
-    let listener = Listener::open(&process, &plan, &stderr, options.via, &mut unheard)?;
-    if let Some(why) = unheard {
-        warn(&format!("what it writes cannot be read along: {why}"));
+    let listener = Listener::open(&process, &plan, &stderr, options.via)?;
+    if let Some(warning) = &listener.warning {
+        warn(warning);
     }
     process.check_unchanged()?;
     let until = Instant::now() + options.wanted.patience;
+    let since = jiff::Timestamp::now().as_second();
     ask(&process, &handle, &plan.request)?;
-    let at = report::timestamp(jiff::Timestamp::now().as_second()).unwrap_or_default();
     let heard = listener.listen(&handle, until)?;
     let elsewhere = match heard.end {
-        End::Unheard => elsewhere(&process, &known, &stderr),
+        End::Unheard => elsewhere(&process, &known, &stderr, since),
         _ => None,
     };
     let process = look.process.unwrap_or_else(|| summary(known));
+    let at = report::timestamp(since).unwrap_or_default();
     Ok(Answer { process, stderr, elsewhere, plan, before, heard, at })
 }
 
@@ -116,15 +119,17 @@ fn state(pid: i32) -> Result<SignalState, Error> {
 
 /// How the process is asked.
 fn settle(
-    pid: i32,
+    process: &LiveProcess,
     signals: SignalState,
     look: &Look,
     stderr: &Stderr,
     wanted: &Wanted,
     give_up: GiveUp,
 ) -> Result<Plan, Error> {
-    let watched_by_parent = watching_parent(look, give_up);
+    let pid = process.pid;
+    let watched_by_parent = watching_ancestor(look, give_up);
     let tracer = refusal::tracer(pid).map(facts::who);
+    let unwritable = unwritable::unwritable(process);
     let decide = |signals| {
         let seen = Seen {
             pid,
@@ -141,6 +146,7 @@ fn settle(
             in_uwsgi: look.in_uwsgi,
             reporting: look.reporting,
             stderr,
+            unwritable,
         };
         preflight::plan(&seen, wanted)
     };
@@ -190,25 +196,34 @@ fn open(id: i32) -> Result<(LiveProcess, Handle), Error> {
     }
 }
 
-/// The process that this one was forked from, if it watches the file that this one should.
-fn watching_parent(look: &Look, give_up: GiveUp) -> Option<i32> {
+/// The process that this one was forked from, at whatever distance, if it watches the file that
+/// this one should.
+fn watching_ancestor(look: &Look, give_up: GiveUp) -> Option<i32> {
     let file = look.configured.as_ref().filter(|_| look.watchers.is_empty())?;
-    let parent = look.parent.filter(|parent| *parent > 1)?;
-    let seen = Look::at(parent, give_up).ok()?;
-    seen.watchers.iter().any(|watcher| watcher.file == *file).then_some(parent)
+    let mut parent = look.parent;
+    for _ in 0..MAX_ANCESTORS {
+        let pid = parent.filter(|pid| *pid > 1)?;
+        let seen = Look::at(pid, give_up).ok()?;
+        if seen.watchers.iter().any(|watcher| watcher.file == *file) {
+            return Some(pid);
+        }
+        parent = seen.parent;
+    }
+    None
 }
 
 /// How to read what the process wrote just now.
-fn elsewhere(process: &LiveProcess, facts: &TargetFacts, stderr: &Stderr) -> Option<String> {
+fn elsewhere(
+    process: &LiveProcess,
+    facts: &TargetFacts,
+    stderr: &Stderr,
+    since: i64,
+) -> Option<String> {
     let files = Files::live(Box::new(LiveOpener::new(process.living, Vec::new())));
     let container = Container::of(facts, &files);
     let unit = facts.cgroup.as_ref().and_then(|text| cgroup::unit(text.raw()));
-    let place = Place {
-        pid: process.pid,
-        unit: unit.as_ref(),
-        container: container.as_ref(),
-        since: jiff::Timestamp::now().as_second(),
-    };
+    let place =
+        Place { pid: process.pid, unit: unit.as_ref(), container: container.as_ref(), since };
     sink::how_to_read(stderr, &place)
 }
 

@@ -11,7 +11,7 @@ use crate::render::sanitize::line;
 use crate::runtime::{Handler, OwnReport, ReportWatcher, SignalHandler};
 use crate::target::Tid;
 use crate::target::signals::SignalState;
-use crate::target::stderr::{Stderr, StderrKind};
+use crate::target::stderr::{PipeState, Stderr, StderrKind};
 use crate::text::Text;
 
 /// `SIGUSR1`: what oslo.reports up to 0.5 used, and up to 1.22 besides.
@@ -25,6 +25,12 @@ const PER_GREEN_THREAD: Duration = Duration::from_micros(2100);
 
 /// From how many green threads on the user is told what a report costs.
 const MANY_GREEN_THREADS: usize = 500;
+
+/// A pipe with so much room takes most reports.
+const PLENTY: u64 = 64 << 10;
+
+/// Signals of faults: who handles them ends the process when it has.
+const FAULTS: &[i32] = &[4, 5, 6, 7, 8, 11, 31];
 
 /// What was seen of the process.
 #[derive(Clone, Debug)]
@@ -51,6 +57,8 @@ pub struct Seen<'a> {
     pub reporting: bool,
     /// Where its standard error leads.
     pub stderr: &'a Stderr,
+    /// Why every write to it would fail.
+    pub unwritable: Option<&'a str>,
 }
 
 /// What the user wants.
@@ -141,6 +149,8 @@ pub fn plan(seen: &Seen<'_>, wanted: &Wanted) -> Result<Plan, Refusal> {
         warnings.push(format!("is traced by {tracer}, to which the signal goes first"));
     }
     if let Request::Touch(watcher) = &request {
+        let file = line(watcher.file.raw());
+        warnings.push(format!("is asked by {file}: so is every other process that watches it"));
         warnings.extend(slow(watcher, wanted.patience));
     }
     Ok(Plan { request, report, warnings })
@@ -212,6 +222,11 @@ fn by_signal(
     force: bool,
 ) -> Result<(Request, Option<OwnReport>), Refusal> {
     let name = signal::name(number);
+    if FAULTS.contains(&number) {
+        return Err(Refusal::new(format!(
+            "is not sent {name}: it tells of a fault, and whoever handles it ends the process"
+        )));
+    }
     if seen.signals.ignored.contains(number) {
         return Err(Refusal::new(format!("ignores {name}: nothing would come of it")));
     }
@@ -291,6 +306,34 @@ fn deliverable(seen: &Seen<'_>, signal: i32, force: bool) -> Result<(), Refusal>
     Ok(())
 }
 
+/// Why its standard error would not take a report without harm.
+fn obstacle(seen: &Seen<'_>) -> Option<Refusal> {
+    match seen.stderr.kind {
+        StderrKind::Pipe { state: Some(PipeState { abandoned: true, .. }), .. } => {
+            let why = "writes its report to a pipe that nobody reads any more: that would end the \
+                       process";
+            Some(Refusal::new(why).unless_forced("that it survives"))
+        }
+        StderrKind::Pipe { state: Some(PipeState { full: true, .. }), .. } => {
+            let why = "has a full pipe for its standard error: it would stand still until somebody \
+                       reads";
+            let hint = "`guru report` needs nothing of the process; --force waits with it";
+            Some(Refusal::new(why).with_hint(hint))
+        }
+        StderrKind::Closed => {
+            let why = "has closed its standard error: what it would report there goes nowhere, or, \
+                       from Python, to its standard output at some later time";
+            Some(Refusal::new(why).with_hint("`guru report` needs nothing of the process"))
+        }
+        _ => seen.unwritable.map(|why| {
+            Refusal::new(format!(
+                "has a standard error that {why}: a report that cannot be written ends the process"
+            ))
+            .with_hint("`guru report` needs nothing of the process")
+        }),
+    }
+}
+
 /// Whether the report would do harm.
 fn harmless(
     seen: &Seen<'_>,
@@ -298,29 +341,21 @@ fn harmless(
     wanted: &Wanted,
     warnings: &mut Vec<String>,
 ) -> Result<(), Refusal> {
-    let to_stderr = report.is_none_or(|report| report.log_dir.is_none());
-    let pipe = match &seen.stderr.kind {
-        StderrKind::Pipe { state, .. } => *state,
-        _ => None,
-    };
-    if pipe.is_some_and(|pipe| pipe.abandoned) && to_stderr && !wanted.force {
-        return Err(Refusal::new(
-            "writes its report to a pipe that nobody reads any more: that would end the process",
-        )
-        .unless_forced("that it survives"));
-    }
-    if pipe.is_some_and(|pipe| pipe.full && !pipe.abandoned) && to_stderr && !wanted.force {
-        return Err(Refusal::new(
-            "has a full pipe for its standard error: it would stand still until somebody reads",
-        )
-        .with_hint("`guru report` needs nothing of the process; --force waits with it"));
-    }
-    if seen.stderr.kind == StderrKind::Closed && to_stderr && !wanted.force {
-        return Err(Refusal::new(
-            "has closed its standard error: what it would report there goes nowhere, or, from \
-             Python, to its standard output at some later time",
-        )
-        .with_hint("`guru report` needs nothing of the process"));
+    if report.is_none_or(|report| report.log_dir.is_none()) {
+        if let Some(refusal) = obstacle(seen).filter(|_| !wanted.force) {
+            return Err(refusal);
+        }
+        if let StderrKind::Pipe { state: Some(pipe), .. } = seen.stderr.kind
+            && pipe.unread > 0
+            && pipe.room().1 < PLENTY
+        {
+            warnings.push(format!(
+                "writes to a pipe with {} unread bytes, which has room for {}: a longer report \
+                 stands still until somebody reads",
+                pipe.unread,
+                pipe.room().1
+            ));
+        }
     }
     if seen.green_threads >= MANY_GREEN_THREADS {
         let count = seen.green_threads;

@@ -45,7 +45,7 @@ pub struct Dumped {
     pub name: Text,
     /// What is in it, or why that can not be read.
     pub bytes: Result<Vec<u8>, FileError>,
-    /// Whether its writer was seen to close it; if not, it has only not changed for [`QUIET`].
+    /// Whether its writer was seen to close it; if not, it has only not changed for a while.
     pub closed: bool,
 }
 
@@ -177,7 +177,7 @@ impl DumpDir {
                 return Ok(());
             }
             // A process may write files as fast as their names are read.
-            if reader.is_buffer_empty() && !self.ready.is_empty() {
+            if reader.is_buffer_empty() {
                 return Ok(());
             }
         }

@@ -26,6 +26,7 @@ pub mod tap;
 pub mod tasks;
 pub mod touch;
 pub mod turn;
+pub mod unwritable;
 pub mod wait;
 
 use procfs::ProcError;
@@ -126,6 +127,12 @@ impl LiveProcess {
     /// Resolves what its threads wait in.
     pub fn waits(&self) -> Waits<'_> {
         Waits::new(self.living, sys::HOST, &self.tasks, &self.inner_tids())
+    }
+
+    /// The id that it sees itself, in its own pid namespace.
+    pub fn inner_pid(&self) -> Option<i32> {
+        let ids = self.process.status().ok()?.nspid;
+        ids.map_or(Some(self.pid), |ids| ids.last().copied())
     }
 
     /// The ids that the process itself uses for its threads, each with the id used here; empty

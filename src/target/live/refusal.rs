@@ -6,6 +6,7 @@
 use procfs::process::{Process, Status};
 
 use crate::error::{Change, Error};
+use crate::target::live::facts;
 
 /// `CAP_SYS_PTRACE`, of the kernel's `include/uapi/linux/capability.h`.
 const CAP_SYS_PTRACE: u64 = 1 << 19;
@@ -17,7 +18,14 @@ pub fn reason(pid: i32) -> Error {
     if stat.map_or(true, |stat| matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1) {
         return Error::Changed { pid, what: Change::Exited };
     }
-    let (cause, hint) = cause(pid);
+    let (cause, hint) = match tracer(pid) {
+        // The kernel has one tracer for a thread.
+        Some(tracer) => (
+            format!("it is traced by {}", facts::who(tracer)),
+            "let that end first; a report can be had without a stop".into(),
+        ),
+        None => cause(pid),
+    };
     Error::NotPermitted { pid, cause, hint }
 }
 

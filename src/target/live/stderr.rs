@@ -1,6 +1,6 @@
 //! Where the standard error of a process leads: the facts, and nothing is written or read there.
 //!
-//! Only a pipe is opened, for writing and for a moment (see [`state`]).
+//! Only a pipe is opened, for writing and for a moment (see `state`).
 
 use std::os::fd::{AsFd as _, OwnedFd};
 

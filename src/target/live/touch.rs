@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::target::files::FileError;
 use crate::target::live::LiveProcess;
+use crate::target::live::access::Access;
 use crate::target::live::directory::absolute;
 use crate::target::live::open::{in_root, magic, of_errno};
 use crate::text::Text;
@@ -83,6 +84,10 @@ pub fn touch(process: &LiveProcess, path: &Text) -> Result<Touched, TouchError> 
     let stat = rustix::fs::fstat(&found)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(TouchError::NotAFile);
+    }
+    // Whoever names it must have some right to it.
+    if !Access::to(process.living).allows(&stat) {
+        return Err(TouchError::Denied);
     }
     let before = modified(&stat);
     let set = |time| {

@@ -3,7 +3,7 @@
 //! Signals that come while a report is written nest: each writes a report of its own into the
 //! middle of the other. So a second guru must know of the first. The lock is an advisory one,
 //! flock(2), on the process's `environ` in `/proc`: only who may inspect the process can open that, so
-//! nobody else can hold the lock to keep guru away, and nothing that the process or anybody else does
+//! no other user can hold the lock to keep guru away, and nothing that the process or anybody else does
 //! is held up by it. Such a file keeps its inode as long as somebody has it open, so that two who open
 //! it meet at the same lock, unless they see the process through two mounts of `/proc` (from two
 //! pid namespaces): these have inodes of their own. The kernel gives the lock back when guru ends,

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::target::signals::SignalSet;
-use crate::target::stderr::PipeState;
 
 /// What a test sees of a process; by default it catches SIGUSR2 by a report.
 struct Case {
@@ -16,6 +15,7 @@ struct Case {
     tracer: Option<&'static str>,
     reporting: bool,
     stderr: StderrKind,
+    unwritable: Option<&'static str>,
 }
 
 fn case() -> Case {
@@ -31,6 +31,7 @@ fn case() -> Case {
         tracer: None,
         reporting: false,
         stderr: StderrKind::Null,
+        unwritable: None,
     }
 }
 
@@ -59,6 +60,7 @@ impl Case {
             tracer: self.tracer,
             reporting: self.reporting,
             stderr: &stderr,
+            unwritable: self.unwritable,
         };
         plan(&seen, wanted)
     }
@@ -130,6 +132,14 @@ fn where_uwsgi_may_have_the_signal_that_is_said() {
 }
 
 #[test]
+fn a_signal_of_a_fault_is_never_sent() {
+    let mut case = case();
+    case.signals.caught = set(&[11]);
+    let chosen = Wanted { signal: Some(11), ..FORCED };
+    assert!(case.refusal(&chosen).starts_with("is not sent SIGSEGV"));
+}
+
+#[test]
 fn another_handler_needs_force() {
     let mut case = case();
     *case.handlers.as_mut().unwrap() = vec![other(USR2)];
@@ -184,22 +194,37 @@ fn a_file_that_is_watched_is_touched_instead() {
     assert!(case.refusal(&AUTO).contains("is watched by its master, process 41"));
     case.watchers.push(watcher());
     let plan = case.plan(&AUTO).unwrap();
-    assert_eq!((plan.writer(42), plan.warnings.len()), (43, 0));
+    assert_eq!((plan.writer(42), plan.warnings.len()), (43, 1));
+    assert!(plan.warnings[0].starts_with("is asked by /run/gmr"));
     assert_eq!(plan.request, Request::Touch(watcher()));
     case.watchers[0].green = true;
-    assert!(case.plan(&AUTO).unwrap().warnings[0].starts_with("a green thread looks at the file"));
+    assert!(case.plan(&AUTO).unwrap().warnings[1].starts_with("a green thread looks at the file"));
     case.watchers[0].interval = Some(60.0);
-    assert!(case.plan(&AUTO).unwrap().warnings[0].starts_with("looks at its file every 60 s only"));
+    assert!(case.plan(&AUTO).unwrap().warnings[1].starts_with("looks at its file every 60 s only"));
 }
 
 #[test]
 fn a_report_that_would_do_harm_needs_force() {
     let mut case = case();
     let state = PipeState { abandoned: true, full: false, unread: 0, capacity: 65536 };
-    case.stderr = StderrKind::Pipe { readers: Vec::new(), unseen: false, state: Some(state) };
+    let pipe = |state| StderrKind::Pipe { readers: Vec::new(), unseen: false, state: Some(state) };
+    case.stderr = pipe(state);
     assert!(case.refusal(&AUTO).contains("that would end the process"));
+    case.stderr = pipe(PipeState { abandoned: false, full: true, ..state });
+    assert!(case.refusal(&AUTO).starts_with("has a full pipe for its standard error"));
     assert!(case.plan(&FORCED).is_ok());
-    // Nothing is written to the pipe where a directory for reports is set.
+    case.stderr = pipe(PipeState { abandoned: false, unread: 60_000, ..state });
+    assert!(
+        case.plan(&AUTO).unwrap().warnings[0].starts_with("writes to a pipe with 60000 unread")
+    );
+    case.stderr = StderrKind::Null;
+    case.unwritable = Some("is /dev/full");
+    assert_eq!(
+        case.refusal(&AUTO),
+        "has a standard error that is /dev/full: a report that cannot be written ends the process"
+    );
+    assert!(case.plan(&FORCED).is_ok());
+    // Nothing is written there where a directory for reports is set.
     let Handler::Report(report) = &mut case.handlers.as_mut().unwrap()[0].handler else { return };
     report.log_dir = Some("/var/log/mini".into());
     assert!(case.plan(&AUTO).is_ok());

@@ -15,6 +15,10 @@ use crate::target::memory::MemoryExt as _;
 
 /// The function, and how the name of its file ends (1.11 to 3.9).
 const FUNCTION: &str = "_handler";
+
+/// The longest interval that makes sense, in seconds: a year.
+const MAX_INTERVAL: f64 = 31_536_000.0;
+
 const FILE: &str = "oslo_reports/guru_meditation_report.py";
 
 /// The watchers among these.
@@ -58,7 +62,9 @@ fn watcher(
     let variable = |name| variables.get(&raw, name);
     Some(ReportWatcher {
         file: objects.text(variable("filepath")?)?,
-        interval: variable("interval").and_then(|interval| number(objects, interval)),
+        interval: variable("interval")
+            .and_then(|interval| number(objects, interval))
+            .filter(|interval| (0.0..MAX_INTERVAL).contains(interval)),
         thread,
         green,
         report: report::read(objects, variable)?,
