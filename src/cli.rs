@@ -47,7 +47,7 @@ Exit status (of several processes, the highest):
   0  the report is whole
   1  the process failed to make its report, or guru could not read it along
   2  the command line made no sense
-  3  the process was not asked, as that would do harm or nothing; or it cannot be
+  3  refused: to ask would do harm, or nothing; or the process may not be inspected
   4  no whole report came in time; what came is printed, and why no more did is told
   5  the process ended, or became another program, meanwhile";
 
@@ -136,18 +136,19 @@ pub struct Trigger {
     /// The processes, by their ids
     #[arg(value_parser = pid, allow_negative_numbers = true, required = true, value_name = "PID")]
     pub pids: Vec<i32>,
-    /// The signal: by name (`USR1`, `USR2`, `RTMIN+1`), or `auto`: what the process reports on.
-    /// Nothing is ever sent that the process does not catch
+    /// The signal: by name (`USR1`, `USR2`, `RTMIN+1`), or `auto`: the one that its report is bound
+    /// to. Nothing is ever sent that the process does not catch
     #[arg(long, value_name = "SIGNAL", default_value = "auto", value_parser = signal)]
     pub signal: Signal,
-    /// How its report is read: from the `file` that it is written to; with `ptrace`, as the one
-    /// thread that makes it writes it; or `auto`: from a file if it is one
+    /// How its report is read: from the `file` that it is written to; by `ptrace`, copied from the
+    /// thread that writes it; or `auto`: from the file if it is one
     #[arg(long, default_value = "auto", value_parser = via())]
     pub via: Via,
     /// Wait so many seconds for the report
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
-    /// If no report comes, look from outside, as `guru report` does. Why none came is its first line
+    /// If no report comes, look from outside, as `guru report` does. Why none came is its first
+    /// line, and the exit status is that of `guru report`
     #[arg(long)]
     pub or_report: bool,
     /// Send the signal although it is not known to be for a report, or the report would do harm

@@ -224,7 +224,8 @@ fn a_report_says_how_the_process_is_asked_for_its_own() {
     assert_eq!(answers(service.pid()), ["SIGUSR2 (TextGuruMeditation)"]);
     assert_eq!(recorded_answers(service.pid()), ["SIGUSR2 (TextGuruMeditation)"]);
     let text = stdout_of(&guru(&["report", &service.pid().to_string()]));
-    let asked = format!("`guru trigger {}` makes the process print them", service.pid());
+    let asked =
+        format!("`guru trigger {}` makes the process print a report of its own", service.pid());
     assert!(text.contains(&asked), "{text}");
     let gmr = stdout_of(&guru(&["report", "--format", "gmr", &service.pid().to_string()]));
     assert!(!gmr.contains("answers"), "{gmr}");

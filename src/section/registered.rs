@@ -10,6 +10,13 @@ use crate::report::{Block, Field};
 use crate::runtime::{Handler, OwnReport};
 use crate::target::signals;
 
+/// There are sections, and nothing that would make the process print them.
+const NO_WAY: &str = "only the process itself makes them, and no signal and no file makes it do so";
+
+/// The table of handlers was not found.
+const UNKNOWN_WAY: &str =
+    "only the process itself makes them, on a signal as a rule: which was not found";
+
 /// Registered sections.
 pub struct Registered;
 
@@ -35,15 +42,11 @@ impl Section for Registered {
         let answers = answers(analysis, secrets);
         let pid = analysis.evidence.snapshot.target.process.pid;
         let text = match (answers.is_empty(), &analysis.handlers) {
-            (false, _) => format!("`guru trigger {pid}` makes the process print them"),
-            (true, Some(_)) => {
-                "only the process itself makes them, and no signal and no file makes \
-                                it do so"
-                    .to_owned()
+            (false, _) => {
+                format!("`guru trigger {pid}` makes the process print a report of its own")
             }
-            (true, None) => "only the process itself makes them, on a signal as a rule: which was \
-                             not found"
-                .to_owned(),
+            (true, Some(_)) => NO_WAY.to_owned(),
+            (true, None) => UNKNOWN_WAY.to_owned(),
         };
         notes.push(Note::remark("registered sections", text));
         let answers = answers.into_iter().map(|answer| Field::new("answers", answer)).collect();
