@@ -3,9 +3,10 @@
 
 use crate::support::sink::{Kind, Sink};
 use crate::support::trigger::{
-    AUTO, FILE, HEADER, assert_free, assert_same, check, check_null, gmr, no_report, trigger,
+    AUTO, FILE, HEADER, PTRACE, assert_free, assert_same, check, check_null, check_once, gmr,
+    no_report, trigger,
 };
-use crate::support::{DEADLINE, GURU, Service, await_some, guru, run, thread_states, venv};
+use crate::support::{DEADLINE, GURU, Service, await_some, full, guru, run, thread_states, venv};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -138,10 +139,21 @@ fn several_processes_report_one_after_the_other() {
     sleep.wait().unwrap();
 }
 
+/// The kinds of standard error that collect what arrives. A pipe that nobody reads holds one report of
+/// a large service.
+const KINDS: &[Kind] =
+    &[Kind::File, Kind::Pipe, Kind::Renamed, Kind::Undrained, Kind::Terminal, Kind::Socket];
+
+/// Those of them that a large service, which starts in seconds, is tried on: two, or in the long form
+/// all.
+fn kinds() -> &'static [Kind] {
+    if full() { KINDS } else { &KINDS[..2] }
+}
+
 #[test]
 fn panko_is_printed_as_it_wrote() {
-    for kind in [Kind::File, Kind::Pipe] {
-        let Some(service) = Service::start_into(kind, "panko", &[], "") else { return };
+    for kind in KINDS {
+        let Some(service) = Service::start_into(*kind, "panko", &[], "") else { return };
         check(&service.sink, service.pid(), AUTO);
         assert_free(service.pid());
     }
@@ -149,12 +161,34 @@ fn panko_is_printed_as_it_wrote() {
 }
 
 #[test]
-fn nova_conductor_is_printed_as_it_wrote() {
-    for kind in [Kind::File, Kind::Pipe] {
-        let Some(service) = Service::start_into(kind, "nova-conductor", &[], "") else { return };
+fn the_view_of_json_is_printed_as_it_was_written() {
+    for kind in KINDS {
+        let json = [("MINI_TYPE", "json".into())];
+        let Some(service) = Service::start_into(*kind, "mini", &json, "") else { return };
         check(&service.sink, service.pid(), AUTO);
+        check(&service.sink, service.pid(), PTRACE);
         assert_free(service.pid());
     }
+}
+
+#[test]
+fn nova_conductor_is_printed_as_it_wrote() {
+    for kind in kinds() {
+        let Some(service) = Service::start_into(*kind, "nova-conductor", &[], "") else { return };
+        check_once(&service.sink, service.pid(), AUTO);
+        assert_free(service.pid());
+    }
+}
+
+#[test]
+fn nova_conductor_is_printed_as_it_wrote_into_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let conf = format!("[oslo_reports]\nlog_dir = {}\n", directory.path().display());
+    let Some(service) = Service::start_into(Kind::Null, "nova-conductor", &[], &conf) else {
+        return;
+    };
+    let printed = trigger(&[&service.pid().to_string()]);
+    assert_same(&printed, &fs::read(newest(directory.path())).unwrap(), "log_dir");
 }
 
 #[test]
@@ -164,11 +198,14 @@ fn nova_conductor_is_printed_as_it_wrote_to_nothing() {
 
 #[test]
 fn nova_scheduler_and_its_worker_are_printed_as_they_wrote() {
-    for kind in [Kind::File, Kind::Pipe] {
-        let Some(service) = Service::start_into(kind, "nova-scheduler", &[], "") else { return };
+    for kind in kinds() {
+        let Some(service) = Service::start_into(*kind, "nova-scheduler", &[], "") else { return };
         let worker = service.worker();
-        check(&service.sink, service.pid(), AUTO);
-        check(&service.sink, worker, AUTO);
+        check_once(&service.sink, service.pid(), AUTO);
+        if *kind == Kind::Undrained {
+            continue;
+        }
+        check_once(&service.sink, worker, AUTO);
 
         let before = service.sink.arrived().len();
         let printed = trigger(&["--tree", &service.pid().to_string()]);

@@ -46,14 +46,19 @@ pub fn assert_same(printed: &[u8], written: &[u8], what: &str) {
 
 /// A report arrives at the sink and is printed, twice; nothing else arrives.
 pub fn check(sink: &Sink, pid: i32, args: &[&str]) {
-    let pid = pid.to_string();
-    for _ in 0..2 {
-        let before = sink.arrived().len();
-        let printed = trigger(&[args, &[&pid]].concat());
-        assert!(printed.windows(HEADER.len()).any(|part| part == HEADER));
-        assert_eq!(printed.last(), Some(&b'\n'));
-        assert_same(&printed, &sink.arrived_after(before, printed.len()), &format!("{args:?}"));
-    }
+    check_once(sink, pid, args);
+    check_once(sink, pid, args);
+}
+
+/// A report arrives at the sink and is printed; nothing else arrives.
+pub fn check_once(sink: &Sink, pid: i32, args: &[&str]) {
+    let before = sink.arrived().len();
+    let printed = trigger(&[args, &[&pid.to_string()]].concat());
+    // The view of JSON has no heading.
+    let begins = printed.starts_with(b"Package\n{");
+    assert!(begins || printed.windows(HEADER.len()).any(|part| part == HEADER));
+    assert_eq!(printed.last(), Some(&b'\n'));
+    assert_same(&printed, &sink.arrived_after(before, printed.len()), &format!("{args:?}"));
 }
 
 /// Nobody traces the process, and none of its threads was left stopped.
