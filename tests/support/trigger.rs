@@ -116,7 +116,9 @@ fn traced_report(pid: i32) -> Option<Vec<u8>> {
         let text = fs::read_to_string(&file).ok()?;
         let writes = text.lines().filter_map(|line| {
             let (bytes, rest) = line.split_once("write(2, \"")?.1.split_once('"')?;
-            rest.contains(" = ").then(|| unescaped(bytes))
+            // A thread that does something else meanwhile splits the line.
+            let is_whole = rest.contains(" = ") || rest.contains("<unfinished");
+            is_whole.then(|| unescaped(bytes))
         });
         let written: Vec<Vec<u8>> = writes.collect();
         (written.last()? == b"\n").then(|| written.concat())
