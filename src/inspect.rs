@@ -29,6 +29,7 @@ use crate::target::memory::Memory;
 use crate::target::search::Search;
 use crate::target::{Mapping, ThreadFacts, Tid};
 
+mod beside;
 mod hold;
 mod plan;
 mod recorded;
@@ -37,6 +38,7 @@ mod sections;
 mod stacks;
 mod tables;
 
+use beside::Beside;
 use plan::Plan;
 
 /// How much is recorded at most.
@@ -124,7 +126,9 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
     let mappings = process.mappings()?;
     let opener = LiveOpener::new(process.living, mappings.clone());
     let files = Files::live(Box::new(opener)).with_secrets(options.asked.secrets);
-    let descendants = facts::descendants(process.pid);
+    // That takes as long as all that follows up to the search, where there are many processes.
+    let pid = process.pid;
+    let descendants = Beside::start(move || facts::descendants(pid));
     let before = turns(&process.tasks);
     let threads = process.threads();
 
@@ -149,6 +153,9 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
     search(&mut runtimes.found, &mappings, &memory, options.budget.memory);
     let plan =
         Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
+
+    // It must not be there when threads are held: a signal that ends guru would be taken by it.
+    let descendants = descendants.wait();
 
     let stop = Instant::now();
     let held = if options.untouched { None } else { Some(hold::hold(&plan, &memory, give_up)?) };
