@@ -172,7 +172,8 @@ fn comm(pid: i32) -> Option<Text> {
 /// The first bytes of a file of the process's in `/proc`, and one more if there are more.
 fn text(process: &Process, file: &str, limit: usize) -> Option<Vec<u8>> {
     use std::io::Read as _;
-    let mut bytes = Vec::new();
+    // Without room it would be read 32 bytes at a time in the beginning.
+    let mut bytes = Vec::with_capacity(ROOM);
     let opened = process.open_relative(file).ok()?;
     opened.take(limit as u64 + 1).read_to_end(&mut bytes).ok()?;
     Some(bytes)

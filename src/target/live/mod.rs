@@ -38,6 +38,9 @@ use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
 use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
 
+/// How long the list of a process's mappings is expected to be, in bytes: that of nova has 50,000.
+const EXPECTED_MAPS: usize = 64 << 10;
+
 /// A process that was found fit to be inspected.
 pub struct LiveProcess {
     /// Its id. Always that of a process: a thread's id leads to its process.
@@ -98,7 +101,7 @@ impl LiveProcess {
     pub fn mappings(&self) -> Result<Vec<Mapping>, Error> {
         use std::io::Read as _;
         let living = self.living()?;
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(EXPECTED_MAPS);
         let read =
             living.open_relative("maps").and_then(|mut maps| Ok(maps.read_to_end(&mut text)?));
         match read {
