@@ -45,12 +45,9 @@ pub fn sites(
     };
     let started_by = snapshot.target.process.command.first().map(crate::text::Text::raw);
     let by_shebang = script.and_then(|script| shebang(files, script));
-    // PREFIX/bin/NAME
     let programs = [script, started_by, by_shebang, Some(interpreter)];
-    let of_program =
-        |program: &str| program.starts_with('/').then(|| absolute("../..", program, None));
     let [by_script, by_command, by_shebang, by_interpreter] =
-        programs.map(|program| program.and_then(of_program));
+        programs.map(|program| program.and_then(prefix_of));
     let by_variable = variable("VIRTUAL_ENV").map(str::to_owned);
     let near = [by_script, by_command, by_shebang, by_variable].into_iter().flatten();
     let far = [variable("PYTHONHOME").map(str::to_owned), by_interpreter].into_iter().flatten();
@@ -74,6 +71,14 @@ pub fn sites(
         }
     }
     sites
+}
+
+/// The prefix of a program at `PREFIX/bin/NAME`. What lies elsewhere (`/tmp/test.py`) tells none: it
+/// would have every distribution of the system asked whether it is theirs.
+fn prefix_of(program: &str) -> Option<String> {
+    let directory = absolute("..", program, None);
+    let holds_programs = matches!(base_name(&directory), "bin" | "sbin" | "libexec");
+    (program.starts_with('/') && holds_programs).then(|| absolute("..", &directory, None))
 }
 
 /// The directories of a prefix that a Python of this version has its distributions in.
@@ -139,6 +144,15 @@ mod tests {
         );
         let env = ("/usr/local/bin/tool", "#!/usr/bin/env python3\n");
         assert!(found(&[], Some(env.0), &[env, VENV]).is_empty());
+    }
+
+    #[test]
+    fn a_script_that_is_in_no_directory_of_programs_has_no_environment() {
+        let all = [VENV, DEBIAN, ("/lib/python3/dist-packages/six.py", "")];
+        let paths = ["/tmp/test.py", "/opt/venv/share/tool/test.py"];
+        for script in paths {
+            assert_eq!(found(&[], Some(script), &all), ["/usr/lib/python3/dist-packages"]);
+        }
     }
 
     #[test]
