@@ -8,7 +8,9 @@ use std::cmp::Reverse;
 
 use object::Endianness;
 use object::elf;
-use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _};
+use object::read::elf::{
+    FileHeader as _, GnuHashTable, ProgramHeader as _, SectionHeader as _, Sym as _, VersionTable,
+};
 
 use crate::addr::{Addr, FileAddr};
 use crate::evidence::files::{Files, OpenFile};
@@ -299,12 +301,22 @@ impl<'a> Image<'a> {
 
     fn tables(&self) -> impl Iterator<Item = SymbolTable<'a>> + '_ {
         // The dynamic table is small and survives `strip`; the full one may be large.
-        [elf::SHT_DYNSYM, elf::SHT_SYMTAB].into_iter().filter_map(|kind| {
-            self.sections
-                .symbols(self.endian, self.file, kind)
-                .ok()
-                .filter(|table| !table.is_empty())
-        })
+        [elf::SHT_DYNSYM, elf::SHT_SYMTAB].into_iter().filter_map(|kind| self.table(kind))
+    }
+
+    fn table(&self, kind: elf::SectionType) -> Option<SymbolTable<'a>> {
+        let table = self.sections.symbols(self.endian, self.file, kind).ok()?;
+        Some(table).filter(|table| !table.is_empty())
+    }
+
+    /// The index of the dynamic table.
+    fn hash_table(&self) -> Option<GnuHashTable<'a, Header>> {
+        let header = self.sections.gnu_hash_header(self.endian, self.file).ok()??;
+        // `object` shifts by it unseen.
+        if header.bloom_shift.get(self.endian) >= u32::BITS {
+            return None;
+        }
+        Some(self.sections.gnu_hash(self.endian, self.file).ok()??.0)
     }
 
     /// Where in the file the names of a table lie.
@@ -313,15 +325,33 @@ impl<'a> Image<'a> {
         Some(section.sh_offset(self.endian))
     }
 
+    /// Where a symbol lies that the file defines.
     fn symbol(&self, name: &str) -> Option<FileAddr> {
-        self.tables().find_map(|table| {
-            let names = self.names(&table)?;
-            let found = table.iter().take(MAX_SYMBOLS).find(|symbol| {
-                !symbol.is_undefined(self.endian)
-                    && symbol.st_value(self.endian) != 0
-                    && self.is_named(names, symbol, name)
-            })?;
-            Some(FileAddr(found.st_value(self.endian)))
+        let exported = match (self.table(elf::SHT_DYNSYM), self.hash_table()) {
+            (Some(table), Some(index)) => {
+                let (hash, any) = (elf::gnu_hash(name.as_bytes()), VersionTable::default());
+                let found = index.find(self.endian, name.as_bytes(), hash, None, &table, &any);
+                found.and_then(|(_, symbol)| self.defined(symbol))
+            }
+            (Some(table), None) => self.search(&table, name),
+            (None, _) => None,
+        };
+        // What was not exported may still be named.
+        exported.or_else(|| self.search(&self.table(elf::SHT_SYMTAB)?, name))
+    }
+
+    /// Where a symbol lies, if the file defines it.
+    fn defined(&self, symbol: &elf::Sym64<Endianness>) -> Option<FileAddr> {
+        let value = symbol.st_value(self.endian);
+        (!symbol.is_undefined(self.endian) && value != 0).then_some(FileAddr(value))
+    }
+
+    /// Looks at every symbol of a table.
+    fn search(&self, table: &SymbolTable<'a>, name: &str) -> Option<FileAddr> {
+        let names = self.names(table)?;
+        table.iter().take(MAX_SYMBOLS).find_map(|symbol| {
+            let place = self.defined(symbol)?;
+            self.is_named(names, symbol, name).then_some(place)
         })
     }
 
@@ -360,7 +390,10 @@ impl<'a> Image<'a> {
         best.into_iter()
             .map(|found| {
                 let Candidate { rank, names, symbol } = found?;
-                let name = self.name(names, symbol, MAX_SYMBOL_NAME)?;
+                let mut name = self.name(names, symbol, MAX_SYMBOL_NAME)?;
+                // `clock_nanosleep@GLIBC_2.2.5`: the name and its version.
+                let version = name.iter().position(|byte| *byte == b'@');
+                name.truncate(version.filter(|at| *at > 0).unwrap_or(name.len()));
                 Some(Symbol { name: Text::from_bytes(&name), start: FileAddr(rank.start) })
             })
             .collect()
@@ -514,5 +547,33 @@ impl<'a> Section<'a> {
             }
             SectionBytes::File { .. } | SectionBytes::Inflated { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::evidence::fake::{FakeFile, FakeRoot};
+
+    #[test]
+    fn the_index_of_exported_symbols_finds_what_their_table_has() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let libc = maps.split_whitespace().find(|word| word.contains("/libc.so")).unwrap();
+        let mut root = FakeRoot::new(&[]);
+        let file = FakeFile { bytes: std::fs::read(libc).unwrap(), modified: 0, inode: 1 };
+        root.add("/libc.so.6", file);
+        let files = root.files();
+        let image = Image::parse(files.in_root("/libc.so.6").unwrap()).unwrap();
+        assert!(image.hash_table().is_some());
+        let exported = image.table(elf::SHT_DYNSYM).unwrap();
+        for name in ["getpid", "pthread_create", "environ", "stdout"] {
+            let found = image.symbol(name);
+            assert!(found.is_some(), "{name}");
+            assert_eq!(found, image.search(&exported, name), "{name}");
+        }
+        assert_eq!(image.symbol("no_such_symbol"), None);
+        assert_eq!(image.symbol(""), None);
     }
 }
