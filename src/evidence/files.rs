@@ -12,14 +12,12 @@ use elsa::{FrozenBTreeMap, FrozenMap};
 use serde::{Deserialize, Serialize};
 
 use crate::config::MAX_FILE_BYTES;
+use crate::evidence::blocks::{BLOCK, Blocks, Piece};
 use crate::evidence::inflate::{Compressed, Inflated};
 use crate::evidence::known::KnownSecrets;
 use crate::mask::Secrets;
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
-
-/// The size of a block, in bytes: what one read brings.
-pub const BLOCK: u64 = 16 * 1024;
 
 /// The largest file that is opened at all, in bytes.
 pub const MAX_FILE: u64 = 2 << 30;
@@ -28,7 +26,7 @@ pub const MAX_FILE: u64 = 2 << 30;
 /// entries.
 const MAX_SLICE: u64 = 64 << 20;
 
-/// The most bytes of one file that are put together in all its pieces.
+/// The most bytes of one file that are read or put together in pieces of several blocks.
 const MAX_JOINED: u64 = 256 << 20;
 
 /// The most bytes that the compressed sections of one file become in all.
@@ -37,18 +35,16 @@ const MAX_INFLATED_IN_ALL: u64 = 512 << 20;
 /// The longest name that is read from a table of strings, in bytes.
 const MAX_NAME: u64 = 8 << 10;
 
-type Block = Result<Box<[u8]>, FileError>;
-
 /// A file, read block by block.
 pub struct OpenFile {
     meta: FileMeta,
     /// The file itself, until all of it was read: a search reads more files than may be open.
     source: RefCell<Option<Box<dyn Source>>>,
-    /// The blocks that were read, by their number.
-    blocks: FrozenBTreeMap<u32, Box<Block>>,
-    /// Ranges that crossed a block's border, put together.
+    /// What was read of it.
+    blocks: Blocks,
+    /// Ranges that crossed a piece's border, put together.
     joined: FrozenMap<(u64, u64), Box<[u8]>>,
-    /// How many bytes may still be put together.
+    /// How many bytes may still be read or put together so.
     joinable: Cell<u64>,
     /// What was stored compressed, by where it begins.
     inflated: FrozenMap<u64, Box<Inflated>>,
@@ -61,7 +57,7 @@ impl OpenFile {
         OpenFile {
             meta,
             source: RefCell::new(source),
-            blocks: FrozenBTreeMap::new(),
+            blocks: Blocks::default(),
             joined: FrozenMap::new(),
             joinable: Cell::new(MAX_JOINED),
             inflated: FrozenMap::new(),
@@ -75,7 +71,7 @@ impl OpenFile {
         let file = OpenFile::new(meta, None);
         let chunks = bytes.chunks(usize::try_from(BLOCK).unwrap_or(usize::MAX));
         for (index, chunk) in (0u32..).zip(chunks) {
-            file.blocks.insert(index, Box::new(Ok(chunk.into())));
+            file.blocks.insert(index, 1, Ok(chunk.into()));
         }
         file
     }
@@ -95,32 +91,36 @@ impl OpenFile {
         self.meta.len == 0
     }
 
-    /// The bytes from `offset` to the end of the block that holds it; none at the end.
+    /// The bytes from `offset` to the end of what was read with it, at least of its block; none at
+    /// the end of the file.
     pub fn block_from(&self, offset: u64) -> Result<&[u8], FileError> {
         if offset >= self.meta.len {
             return Ok(&[]);
         }
         let Ok(index) = u32::try_from(offset / BLOCK) else { return Ok(&[]) };
-        let block = match self.blocks.get(&index) {
+        let (first, piece) = match self.blocks.get(index) {
             Some(known) => known,
-            None => {
-                let block = self.blocks.insert(index, Box::new(self.fetch(offset / BLOCK * BLOCK)));
-                if self.blocks.len() as u64 == self.meta.len.div_ceil(BLOCK) {
-                    self.source.take();
-                }
-                block
-            }
+            None => (index, self.keep(index, 1, self.fetch(index, 1))),
         };
-        let bytes = block.as_ref().map_err(Clone::clone)?;
-        let inside = usize::try_from(offset % BLOCK).unwrap_or(usize::MAX);
+        let bytes = piece.as_ref().map_err(Clone::clone)?;
+        let inside = usize::try_from(offset - u64::from(first) * BLOCK).unwrap_or(usize::MAX);
         Ok(bytes.get(inside..).unwrap_or_default())
     }
 
-    fn fetch(&self, offset: u64) -> Block {
+    fn keep(&self, first: u32, count: u32, piece: Piece) -> &Piece {
+        let piece = self.blocks.insert(first, count, piece);
+        if self.blocks.len() == self.meta.len.div_ceil(BLOCK) {
+            self.source.take();
+        }
+        piece
+    }
+
+    fn fetch(&self, first: u32, count: u32) -> Piece {
         let source = self.source.borrow();
         let source = source.as_ref().ok_or(FileError::NotRecorded)?;
-        let len = usize::try_from(BLOCK.min(self.meta.len - offset)).unwrap_or(0);
-        let mut bytes = vec![0; len];
+        let offset = u64::from(first) * BLOCK;
+        let len = (u64::from(count) * BLOCK).min(self.meta.len.saturating_sub(offset));
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
         // A file may shrink while it is read: what is gone is simply not there.
         let got = source.read_at(offset, &mut bytes)?;
         bytes.truncate(got);
@@ -133,6 +133,9 @@ impl OpenFile {
         let end = offset.checked_add(len).filter(|end| *end <= self.meta.len);
         let end = end.ok_or_else(|| FileError::Other("the file is shorter than it says".into()))?;
         let wanted = usize::try_from(len).unwrap_or(usize::MAX);
+        if len <= MAX_SLICE {
+            self.fetch_at_once(offset, end);
+        }
         let first = self.block_from(offset)?;
         if let Some(bytes) = first.get(..wanted) {
             return Ok(bytes);
@@ -154,6 +157,23 @@ impl OpenFile {
             bytes.extend_from_slice(&piece[..piece.len().min(wanted - bytes.len())]);
         }
         Ok(self.joined.insert((offset, len), bytes.into_boxed_slice()))
+    }
+
+    /// Fetches a range of several blocks as one piece, if nothing of it is there: a table of symbols
+    /// that is put together of blocks takes twice the memory.
+    fn fetch_at_once(&self, offset: u64, end: u64) {
+        let [first, last] = [offset, end.saturating_sub(1)].map(|at| u32::try_from(at / BLOCK));
+        let (Ok(first), Ok(last)) = (first, last) else { return };
+        if first >= last || self.blocks.has_any(first, last) {
+            return;
+        }
+        let Some(left) = self.joinable.get().checked_sub(end - offset) else { return };
+        self.joinable.set(left);
+        let piece = self.fetch(first, last - first + 1);
+        // Where that fails, block by block some of it may be had.
+        if piece.as_ref().is_ok_and(|bytes| u64::from(first) * BLOCK + bytes.len() as u64 >= end) {
+            self.keep(first, last - first + 1, piece);
+        }
     }
 
     /// The name at `offset`, up to its NUL, or its first `limit` bytes. It is not kept.
@@ -387,7 +407,7 @@ impl Files {
 
 impl RecordedFile {
     fn of(file: OpenFile) -> RecordedFile {
-        let blocks = file.blocks.into_map().into_iter().map(|(index, block)| {
+        let blocks = file.blocks.into_blocks().map(|(index, block)| {
             (index, block.map(|bytes| serde_bytes::ByteBuf::from(bytes.into_vec())))
         });
         RecordedFile { meta: file.meta, blocks: blocks.collect() }
@@ -400,7 +420,7 @@ impl RecordedFile {
         let file = OpenFile::new(self.meta, None);
         for (index, block) in self.blocks {
             let block = block.map(|bytes| bytes.into_vec().into_boxed_slice());
-            file.blocks.insert(index, Box::new(block));
+            file.blocks.insert(index, 1, block);
         }
         Ok(file)
     }

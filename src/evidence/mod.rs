@@ -3,6 +3,7 @@
 //! It is the border of the program. Left of it are the kernel and the file system; right of it
 //! are pure functions: the same evidence gives the same report, byte for byte.
 
+mod blocks;
 #[cfg(test)]
 pub mod fake;
 pub mod files;
