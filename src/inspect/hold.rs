@@ -15,6 +15,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 
 use super::stacks::{Piece, Slab, Space, fit};
 use super::{Found, GiveUp, Plan, visit};
+use crate::asked::Native;
 use crate::error::Error;
 use crate::evidence::pages::Recorder;
 use crate::runtime::{Part, Visit};
@@ -88,10 +89,11 @@ pub fn hold<'a>(
     // Blocking these can fail for no reason that exists.
     let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&quiet), Some(&mut before));
     let (done, wait) = mpsc::channel();
+    let room = Room::new(plan, memory);
     let captured = std::thread::scope(|scope| {
         scope.spawn(move || {
             // Nobody is left to hear it only if this program is given up.
-            let _ = done.send(capture(plan, memory));
+            let _ = done.send(capture(plan, memory, room));
         });
         let patience = PATIENCE + PATIENCE * u32::try_from(plan.threads.len() / 1000).unwrap_or(0);
         match wait.recv_timeout(patience) {
@@ -110,17 +112,37 @@ pub fn hold<'a>(
     captured
 }
 
+/// The memory that is expected to be needed while threads are held.
+///
+/// It is made by the thread that made the plan: what that gave back serves again, and the kernel
+/// need not find as much.
+struct Room<'a> {
+    cold: Recorder<'a>,
+    hot: Recorder<'a>,
+    slab: Slab,
+}
+
+impl<'a> Room<'a> {
+    fn new(plan: &Plan<'_>, memory: &'a LiveMemory) -> Room<'a> {
+        let cold = Recorder::new(memory, plan.budget.memory);
+        let hot = Recorder::new(memory, plan.budget.memory);
+        cold.reserve(plan.cold_pages.len());
+        hot.reserve(plan.hot_pages.len());
+        let expected = match plan.asked.native {
+            Native::None => 0,
+            _ => plan.threads.len().saturating_mul(EXPECTED_STACK).min(plan.budget.stacks),
+        };
+        Room { cold, hot, slab: Slab::with_capacity(expected) }
+    }
+}
+
 fn capture<'a>(
     plan: &Plan<'_>,
     memory: &'a LiveMemory,
+    room: Room<'a>,
 ) -> Result<Result<Captured<'a>, Refused>, Error> {
     let at = jiff::Timestamp::now().as_second();
-    let cold = Recorder::new(memory, plan.budget.memory);
-    let mut hot = Recorder::new(memory, plan.budget.memory);
-    cold.reserve(plan.cold_pages.len());
-    hot.reserve(plan.hot_pages.len());
-    let expected = plan.threads.len().saturating_mul(EXPECTED_STACK).min(plan.budget.stacks);
-    let mut slab = Slab::with_capacity(expected);
+    let Room { cold, mut hot, mut slab } = room;
     let kept_back = if plan.hot.is_empty() { 0 } else { plan.budget.stacks / HOT_SHARE };
 
     let mut stop = match Stop::seize(plan.process.pid, &|tid| plan.wave_of(tid)) {
@@ -133,7 +155,7 @@ fn capture<'a>(
     stop.halt(Wave::Stuck);
     stop.halt(Wave::Cold);
     let budget = plan.budget.stacks - kept_back;
-    let wanted = !plan.asked.python_only;
+    let wanted = plan.asked.native != Native::None;
     let is_cold = |wave| wanted && wave != Wave::Hot;
     let mut cut = read_stacks(&stop, is_cold, plan.space(), memory, &mut slab, budget);
     cold.prefetch(&plan.cold_pages);

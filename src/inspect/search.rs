@@ -12,8 +12,9 @@ use crate::target::Mapping;
 use crate::target::memory::BatchRead;
 use crate::target::search::{Place, Search, SearchRequest};
 
-/// How much is read at once, in bytes: large enough for few calls, small enough for the cache.
-const PIECE: u64 = 1 << 20;
+/// How much is read at once, in bytes: large enough for few calls, small enough for the cache, and
+/// for the heap of a small program.
+const PIECE: u64 = 256 << 10;
 
 /// The most memory that is searched, in bytes.
 const MAX_BYTES: u64 = 16 << 30;
