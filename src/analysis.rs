@@ -10,10 +10,12 @@ pub use execution::state_name;
 pub use native::MAX_SHOWN;
 use native::Shortened;
 
+use crate::asked::Native;
 use crate::config::oslo::registry::Registry;
 use crate::config::settings::Settings;
 use crate::evidence::Evidence;
-use crate::module::Modules;
+use crate::merge;
+use crate::module::{Module, Modules};
 use crate::note::Note;
 use crate::report::{Execution, NamedObject, RuntimeSummary};
 use crate::runtime::{LoadedModule, RegisteredSection, ReportWatcher, SignalHandler};
@@ -65,12 +67,25 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let mut notes = snapshot.notes.clone();
     let visitors = runtimes::detect(evidence, &modules, &mut notes);
     let visited = runtimes::visit(evidence, &visitors, &mut notes);
-    let raw = match snapshot.asked.python_only {
-        true => snapshot.threads.iter().map(|_| None).collect(),
-        false => native::unwind(evidence, &modules),
-    };
-    let known = symbol::resolve(&native::lookups(&raw), &modules, &evidence.files);
     let asked = &snapshot.asked;
+    let raw = match asked.native {
+        Native::None => snapshot.threads.iter().map(|_| None).collect(),
+        _ => native::unwind(evidence, &modules),
+    };
+    let runs_language = |tid| visited.threads.contains_key(&tid);
+    let of_threads = snapshot.threads.iter().zip(&raw).map(|(thread, raw)| {
+        let all_lines = asked.native == Native::Lines || !runs_language(thread.facts.tid);
+        (raw.as_ref(), all_lines)
+    });
+    let interpreters = visitors.iter().map(|visitor| visitor.interpreter());
+    let interpreters: Vec<&Text> =
+        interpreters.filter_map(|addr| Some(modules.find(addr)?.path())).collect();
+    let is_machinery = |addr| {
+        let module = modules.find(addr).map(Module::path);
+        module.is_some_and(|path| interpreters.contains(&path) || merge::is_of_c_library(path))
+    };
+    let lookups = native::lookups(of_threads, is_machinery);
+    let known = symbol::resolve(&lookups, &modules, &evidence.files);
     let secrets = asked.secrets;
     let sources = Sources::new(&evidence.files, snapshot.target.directory.clone(), secrets);
     let threads = snapshot.threads.iter().zip(raw).map(|(thread, raw)| {
@@ -78,7 +93,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         let base = language.and_then(|(language, _)| language.base);
         let (own, beneath) = raw.map(|raw| raw.split_at(base)).unzip();
         let shown = |raw: &Shortened| native::shown(raw, thread, &modules, &known);
-        let unread = || native::unread(thread, asked.python_only);
+        let unread = || native::unread(thread, asked.native);
         let native = own.as_ref().map_or_else(unread, shown);
         let beneath = beneath.flatten().as_ref().map(shown);
         let mut execution =
@@ -104,7 +119,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let mut objects: Vec<NamedObject> = snapshot.asked.paths().map(named).collect();
     let own_objects = objects.split_off(snapshot.asked.objects.len().min(objects.len()));
     notes.extend(cut(evidence));
-    if !snapshot.asked.python_only {
+    if asked.native != Native::None {
         notes.extend(incomplete(&snapshot.threads, &threads));
     }
     let runtimes = visitors

@@ -16,15 +16,29 @@ pub struct Asked {
     pub locals: bool,
     /// Objects, by path from a module: `oslo_config.cfg.CONF.host`.
     pub objects: Vec<String>,
-    /// No native stacks: neither are they recorded, nor unwound.
+    /// What of native stacks.
     #[serde(default)]
-    pub python_only: bool,
+    pub native: Native,
     /// Sections of one's own.
     #[serde(default)]
     pub sections: Vec<OwnSection>,
     /// What becomes of secrets.
     #[serde(default)]
     pub secrets: Secrets,
+}
+
+/// What is wanted of native stacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Native {
+    /// Nothing: they are neither recorded nor unwound.
+    None,
+    /// Names and lines; but in threads that run a language that guru reads only names of its
+    /// interpreter and of the C library. There such threads wait, and what they wait in says a name;
+    /// where lines are installed they took half the time of a whole report.
+    #[default]
+    Names,
+    /// Names and lines of everything.
+    Lines,
 }
 
 impl Asked {
@@ -41,7 +55,7 @@ impl Asked {
     /// particular is all. What it does not hold is a note.
     pub fn select(&mut self, wanted: &Asked) -> Vec<Note> {
         let mut notes = Vec::new();
-        self.python_only |= wanted.python_only;
+        self.native = self.native.min(wanted.native);
         if wanted.secrets.are_shown() && !self.secrets.are_shown() {
             let text = "the recording was made without --show-secrets: those of command lines and \
                         files are not in it";

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use guru::asked::Native;
 use guru::asked::own::{MAX_SECTIONS, OwnSection};
 use guru::mask::Secrets;
 use guru::render::{Frames, RENDERERS};
@@ -196,7 +197,7 @@ pub struct Output {
     /// Write it to a new file, mode 0600, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Show every native frame, those of the interpreter itself, too
+    /// Show every native frame, those of the interpreter itself, too, with all lines
     #[arg(long, conflicts_with = "python")]
     pub native: bool,
     /// Look at no native stacks: they are neither recorded nor shown, and it is quicker
@@ -229,6 +230,17 @@ impl Report {
 }
 
 impl Output {
+    /// What of native stacks is looked at.
+    pub fn native_stacks(&self) -> Native {
+        let chosen = RENDERERS.iter().find(|renderer| renderer.name() == self.format);
+        let all = self.native || chosen.is_some_and(|renderer| renderer.is_for_programs());
+        match (self.python, all) {
+            (true, _) => Native::None,
+            (false, true) => Native::Lines,
+            (false, false) => Native::Names,
+        }
+    }
+
     /// Which frames are shown.
     pub fn frames(&self) -> Frames {
         match (self.native, self.python) {

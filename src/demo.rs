@@ -37,7 +37,7 @@ pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     let mut sink = Sink::open(options.output.output.as_deref())?;
     let printer = Printer::of(&options.output);
     deadline(PATIENCE);
-    let asked = Asked { python_only: options.output.python, ..Asked::default() };
+    let asked = Asked { native: options.output.native_stacks(), ..Asked::default() };
     let inspected = Options { asked, ..Options::default() };
     let place = Place::make()?;
     let own = std::env::current_exe().map_err(|error| failed("find its own program", &error))?;

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
-use guru::asked::Asked;
+use guru::analysis::analyse;
+use guru::asked::{Asked, Native};
 use guru::error::{Error, Status};
 use guru::evidence::{Evidence, store};
 use guru::inspect::{Options, inspect};
@@ -50,11 +51,11 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     deadline(Duration::from_secs(options.timeout));
     let until = options.commands_until();
-    let secrets = options.secrets();
+    let (secrets, native) = (options.secrets(), options.output.native_stacks());
     let asked = Asked {
         locals: options.locals,
         objects: options.objects,
-        python_only: options.output.python,
+        native,
         sections: options.sections,
         secrets,
     };
@@ -77,11 +78,22 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     sink.close();
     let status = if report.is_partial() { Status::Partial } else { Status::Complete };
     match recording {
-        Some(recording) => recording.save(evidence)?,
+        Some(recording) => recording.save(answering_more(evidence))?,
         // The program ends: the kernel frees a hundred thousand pieces of memory at once.
         None => std::mem::forget((evidence, report)),
     }
     Ok(status)
+}
+
+/// Evidence that also holds what its report needed no answer to, and a later one may.
+fn answering_more(mut evidence: Evidence) -> Evidence {
+    let native = &mut evidence.snapshot.asked.native;
+    if *native == Native::Names {
+        *native = Native::Lines;
+        // What this asks of the files is kept with them.
+        drop(analyse(&evidence));
+    }
+    evidence
 }
 
 /// The evidence of a recording, narrowed to what is asked for.

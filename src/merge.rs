@@ -225,7 +225,7 @@ fn is_leaf(native: &Stack, activations: &[Activation]) -> bool {
 
 /// Whether code of the greenlet module is on the stack.
 fn has_greenlets(native: &Stack) -> bool {
-    let greenlet = |frame: &Frame| base_name(frame).is_some_and(|name| name.contains("greenlet"));
+    let greenlet = |frame: &Frame| library(frame).is_some_and(|name| name.contains("greenlet"));
     native.frames.iter().any(greenlet)
 }
 
@@ -318,21 +318,39 @@ fn mark_internal(frames: &mut [Frame], runtime: &Runtime<'_>) {
     let outwards = frames.iter_mut().take(innermost.unwrap_or(0));
     for frame in outwards.filter(|frame| frame.language == Language::Native) {
         let interpreter = frame.module.is_some() && frame.module.as_ref() == runtime.interpreter;
-        frame.internal = interpreter || base_name(frame).is_some_and(is_machinery);
+        frame.internal = interpreter || library(frame).is_some_and(is_machinery);
     }
 }
 
-fn base_name(frame: &Frame) -> Option<&str> {
-    let path = frame.module.as_ref()?.raw();
-    // The kernel's suffix for a file that was replaced.
-    let path = path.strip_suffix(" (deleted)").unwrap_or(path);
-    Some(path.rsplit_once('/').map_or(path, |(_, name)| name))
+/// The name of the file that a frame's code lies in.
+fn library(frame: &Frame) -> Option<&str> {
+    frame.module.as_ref().map(base_name)
 }
 
-/// Whether a file of this name is the C library, the loader, the kernel's own code, or the small
-/// `python` program whose only work is to call libpython.
+/// Whether a mapped file is the C library, or its loader.
+pub fn is_of_c_library(path: &Text) -> bool {
+    is_c_library(base_name(path))
+}
+
+/// The name of a mapped file.
+fn base_name(path: &Text) -> &str {
+    // The kernel's suffix for a file that was replaced.
+    let path = path.raw().strip_suffix(" (deleted)").unwrap_or(path.raw());
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// Whether a file of this name is the C library, its loader, the kernel's own code, what a greenlet
+/// begins in, or the small `python` program whose only work is to call libpython.
 fn is_machinery(name: &str) -> bool {
-    const FAMILIES: [&str; 9] = [
+    let program = name
+        .strip_prefix("python")
+        .is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+    name == "[vdso]" || program || name.starts_with("_greenlet.") || is_c_library(name)
+}
+
+/// Whether a file of this name is the C library, or its loader.
+fn is_c_library(name: &str) -> bool {
+    const FAMILIES: [&str; 8] = [
         "libc.so",
         "libc-2.",
         "libpthread.so",
@@ -341,13 +359,8 @@ fn is_machinery(name: &str) -> bool {
         "ld-2.",
         "ld-musl",
         "libc.musl",
-        // What a greenlet begins in.
-        "_greenlet.",
     ];
-    let program = name
-        .strip_prefix("python")
-        .is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
-    name == "[vdso]" || program || FAMILIES.iter().any(|family| name.starts_with(family))
+    FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Threads, green threads and objects as the report shows them.
 
 use crate::addr::Addr;
-use crate::asked::Asked;
+use crate::asked::{Asked, Native};
 use crate::mask::Secrets;
 use crate::merge;
 use crate::module::Modules;
@@ -43,9 +43,9 @@ pub fn thread(
             runs_frames: &|function| visitor.runs_frames(function),
             interpreter,
         };
-        let merged = match asked.python_only {
-            true => merge::alone(stack, language, &runtime),
-            false => merge::merge(stack, language, &runtime),
+        let merged = match asked.native {
+            Native::None => merge::alone(stack, language, &runtime),
+            _ => merge::merge(stack, language, &runtime),
         };
         stack = merged.stack;
         native_stack = merged.native_stack;

@@ -1,13 +1,14 @@
 //! Native stacks: unwound, shortened where they are very deep, and named.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::addr::Addr;
+use crate::asked::Native;
 use crate::evidence::Evidence;
 use crate::module::Modules;
 use crate::native::{RawEnd, RawFrame, RawStack, Unwinder};
 use crate::stack::{Frame, Language, Omitted, Stack, StackEnd};
-use crate::symbol::{self, Function};
+use crate::symbol::{self, Detail, Function};
 use crate::target::memory::FaultKind;
 use crate::target::{Consistency, Thread};
 
@@ -60,10 +61,26 @@ impl Shortened {
     }
 }
 
-/// The addresses that are to be named.
-pub fn lookups(stacks: &[Option<Shortened>]) -> BTreeSet<Addr> {
-    let frames = stacks.iter().flatten().flat_map(Shortened::frames);
-    frames.map(|frame| frame.address.lookup()).collect()
+/// The addresses of these stacks that are to be named. With each stack stands whether lines are
+/// wanted even of what `is_machinery`.
+pub fn lookups<'s>(
+    stacks: impl Iterator<Item = (Option<&'s Shortened>, bool)>,
+    is_machinery: impl Fn(Addr) -> bool,
+) -> BTreeMap<Addr, Detail> {
+    let mut wanted = BTreeMap::new();
+    for (stack, all_lines) in stacks {
+        for frame in stack.into_iter().flat_map(Shortened::frames) {
+            let detail = if all_lines { Detail::Lines } else { Detail::Name };
+            let known = wanted.entry(frame.address.lookup()).or_insert(detail);
+            *known = detail.max(*known);
+        }
+    }
+    for (addr, detail) in &mut wanted {
+        if *detail == Detail::Name && !is_machinery(*addr) {
+            *detail = Detail::Lines;
+        }
+    }
+    wanted
 }
 
 /// A raw stack with names, outermost first.
@@ -138,8 +155,8 @@ fn frames_at(
 }
 
 /// Why there is no stack.
-pub fn unread(thread: &Thread, not_asked_for: bool) -> Stack {
-    let why = if not_asked_for {
+pub fn unread(thread: &Thread, asked: Native) -> Stack {
+    let why = if asked == Native::None {
         "native stacks were not asked for"
     } else if thread.facts.kernel {
         "it belongs to the kernel and has no user stack"

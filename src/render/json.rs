@@ -19,6 +19,10 @@ impl Renderer for Json {
         "json"
     }
 
+    fn is_for_programs(&self) -> bool {
+        true
+    }
+
     fn render(&self, report: &Report, _: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let mut buffered = io::BufWriter::new(out);
         let harmless = Harmless(PrettyFormatter::new());

@@ -22,6 +22,11 @@ pub trait Renderer: Sync {
     /// What `--format` calls it.
     fn name(&self) -> &'static str;
 
+    /// Whether it is for programs.
+    fn is_for_programs(&self) -> bool {
+        false
+    }
+
     /// Writes `report` to `out`. A format for programs shows all frames, whatever `frames` says.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub mod source;
 pub mod structures;
 mod units;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::addr::{Addr, CodeAddr, FileAddr};
 use crate::evidence::files::Files;
@@ -51,48 +51,74 @@ pub struct Function {
     pub line: Option<u32>,
 }
 
+/// How much is looked up for an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The name that a symbol table has for it.
+    Name,
+    /// What debug information tells, too: lines, and functions that were inlined.
+    Lines,
+}
+
 /// A module, with addresses in it: in its file, and in the process.
-type Batch<'m, 'a> = (&'m Module<'a>, Vec<(FileAddr, Addr)>);
+type Batch<'m, 'a> = (&'m Module<'a>, Vec<(FileAddr, Addr, Detail)>);
 
 /// What is known of these addresses.
 pub fn resolve(
-    addresses: &BTreeSet<Addr>,
+    addresses: &BTreeMap<Addr, Detail>,
     modules: &Modules<'_>,
     files: &Files,
 ) -> HashMap<Addr, Vec<Function>> {
     let mut by_module: BTreeMap<Addr, Batch<'_, '_>> = BTreeMap::new();
-    for addr in addresses {
+    for (addr, detail) in addresses {
         let Some(module) = modules.find(*addr) else { continue };
         let Some(place) = module.file_addr(*addr) else { continue };
         let Some(first) = module.mappings().first() else { continue };
-        by_module.entry(first.start).or_insert((module, Vec::new())).1.push((place, *addr));
+        by_module
+            .entry(first.start)
+            .or_insert((module, Vec::new()))
+            .1
+            .push((place, *addr, *detail));
     }
     let mut known = HashMap::new();
     for (module, mut places) in by_module.into_values() {
         places.sort_unstable();
-        let sorted: Vec<FileAddr> = places.iter().map(|(place, _)| *place).collect();
+        let sorted: Vec<_> = places.iter().map(|(place, _, detail)| (*place, *detail)).collect();
         let functions = in_module(module, &sorted, files);
-        known.extend(places.into_iter().map(|(_, addr)| addr).zip(functions));
+        known.extend(places.into_iter().map(|(_, addr, _)| addr).zip(functions));
     }
     known
 }
 
 /// The functions at these addresses (ascending) of one module.
-fn in_module(module: &Module<'_>, sorted: &[FileAddr], files: &Files) -> Vec<Vec<Function>> {
+fn in_module(
+    module: &Module<'_>,
+    sorted: &[(FileAddr, Detail)],
+    files: &Files,
+) -> Vec<Vec<Function>> {
     let Ok(image) = module.image() else { return vec![Vec::new(); sorted.len()] };
     let debug = debug_file::find(image, module.path(), files);
-    let mut symbols = image.symbols_at(sorted);
+    let places: Vec<FileAddr> = sorted.iter().map(|(place, _)| *place).collect();
+    let mut symbols = image.symbols_at(&places);
     // A stripped file has names for what it exports only; its debug file has the rest.
-    if let Some(debug) = &debug {
-        let more = debug.symbols_at(sorted);
-        for (symbol, more) in symbols.iter_mut().zip(more) {
-            if more.is_some() {
-                *symbol = more;
-            }
+    if let Some(debug) = debug.as_ref().filter(|_| symbols.iter().any(Option::is_none)) {
+        let more = debug.symbols_at(&places);
+        for (symbol, more) in symbols.iter_mut().zip(more).filter(|(symbol, _)| symbol.is_none()) {
+            *symbol = more;
         }
     }
-    let found = dwarf::functions(debug.as_ref().unwrap_or(image), files, sorted);
-    found.into_iter().zip(symbols).map(|(found, symbol)| with_symbol(found, symbol)).collect()
+    let lined = sorted.iter().filter(|(_, detail)| *detail == Detail::Lines);
+    let lined: Vec<FileAddr> = lined.map(|(place, _)| *place).collect();
+    let mut found = match lined.is_empty() {
+        true => Vec::new(),
+        false => dwarf::functions(debug.as_ref().unwrap_or(image), files, &lined),
+    }
+    .into_iter();
+    let told = sorted.iter().map(|(_, detail)| match detail {
+        Detail::Lines => found.next().unwrap_or_default(),
+        Detail::Name => Vec::new(),
+    });
+    told.zip(symbols).map(|(told, symbol)| with_symbol(told, symbol)).collect()
 }
 
 /// Completes what debug information says with what the symbol table says.

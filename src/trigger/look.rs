@@ -1,7 +1,7 @@
 //! What guru looks at before it asks a process for its report: from outside, and without a stop.
 
 use crate::analysis::{Analysis, analyse};
-use crate::asked::Asked;
+use crate::asked::{Asked, Native};
 use crate::assemble;
 use crate::config::oslo::registry::Registry;
 use crate::config::oslo::resolve::{Given, resolve};
@@ -59,7 +59,7 @@ impl Look {
     }
 
     fn once(pid: i32, give_up: GiveUp) -> Result<Look, Error> {
-        let asked = Asked { python_only: true, ..Asked::default() };
+        let asked = Asked { native: Native::None, ..Asked::default() };
         let options = inspect::Options { asked, untouched: true, ..inspect::Options::default() };
         match inspect::inspect(pid, options, give_up) {
             Ok(evidence) => Ok(Look::of(&evidence)),
