@@ -264,6 +264,43 @@ fn a_program_without_python_has_none_and_no_note() {
     });
 }
 
+/// Whether a frame is one of the C library, and whether it has a line.
+fn lines_of_c_library(report: &Report) -> Vec<bool> {
+    let threads = threads_of(report).iter().flat_map(|thread| &thread.stack.frames);
+    let of_library = threads.filter(|frame| {
+        frame.module.as_ref().is_some_and(|module| module.raw().contains("/libc.so"))
+    });
+    of_library.map(|frame| frame.line.is_some()).collect()
+}
+
+#[test]
+fn lines_of_the_c_library_are_looked_up_where_they_are_asked_for() {
+    let Some(target) = Target::spawn::<&str>("threads.py", &[]) else { return };
+    let pid = target.pid().to_string();
+    let of = |arguments: &[&str]| {
+        let output = guru(&[&["report", pid.as_str()], arguments].concat());
+        assert_eq!(output.status.code(), Some(0));
+        stdout_of(&output)
+    };
+    let programs: Report = serde_json::from_str(&of(&["--format", "json"])).unwrap();
+    let lines = lines_of_c_library(&programs);
+    assert!(!lines.is_empty());
+    // Only where its debug information is installed is there a difference.
+    let installed = lines.contains(&true);
+    assert_eq!(of(&["--native"]).contains("/sysdeps/"), installed);
+    assert!(!of(&[]).contains("/sysdeps/"));
+    let directory = tempfile::tempdir().unwrap();
+    let recording = directory.path().join("recording");
+    let recording = recording.to_str().unwrap();
+    // A recording answers more than what its own report was asked.
+    assert!(!of(&["--record", recording]).contains("/sysdeps/"));
+    let replayed = |arguments: &[&str]| {
+        stdout_of(&guru(&[&["report", "--from", recording], arguments].concat()))
+    };
+    assert!(!replayed(&[]).contains("/sysdeps/"));
+    assert_eq!(replayed(&["--native"]).contains("/sysdeps/"), installed);
+}
+
 #[test]
 fn without_native_stacks_the_frames_of_python_are_the_same() {
     let Some(target) = Target::spawn::<&str>("threads.py", &[]) else { return };
