@@ -154,6 +154,9 @@ impl<'a> Recorder<'a> {
         let mut wanted: Vec<u64> =
             pages.iter().copied().filter(|page| !kept.index.contains_key(page)).collect();
         wanted.truncate(self.budget.saturating_sub(kept.used) / PAGE_LEN);
+        if wanted.is_empty() {
+            return;
+        }
         wanted.sort_unstable();
         wanted.dedup();
         let begin = kept.used;
@@ -266,6 +269,13 @@ impl<'a> Recorder<'a> {
 impl Memory for Recorder<'_> {
     fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
         by_page(addr, buf, |page, inside, piece| self.read_page(page, inside, piece))
+    }
+
+    fn expect(&self, places: &[Addr]) {
+        let pages: Vec<u64> = places.iter().map(|place| place.0 / PAGE).collect();
+        if !self.is_late() {
+            self.fetch(&pages);
+        }
     }
 }
 
@@ -410,6 +420,18 @@ mod tests {
         recording.add_pages(recorder.into_pages());
         assert_eq!(recording.u8(Addr(6 * PAGE)).unwrap(), 6);
         assert_eq!(recording.u8(Addr(7 * PAGE)).unwrap_err().kind, FaultKind::NotRecorded);
+    }
+
+    #[test]
+    fn what_is_expected_is_fetched_in_one_call_and_touched_when_it_is_read() {
+        let source = Pattern(Mutex::new(0));
+        let recorder = Recorder::new(&source, 64 * PAGE_LEN);
+        recorder.expect(&[3, 9, 5].map(|page| Addr(page * PAGE + 8)));
+        assert_eq!(recorder.u8(Addr(5 * PAGE)).unwrap(), 5);
+        assert_eq!(recorder.u8(Addr(9 * PAGE)).unwrap_err().kind, FaultKind::Unmapped);
+        recorder.expect(&[Addr(3 * PAGE)]);
+        assert_eq!(*source.0.lock().unwrap(), 1);
+        assert_eq!(recorder.take_touched(), [5, 9]);
     }
 
     #[test]

@@ -50,6 +50,10 @@ impl std::error::Error for Fault {}
 pub trait Memory {
     /// Fills `buf` from `addr` on, or fails: never in part.
     fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault>;
+
+    /// Tells that these places are likely to be read next: whoever needs a call of the kernel for
+    /// each can fetch them together.
+    fn expect(&self, _: &[Addr]) {}
 }
 
 /// The longest C string that is read, in bytes.

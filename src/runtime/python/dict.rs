@@ -96,6 +96,9 @@ impl<'a> Items<'a> {
             }
         }
         self.chunk_start = self.next;
+        // Whoever looks for a name compares it with each.
+        let keys = self.chunk.iter().map(|(_, key, _)| *key).filter(|key| !key.is_null());
+        memory.expect(&keys.collect::<Vec<Addr>>());
         Some(())
     }
 }
