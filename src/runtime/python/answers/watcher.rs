@@ -15,11 +15,10 @@ use crate::target::memory::MemoryExt as _;
 
 /// The function, and how the name of its file ends (1.11 to 3.9).
 const FUNCTION: &str = "_handler";
+const FILE: &str = "oslo_reports/guru_meditation_report.py";
 
 /// The longest interval that makes sense, in seconds: a year.
 const MAX_INTERVAL: f64 = 31_536_000.0;
-
-const FILE: &str = "oslo_reports/guru_meditation_report.py";
 
 /// The watchers among these.
 pub fn watchers(
