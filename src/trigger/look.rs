@@ -10,18 +10,13 @@ use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::inspect::{self, GiveUp};
 use crate::report::{Execution, ExecutionKind, ProcessSummary};
+use crate::runtime::python::oslo_reports;
 use crate::runtime::{ReportWatcher, SignalHandler};
 use crate::stack::Frame;
 use crate::text::Text;
 
 /// How often it looks until it has read the handlers: a running process changes under its eyes.
 const ATTEMPTS: usize = 3;
-
-/// The end of the path of the module that makes reports; older programs have copies of it.
-pub const MODULE: &str = "guru_meditation_report.py";
-
-/// The function in it that makes one.
-const MAKING: &str = "handle_signal";
 
 /// What was seen.
 #[derive(Clone, Debug)]
@@ -114,8 +109,8 @@ pub fn is_reporting(thread: &Execution) -> bool {
 
 /// Whether a frame is that of the function that makes a report.
 pub fn is_making(frame: &Frame) -> bool {
-    frame.function.as_ref().is_some_and(|name| name.raw() == MAKING)
-        && frame.file.as_ref().is_some_and(|file| file.raw().ends_with(MODULE))
+    let (Some(function), Some(file)) = (&frame.function, &frame.file) else { return false };
+    oslo_reports::is_making(function.raw(), file.raw())
 }
 
 /// `[oslo_reports] file_event_handler` of the first configuration that has it.

@@ -4,10 +4,11 @@ use super::thread::{Doing, place};
 use super::{Attempt, Picture, Why, interpreter};
 use crate::render::sanitize::line;
 use crate::report::Execution;
+use crate::runtime::python::oslo_reports;
 use crate::stack::{Frame, Language};
 use crate::target::stderr::StderrKind;
 use crate::text::Text;
-use crate::trigger::look::{MODULE, is_making};
+use crate::trigger::look::is_making;
 
 /// The descriptor of standard error.
 const STDERR: i32 = 2;
@@ -136,7 +137,7 @@ fn frames(thread: &Execution) -> impl Iterator<Item = &Frame> {
 /// The directory of the package that makes the report, by the innermost function that does.
 fn package(thread: &Execution) -> Option<&str> {
     let making = frames(thread).filter(|frame| is_making(frame)).last()?;
-    making.file.as_ref()?.raw().strip_suffix(MODULE)
+    oslo_reports::package(making.file.as_ref()?.raw())
 }
 
 fn is_file(frame: &Frame, name: &str) -> bool {
@@ -147,7 +148,7 @@ fn is_file(frame: &Frame, name: &str) -> bool {
 /// Whether a thread is one that waits for a file to be touched.
 pub fn is_watcher(thread: &Execution) -> bool {
     frames(thread).any(|frame| {
-        frame.file.as_ref().is_some_and(|file| file.raw().ends_with(MODULE))
-            && frame.function.as_ref().is_some_and(|name| name.raw() == "_handler")
+        let (Some(function), Some(file)) = (&frame.function, &frame.file) else { return false };
+        oslo_reports::is_watching(function.raw(), file.raw())
     })
 }
