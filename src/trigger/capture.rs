@@ -56,8 +56,6 @@ pub struct Captured {
     /// The report, exactly as the process wrote it, with the newline of `print`; of a failure
     /// the traceback and the line below it; [`State::Undumped`]: that line.
     pub bytes: Vec<u8>,
-    /// How many bytes of others were left out: lines before and behind it, further reports.
-    pub others: usize,
     /// How many bytes of the report are missing, because it is longer than [`MAX_REPORT`].
     pub left: usize,
 }
@@ -67,9 +65,7 @@ pub struct Captured {
 pub struct Capture {
     /// What may be of the report; what was before it is forgotten in time.
     bytes: Vec<u8>,
-    /// How many bytes came in all.
-    fed: usize,
-    /// How many of them lie beyond [`MAX_REPORT`].
+    /// How many bytes came beyond [`MAX_REPORT`].
     left: usize,
     /// Where the first line begins that was not read yet.
     line: usize,
@@ -103,7 +99,6 @@ impl Default for Capture {
     fn default() -> Capture {
         Capture {
             bytes: Vec::new(),
-            fed: 0,
             left: 0,
             line: 0,
             searched: 0,
@@ -219,8 +214,7 @@ impl Capture {
             let lines = self.bytes.split_inclusive(|byte| *byte == b'\n');
             self.bytes = lines.filter(|line| !shape::is_usual(line)).collect::<Vec<_>>().concat();
         }
-        let others = self.fed.saturating_sub(self.bytes.len()).saturating_sub(self.left);
-        Captured { state, bytes: self.bytes, others, left: self.left }
+        Captured { state, bytes: self.bytes, left: self.left }
     }
 
     /// A write begins with these bytes, and the one before it is over.
@@ -241,7 +235,6 @@ impl Capture {
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        self.fed = self.fed.saturating_add(bytes.len());
         for chunk in bytes.chunks(CHUNK) {
             let begin = match &self.phase {
                 Phase::Before => self.bytes.len(),

@@ -267,7 +267,7 @@ impl Listener {
             let wait = if alone { LOOK } else { STEP };
             match dumps.next(Instant::now() + wait) {
                 // Workers of one service write into one directory, by the same names.
-                Ok(Some(Dumped { name, bytes: Ok(bytes), .. })) if self.other(&bytes).is_none() => {
+                Ok(Some(Dumped { name, bytes: Ok(bytes) })) if self.other(&bytes).is_none() => {
                     hearing.dumped(name.raw().to_owned(), &bytes);
                 }
                 Ok(_) => {}

@@ -171,7 +171,6 @@ fn ask(process: &LiveProcess, handle: &Handle, request: &Request) -> Result<(), 
         Request::Touch(watcher) => {
             let file = crate::render::sanitize::line(watcher.file.raw());
             touch::touch(process, &watcher.file)
-                .map(drop)
                 .map_err(|error| refused(pid, format!("watches {file}: {error}"), None))
         }
     }

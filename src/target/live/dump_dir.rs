@@ -45,8 +45,6 @@ pub struct Dumped {
     pub name: Text,
     /// What is in it, or why that can not be read.
     pub bytes: Result<Vec<u8>, FileError>,
-    /// Whether its writer was seen to close it; if not, it has only not changed for a while.
-    pub closed: bool,
 }
 
 /// A directory that reports are written into, watched from now on.
@@ -149,7 +147,7 @@ impl DumpDir {
             Err(FileError::Absent | FileError::NotRegular) => return None,
             Err(error) => Err(error),
         };
-        Some(Dumped { name: Text::from_bytes(name.to_bytes()), bytes, closed: self.is_told() })
+        Some(Dumped { name: Text::from_bytes(name.to_bytes()), bytes })
     }
 
     /// Takes what inotify has to tell.

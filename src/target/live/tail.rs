@@ -94,16 +94,6 @@ impl Tail {
         self.follows
     }
 
-    /// Whether [`MAX_BYTES`] were read, after which nothing more is.
-    pub fn exhausted(&self) -> bool {
-        self.left == 0
-    }
-
-    /// Device and inode of the file that is read.
-    pub fn identity(&self) -> (u64, u64) {
-        self.file.identity
-    }
-
     /// The last lines before where reading begins, some 16 KiB, the first of them perhaps cut: what a
     /// log in this file looks like.
     pub fn earlier(&self) -> Vec<u8> {
