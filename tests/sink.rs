@@ -171,7 +171,7 @@ fn a_full_pipe_and_an_abandoned_one_are_told() {
     );
     let (_, state) = writer.pipe();
     assert!(state.full && !state.abandoned && state.room() == (0, 0), "{state:?}");
-    assert!(describe(&writer.stderr()).contains("which is full"));
+    assert!(describe(&writer.stderr()).contains("a full pipe"));
     // Nothing was taken out of it, and nothing put in.
     assert_eq!(drained(&reader) as u64, state.unread);
     drop(reader);

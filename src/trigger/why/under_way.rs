@@ -9,6 +9,7 @@ use crate::stack::{Frame, Language};
 use crate::target::stderr::StderrKind;
 use crate::text::Text;
 use crate::trigger::look::is_making;
+use crate::trigger::sink::pipe;
 
 /// The descriptor of standard error.
 const STDERR: i32 = 2;
@@ -45,20 +46,7 @@ pub fn written(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
 
 fn sink(kind: &StderrKind) -> String {
     match kind {
-        StderrKind::Pipe { readers, unseen, state } => {
-            let full = state.is_some_and(|state| state.full);
-            let pipe = if full { "a full pipe" } else { "a pipe" };
-            let named = readers.first().map(|(pid, name)| {
-                let name = line(name.raw());
-                format!("{name} (process {pid})")
-            });
-            match (named, readers.len()) {
-                (None, _) if *unseen => format!("{pipe} whose reader could not be seen"),
-                (None, _) => format!("{pipe} of which no reader was found"),
-                (Some(reader), 1) => format!("{pipe} that {reader} is to read"),
-                (Some(one), all) => format!("{pipe} that {one} and {} more are to read", all - 1),
-            }
-        }
+        StderrKind::Pipe { readers, unseen, state } => pipe(readers, *unseen, *state),
         StderrKind::Socket { peer, .. } => {
             format!("a socket ({}) that takes no more", line(peer.raw()))
         }
