@@ -44,6 +44,7 @@ mod trigger_hung;
 mod trigger_outcomes;
 mod trigger_services;
 mod trigger_sinks;
+mod trigger_unread;
 mod trigger_untouched;
 mod trigger_why;
 mod values;

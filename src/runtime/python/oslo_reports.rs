@@ -4,6 +4,8 @@
 //! Before it was a package of its own, programs had a copy of the module, each in a package of
 //! theirs; so the package does not count.
 
+use std::ops::Range;
+
 /// The module that makes reports, and that of the class that all reports derive from.
 pub const MODULE: &str = "oslo_reports.guru_meditation_report";
 
@@ -15,6 +17,9 @@ const MAKING: &str = "handle_signal";
 
 /// The function in it that watches a file (1.11 to 3.9).
 const WATCHING: &str = "_handler";
+
+/// How often it may look at the file, in seconds: what is no less than a year makes no sense.
+pub const INTERVALS: Range<f64> = 0.0..31_536_000.0;
 
 /// Whether a module of this name is that of the reports, or a copy of it.
 pub fn is_module(name: &str) -> bool {

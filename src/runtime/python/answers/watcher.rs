@@ -14,9 +14,6 @@ use crate::runtime::{GreenThread, LanguageFrame, LanguageThread, ReportWatcher};
 use crate::target::Tid;
 use crate::target::memory::MemoryExt as _;
 
-/// The longest interval that makes sense, in seconds: a year.
-const MAX_INTERVAL: f64 = 31_536_000.0;
-
 /// The watchers among these.
 pub fn watchers(
     walker: &Walker<'_>,
@@ -60,7 +57,7 @@ fn watcher(
         file: objects.text(variable("filepath")?)?,
         interval: variable("interval")
             .and_then(|interval| number(objects, interval))
-            .filter(|interval| (0.0..MAX_INTERVAL).contains(interval)),
+            .filter(|interval| oslo_reports::INTERVALS.contains(interval)),
         thread,
         green,
         report: report::read(objects, variable)?,
