@@ -16,6 +16,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn python() -> Option<Command> {
     Some(Command::new(venv("mini")?))
@@ -94,6 +96,12 @@ fn started(args: &[&str]) -> std::process::Child {
     command.spawn().unwrap()
 }
 
+/// Reports are named by the second: the next one is to be another file.
+fn until_next_second() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    thread::sleep(Duration::from_nanos(1_000_000_000 - u64::from(now.subsec_nanos())));
+}
+
 #[test]
 fn the_report_of_another_process_in_the_same_directory_is_not_taken() {
     let directory = tempfile::tempdir().unwrap();
@@ -107,8 +115,7 @@ fn the_report_of_another_process_in_the_same_directory_is_not_taken() {
         let mut found = fs::read_dir(path).unwrap().flatten();
         found.find(|one| one.metadata().is_ok_and(|meta| meta.len() > 500))
     });
-    // Reports are named by the second.
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    until_next_second();
     asked.send("go on");
     let output = guru.wait_with_output().unwrap();
     let (printed, said) = (text(&output.stdout), text(&output.stderr));
