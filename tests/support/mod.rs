@@ -11,9 +11,11 @@ pub mod sections;
 mod service;
 pub mod sink;
 mod skip;
+pub mod tap;
 mod target;
 pub mod trigger;
 pub mod truth;
+pub mod writer;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
