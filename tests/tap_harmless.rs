@@ -199,7 +199,10 @@ fn a_guarded_signal_kills_no_process_that_executes_another_program() {
     let Some(target) = Target::spawn_running("execloop", &["handler"]) else { return };
     let pid = target.pid();
     let (mut delivered, mut held_back) = (0, 0);
-    for _ in 0..500 {
+    let begun = Instant::now();
+    // How often it is met without its handler is a matter of speed.
+    while delivered + held_back < 500 || delivered.min(held_back) == 0 {
+        assert!(begun.elapsed() < DEADLINE, "{delivered} {held_back}");
         let tap = Tap::seize(pid, pid, GUARD).unwrap();
         send(pid, Signal::SIGUSR2);
         tap.sent();
@@ -209,7 +212,6 @@ fn a_guarded_signal_kills_no_process_that_executes_another_program() {
             other => panic!("{other:?} after {delivered} and {held_back}"),
         }
     }
-    assert!(delivered > 0 && held_back > 0, "{delivered} {held_back}");
     assert!(target.end(), "{delivered} {held_back}");
 }
 
