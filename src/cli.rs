@@ -152,7 +152,8 @@ pub struct Trigger {
     /// line, and the exit status is that of `guru report`
     #[arg(long)]
     pub or_report: bool,
-    /// Send the signal although it is not known to be for a report, or the report would do harm
+    /// Send the signal, or write the file, although it is not known to be for a report, or the report
+    /// would do harm
     #[arg(long)]
     pub force: bool,
     /// Ask all descendants of the processes, too, one after the other

@@ -296,17 +296,9 @@ pub fn frame(frame: &LanguageFrame, language: Language) -> Frame {
         function: Some(frame.function.clone()),
         file: Some(frame.file.clone()),
         line: frame.line,
-        source: None,
-        module: None,
-        address: None,
-        module_address: None,
-        language,
-        inlined: false,
-        trust: Trust::Runtime,
-        internal: false,
-        sp: None,
         qualified_name: frame.qualified_name.clone(),
         locals: frame.locals.clone(),
+        ..Frame::new(language, Trust::Runtime)
     }
 }
 

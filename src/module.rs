@@ -3,18 +3,20 @@
 //! A module is opened through the mapping itself, so that a replaced or deleted file is still the
 //! right one. Nothing here unwinds or reads debug information.
 
+mod section;
+mod symbols;
+
 use std::cell::OnceCell;
-use std::cmp::Reverse;
 
 use object::Endianness;
 use object::elf;
-use object::read::elf::{
-    FileHeader as _, GnuHashTable, ProgramHeader as _, SectionHeader as _, Sym as _, VersionTable,
-};
+use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 
+pub use self::section::{Section, SectionBytes};
+pub use self::symbols::Symbol;
 use crate::addr::{Addr, FileAddr};
 use crate::evidence::files::{Files, OpenFile};
-use crate::evidence::inflate::{Compressed, Compression, Inflated};
+use crate::evidence::inflate::{Compressed, Compression};
 use crate::target::Mapping;
 use crate::target::files::{FileError, FileRequest};
 use crate::text::Text;
@@ -23,13 +25,6 @@ type Header = elf::FileHeader64<Endianness>;
 
 /// The most program headers, sections or mappings of one module that are looked at.
 pub const MAX_HEADERS: usize = 4096;
-
-/// The most symbols of one table that are looked at: node has about 300,000.
-/// A larger table would be longer than what [`OpenFile`] puts together, and counts as none.
-pub const MAX_SYMBOLS: usize = 2_700_000;
-
-/// The longest name of a symbol, in bytes.
-const MAX_SYMBOL_NAME: usize = 8 << 10;
 
 /// The largest segment of notes that is looked into, in bytes: a build id takes 36.
 const MAX_NOTES: u64 = 64 << 10;
@@ -173,15 +168,6 @@ pub struct Image<'a> {
     sections: object::read::elf::SectionTable<'a, Header, &'a OpenFile>,
 }
 
-/// A function symbol that covers an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Symbol {
-    /// Its name, as the table has it.
-    pub name: Text,
-    /// Where it begins.
-    pub start: FileAddr,
-}
-
 impl<'a> Image<'a> {
     /// Parses the headers of an ELF file.
     pub fn parse(file: &'a OpenFile) -> object::Result<Image<'a>> {
@@ -298,282 +284,7 @@ impl<'a> Image<'a> {
         let crc = section.get((end + 4) & !3..)?.first_chunk::<4>()?;
         Some((Text::from_bytes(&section[..end]), u32::from_le_bytes(*crc)))
     }
-
-    fn tables(&self) -> impl Iterator<Item = SymbolTable<'a>> + '_ {
-        // The dynamic table is small and survives `strip`; the full one may be large.
-        [elf::SHT_DYNSYM, elf::SHT_SYMTAB].into_iter().filter_map(|kind| self.table(kind))
-    }
-
-    fn table(&self, kind: elf::SectionType) -> Option<SymbolTable<'a>> {
-        let table = self.sections.symbols(self.endian, self.file, kind).ok()?;
-        Some(table).filter(|table| !table.is_empty())
-    }
-
-    /// The index of the dynamic table.
-    fn hash_table(&self) -> Option<GnuHashTable<'a, Header>> {
-        let header = self.sections.gnu_hash_header(self.endian, self.file).ok()??;
-        // `object` shifts by it unseen.
-        if header.bloom_shift.get(self.endian) >= u32::BITS {
-            return None;
-        }
-        Some(self.sections.gnu_hash(self.endian, self.file).ok()??.0)
-    }
-
-    /// Where in the file the names of a table lie.
-    fn names(&self, table: &SymbolTable<'a>) -> Option<u64> {
-        let section = self.sections.section(table.string_section()).ok()?;
-        Some(section.sh_offset(self.endian))
-    }
-
-    /// Where a symbol lies that the file defines.
-    fn symbol(&self, name: &str) -> Option<FileAddr> {
-        let exported = match (self.table(elf::SHT_DYNSYM), self.hash_table()) {
-            (Some(table), Some(index)) => {
-                let (hash, any) = (elf::gnu_hash(name.as_bytes()), VersionTable::default());
-                let found = index.find(self.endian, name.as_bytes(), hash, None, &table, &any);
-                found.and_then(|(_, symbol)| self.defined(symbol))
-            }
-            (Some(table), None) => self.search(&table, name),
-            (None, _) => None,
-        };
-        // What was not exported may still be named.
-        exported.or_else(|| self.search(&self.table(elf::SHT_SYMTAB)?, name))
-    }
-
-    /// Where a symbol lies, if the file defines it.
-    fn defined(&self, symbol: &elf::Sym64<Endianness>) -> Option<FileAddr> {
-        let value = symbol.st_value(self.endian);
-        (!symbol.is_undefined(self.endian) && value != 0).then_some(FileAddr(value))
-    }
-
-    /// Looks at every symbol of a table.
-    fn search(&self, table: &SymbolTable<'a>, name: &str) -> Option<FileAddr> {
-        let names = self.names(table)?;
-        table.iter().take(MAX_SYMBOLS).find_map(|symbol| {
-            let place = self.defined(symbol)?;
-            self.is_named(names, symbol, name).then_some(place)
-        })
-    }
-
-    fn is_named(&self, names: u64, symbol: &elf::Sym64<Endianness>, name: &str) -> bool {
-        let at = names.saturating_add(u64::from(symbol.st_name(self.endian)));
-        let piece = self.file.block_from(at).unwrap_or_default();
-        match piece.get(..=name.len()) {
-            Some(known) => known.split_last() == Some((&0, name.as_bytes())),
-            // Perhaps it crosses into the next block.
-            None => {
-                name.as_bytes().starts_with(piece)
-                    && self
-                        .name(names, symbol, name.len() + 1)
-                        .is_some_and(|known| known == name.as_bytes())
-            }
-        }
-    }
-
-    /// The name of a symbol, or its first `limit` bytes.
-    fn name(&self, names: u64, symbol: &elf::Sym64<Endianness>, limit: usize) -> Option<Vec<u8>> {
-        let at = names.saturating_add(u64::from(symbol.st_name(self.endian)));
-        self.file.name_at(at, limit).ok()
-    }
-
-    /// The function symbols that cover these addresses (sorted, ascending), in one pass over each
-    /// table. Where several cover one, a symbol with a size wins, then the one that begins last,
-    /// then the plainest (`read`, not `__libc_read`), then a global one.
-    pub fn symbols_at(&self, sorted: &[FileAddr]) -> Vec<Option<Symbol>> {
-        let mut best: Vec<Option<Candidate<'a>>> = vec![None; sorted.len()];
-        for table in self.tables() {
-            let Some(names) = self.names(&table) else { continue };
-            for symbol in table.symbols().iter().take(MAX_SYMBOLS) {
-                self.offer(symbol, names, sorted, &mut best);
-            }
-        }
-        best.into_iter()
-            .map(|found| {
-                let Candidate { rank, names, symbol } = found?;
-                let mut name = self.name(names, symbol, MAX_SYMBOL_NAME)?;
-                // `clock_nanosleep@GLIBC_2.2.5`: the name and its version.
-                let version = name.iter().position(|byte| *byte == b'@');
-                name.truncate(version.filter(|at| *at > 0).unwrap_or(name.len()));
-                Some(Symbol { name: Text::from_bytes(&name), start: FileAddr(rank.start) })
-            })
-            .collect()
-    }
-
-    /// Puts a symbol to the addresses that it covers better than what is there.
-    fn offer(
-        &self,
-        symbol: &'a elf::Sym64<Endianness>,
-        names: u64,
-        sorted: &[FileAddr],
-        best: &mut [Option<Candidate<'a>>],
-    ) {
-        let code = matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC | elf::STT_NOTYPE);
-        if !code || symbol.is_undefined(self.endian) {
-            return;
-        }
-        let start = symbol.st_value(self.endian);
-        let size = symbol.st_size(self.endian);
-        let end = start.saturating_add(if size == 0 { UNSIZED_REACH } else { size });
-        let from = sorted.partition_point(|addr| addr.0 < start);
-        if sorted.get(from).is_none_or(|addr| addr.0 >= end) {
-            return;
-        }
-        // Only how the name begins is read for now: most symbols lose.
-        let begin = self.name(names, symbol, MAX_UNDERSCORES).unwrap_or_default();
-        if begin.is_empty() {
-            return;
-        }
-        let rank = Rank {
-            sized: size != 0,
-            start,
-            plain: Reverse(begin.iter().take_while(|byte| **byte == b'_').count()),
-            global: symbol.st_bind() != elf::STB_LOCAL,
-        };
-        let covered = sorted.iter().zip(best).skip(from).take_while(|(addr, _)| addr.0 < end);
-        for (_, place) in covered {
-            if place.as_ref().is_none_or(|known| known.rank < rank) {
-                *place = Some(Candidate { rank, names, symbol });
-            }
-        }
-    }
 }
-
-/// The symbol that names an address best so far.
-#[derive(Clone, Copy)]
-struct Candidate<'a> {
-    rank: Rank,
-    /// Where in the file the names of its table lie.
-    names: u64,
-    symbol: &'a elf::Sym64<Endianness>,
-}
-
-/// The most underscores at the beginning of a name that are counted.
-const MAX_UNDERSCORES: usize = 16;
-
-type SymbolTable<'a> = object::read::elf::SymbolTable<'a, Header, &'a OpenFile>;
 
 /// The sizes of a page, the usual one first; arm64 kernels may have the others.
 const PAGE_SIZES: [u64; 3] = [4 << 10, 16 << 10, 64 << 10];
-
-/// How far a symbol without a size reaches, in bytes. Hand-written assembly (`_start`,
-/// `__restore_rt` of older C libraries) has such symbols.
-const UNSIZED_REACH: u64 = 256;
-
-/// How well a symbol names an address; the larger, the better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    sized: bool,
-    start: u64,
-    /// The number of underscores that the name begins with.
-    plain: Reverse<usize>,
-    global: bool,
-}
-
-/// A section of an ELF file.
-#[derive(Clone, Copy, Debug)]
-pub struct Section<'a> {
-    /// Where it is meant to be mapped; 0 for a section that is not.
-    pub addr: FileAddr,
-    /// Its bytes.
-    pub bytes: SectionBytes<'a>,
-}
-
-/// Where the bytes of a section are.
-#[derive(Clone, Copy, Debug)]
-pub enum SectionBytes<'a> {
-    /// In the file, read on demand.
-    File {
-        /// The file.
-        file: &'a OpenFile,
-        /// Where in the file it begins.
-        offset: u64,
-        /// Its length.
-        len: u64,
-    },
-    /// Stored compressed, and inflated on demand.
-    Inflated {
-        /// The file.
-        file: &'a OpenFile,
-        /// What is made of it.
-        inflated: &'a Inflated,
-    },
-    /// In memory.
-    Memory(&'a [u8]),
-}
-
-impl<'a> SectionBytes<'a> {
-    /// How many they are.
-    pub fn len(&self) -> u64 {
-        match self {
-            SectionBytes::File { len, .. } => *len,
-            SectionBytes::Inflated { inflated, .. } => inflated.size(),
-            SectionBytes::Memory(bytes) => bytes.len() as u64,
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The bytes that can be had in one piece from `at` on, perhaps beyond the end of the section;
-    /// none where there are no more.
-    pub fn piece_from(&self, at: u64) -> Result<&'a [u8], FileError> {
-        Ok(match self {
-            SectionBytes::File { file, offset, .. } => match offset.checked_add(at) {
-                Some(at) => file.block_from(at)?,
-                None => &[],
-            },
-            SectionBytes::Inflated { file, inflated } => inflated.piece_from(at, file),
-            SectionBytes::Memory(bytes) => {
-                bytes.get(usize::try_from(at).unwrap_or(usize::MAX)..).unwrap_or_default()
-            }
-        })
-    }
-}
-
-impl<'a> Section<'a> {
-    /// All its bytes as one piece, if they are no more than `limit` (and, of a compressed one, no
-    /// more than a piece).
-    pub fn to_bytes(self, limit: u64) -> Option<&'a [u8]> {
-        match self.bytes {
-            SectionBytes::Memory(bytes) => Some(bytes).filter(|bytes| bytes.len() as u64 <= limit),
-            SectionBytes::File { file, offset, len } if len <= limit => {
-                file.slice(offset, len).ok()
-            }
-            SectionBytes::Inflated { file, inflated } if inflated.size() <= limit => {
-                let first = inflated.piece_from(0, file);
-                Some(first).filter(|bytes| bytes.len() as u64 == inflated.size())
-            }
-            SectionBytes::File { .. } | SectionBytes::Inflated { .. } => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-    use crate::evidence::fake::{FakeFile, FakeRoot};
-
-    #[test]
-    fn the_index_of_exported_symbols_finds_what_their_table_has() {
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        let libc = maps.split_whitespace().find(|word| word.contains("/libc.so")).unwrap();
-        let mut root = FakeRoot::new(&[]);
-        let file = FakeFile { bytes: std::fs::read(libc).unwrap(), modified: 0, inode: 1 };
-        root.add("/libc.so.6", file);
-        let files = root.files();
-        let image = Image::parse(files.in_root("/libc.so.6").unwrap()).unwrap();
-        assert!(image.hash_table().is_some());
-        let exported = image.table(elf::SHT_DYNSYM).unwrap();
-        for name in ["getpid", "pthread_create", "environ", "stdout"] {
-            let found = image.symbol(name);
-            assert!(found.is_some(), "{name}");
-            assert_eq!(found, image.search(&exported, name), "{name}");
-        }
-        assert_eq!(image.symbol("no_such_symbol"), None);
-        assert_eq!(image.symbol(""), None);
-    }
-}

@@ -76,6 +76,28 @@ pub struct Frame {
     pub locals: Vec<Local>,
 }
 
+impl Frame {
+    /// A frame of which nothing is known yet but where it comes from.
+    pub fn new(language: Language, trust: Trust) -> Frame {
+        Frame {
+            function: None,
+            qualified_name: None,
+            file: None,
+            line: None,
+            source: None,
+            module: None,
+            address: None,
+            module_address: None,
+            language,
+            inlined: false,
+            trust,
+            internal: false,
+            sp: None,
+            locals: Vec::new(),
+        }
+    }
+}
+
 /// Why a stack has no further frames outwards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "reason", content = "why")]

@@ -1,8 +1,8 @@
 //! Processes that would deceive, flood or hang whoever looks at them.
 
 use crate::support::{
-    DEADLINE, Target, await_some, functions, guru, guru_with_peak, reads_stdin, report, skip,
-    skip_impossible, stdout_of, thread_named, thread_states, threads,
+    DEADLINE, Target, await_some, can_make_namespaces, functions, guru, guru_with_peak,
+    reads_stdin, report, skip_impossible, stdout_of, thread_named, thread_states, threads,
 };
 use guru::report::{Execution, Report};
 use nix::sys::stat::Mode;
@@ -182,13 +182,8 @@ fn a_process_in_a_container_is_reported_from_outside() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     let Some(program) = Target::program("stacks-static") else { return };
-    if !rustix::process::geteuid().is_root() {
-        return skip_impossible("only root can make namespaces");
-    }
-    match Command::new("unshare").args(["-mpf", "true"]).status() {
-        Ok(status) if status.success() => {}
-        Ok(_) => return skip_impossible("namespaces are forbidden here"),
-        Err(_) => return skip("unshare (util-linux) is not installed"),
+    if !can_make_namespaces() {
+        return;
     }
     fs::create_dir(root.join("proc")).unwrap();
     fs::copy(program, root.join("program")).unwrap();

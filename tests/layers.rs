@@ -90,6 +90,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "render",
             "report",
             "runtime",
+            "section",
             "target",
             "target::live",
         ],

@@ -3,7 +3,7 @@
 use crate::support::gdb::{self, Frame, FrameKind};
 use crate::support::sink::{Kind, Sink};
 use crate::support::{
-    PAUSE, POLL, Target, ThreadState, await_some, full, run, skip_impossible, thread_states,
+    PAUSE, POLL, Target, ThreadState, await_some, can_make_namespaces, full, run, thread_states,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -243,13 +243,13 @@ fn a_signal_by_hand_kills_where_a_handler_comes_and_goes() {
 #[test]
 fn a_signal_by_hand_kills_who_took_over_an_id() {
     let Some(reuse) = Target::program("reuse") else { return };
+    if !can_make_namespaces() {
+        return;
+    }
     let mut command = Command::new("unshare");
     // As slow as somebody who looks first, and types then.
     let by_hand = ["/bin/sh", "-c", r#"sleep 0.02; kill -USR2 "$0""#];
     command.args(["-mpf", "--mount-proc"]).arg(reuse).arg("20").args(by_hand);
-    if !rustix::process::geteuid().is_root() {
-        return skip_impossible("only root can make namespaces");
-    }
     let output = run(command);
     let said = String::from_utf8_lossy(&output.stdout);
     let deaths = said.trim().rsplit(' ').next().and_then(|number| number.parse::<u32>().ok());

@@ -4,8 +4,8 @@
 use crate::support::sink::{Kind, Sink};
 use crate::support::trigger::assert_free;
 use crate::support::{
-    GURU, Target, await_asleep, await_some, full, guru, python, root, run, skip, skip_impossible,
-    thread_states, venv,
+    GURU, Target, await_asleep, await_some, can_make_namespaces, full, guru, python, root, run,
+    skip, skip_impossible, thread_states, venv,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -149,13 +149,8 @@ fn a_handler_that_comes_and_goes_kills_nobody() {
 #[test]
 fn a_process_that_took_over_the_id_of_another_lives() {
     let Some(reuse) = Target::program("reuse") else { return };
-    if !rustix::process::geteuid().is_root() {
-        return skip_impossible("only root can make namespaces");
-    }
-    match Command::new("unshare").args(["-mpf", "true"]).status() {
-        Ok(status) if status.success() => {}
-        Ok(_) => return skip_impossible("namespaces are forbidden here"),
-        Err(_) => return skip("unshare (util-linux) is not installed"),
+    if !can_make_namespaces() {
+        return;
     }
     let mut command = Command::new("unshare");
     command.args(["-mpf", "--mount-proc"]).arg(reuse).arg(tries(60).to_string());

@@ -2,7 +2,9 @@
 //! where it does not come whole.
 
 use crate::support::sink::{Kind, Sink};
-use crate::support::trigger::{assert_free, gmr, no_report};
+use crate::support::trigger::{
+    AUTO, FILE, HEADER, PTRACE, assert_free, assert_same, gmr, no_report, trigger,
+};
 use crate::support::{GURU, Target, await_some, guru, venv};
 use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
@@ -14,6 +16,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn python() -> Option<Command> {
     Some(Command::new(venv("mini")?))
@@ -92,6 +96,12 @@ fn started(args: &[&str]) -> std::process::Child {
     command.spawn().unwrap()
 }
 
+/// Reports are named by the second: the next one is to be another file.
+fn until_next_second() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    thread::sleep(Duration::from_nanos(1_000_000_000 - u64::from(now.subsec_nanos())));
+}
+
 #[test]
 fn the_report_of_another_process_in_the_same_directory_is_not_taken() {
     let directory = tempfile::tempdir().unwrap();
@@ -105,8 +115,7 @@ fn the_report_of_another_process_in_the_same_directory_is_not_taken() {
         let mut found = fs::read_dir(path).unwrap().flatten();
         found.find(|one| one.metadata().is_ok_and(|meta| meta.len() > 500))
     });
-    // Reports are named by the second.
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    until_next_second();
     asked.send("go on");
     let output = guru.wait_with_output().unwrap();
     let (printed, said) = (text(&output.stdout), text(&output.stderr));
@@ -149,6 +158,39 @@ fn a_report_that_cannot_be_written_into_its_directory_is_told() {
     assert!(said.contains("made its report, and could not write it: Unable to dump"), "{said}");
     assert!(text(&output.stdout).starts_with("Unable to dump Guru Meditation Report to file"));
     drop(sink);
+}
+
+#[test]
+fn a_process_that_ends_with_its_report_has_reported() {
+    // In a file, whether it has ended is looked at now and then only.
+    let ways = [
+        (Kind::File, "end", FILE, 6),
+        (Kind::Pipe, "end", AUTO, 1),
+        (Kind::Pipe, "unended", AUTO, 1),
+    ];
+    for (kind, what, way, times) in ways {
+        for _ in 0..times {
+            let Some(python) = python() else { return };
+            let (sink, mut command) = Sink::command(kind, python.get_program());
+            let target = gmr(&mut command, &[what]);
+            let printed = trigger(&[way, &[&target.pid().to_string()]].concat());
+            assert_same(&printed, &sink.arrived_after(0, printed.len()), what);
+            assert!(printed.windows(HEADER.len()).any(|part| part == HEADER));
+            assert!(target.end());
+        }
+    }
+}
+
+#[test]
+fn a_process_that_ends_before_its_report_has_changed() {
+    for way in [FILE, PTRACE] {
+        let Some(python) = python() else { return };
+        let (_sink, mut command) = Sink::command(Kind::File, python.get_program());
+        let target = gmr(&mut command, &["gone"]);
+        let (status, said) = no_report(&[way, &[&target.pid().to_string()]].concat());
+        assert_eq!(status, Some(5), "{said}");
+        assert!(said.contains("no whole report: it ended after it was asked"), "{said}");
+    }
 }
 
 fn asked(args: &[&str]) -> (Output, String) {

@@ -277,7 +277,7 @@ fn a_pipe_that_nobody_reads_is_told() {
     let Some(hung) = Hung::start_with("idle", Some(Stdio::from(writer))) else { return };
     hung.await_call(libc::SYS_clock_nanosleep);
     let why = hung.reason(&format!(
-        "standard error is a full pipe that {} (process {}) is to read: ",
+        "standard error is a full pipe read by {} (pid {}): ",
         own_name(),
         std::process::id()
     ));

@@ -131,17 +131,12 @@ fn frames_at(
         function: function.name,
         file: function.file,
         line: function.line,
-        source: None,
         module: place.module.clone(),
         address: Some(raw.address.shown()),
         module_address: place.module_address,
-        language: Language::Native,
         inlined,
-        trust: raw.trust,
-        internal: false,
         sp: raw.sp,
-        qualified_name: None,
-        locals: Vec::new(),
+        ..Frame::new(Language::Native, raw.trust)
     };
     let mut functions = place.functions.clone();
     let mut outermost = functions.pop().unwrap_or_default();

@@ -87,18 +87,9 @@ pub(super) fn frame(
 ) -> Frame {
     Frame {
         function: Some(context.text(name)),
-        qualified_name: None,
         file: Some(context.text(file)),
         line,
         source: source.map(|source| context.text(source)),
-        module: None,
-        address: None,
-        module_address: None,
-        language: Language::Python,
-        inlined: false,
-        trust: Trust::Runtime,
-        internal: false,
-        sp: None,
-        locals: Vec::new(),
+        ..Frame::new(Language::Python, Trust::Runtime)
     }
 }

@@ -17,21 +17,12 @@ fn native(lines: &[&str]) -> Stack {
             "libc" => "/lib/x86_64-linux-gnu/libc.so.6".to_owned(),
             other => format!("/opt/{other}"),
         };
+        let trust = if guessed { Trust::FramePointer } else { Trust::Cfi };
         Frame {
             function: Some(function.into()).filter(|_| !function.is_empty()),
-            file: None,
-            line: None,
-            source: None,
             module: Some(module.into()),
-            address: None,
-            module_address: None,
-            language: Language::Native,
             inlined,
-            trust: if guessed { Trust::FramePointer } else { Trust::Cfi },
-            internal: false,
-            sp: None,
-            qualified_name: None,
-            locals: Vec::new(),
+            ..Frame::new(Language::Native, trust)
         }
     });
     Stack { frames: frames.collect(), omitted: None, end: StackEnd::Root }

@@ -24,19 +24,10 @@ pub fn rendered_with(renderer: &dyn Renderer, report: &Report, frames: Frames) -
 pub fn native(function: &str, module: &str, address: u64) -> Frame {
     Frame {
         function: Some(function.into()),
-        file: None,
-        line: None,
-        source: None,
         module: Some(module.into()),
         address: Some(Addr(0x7f00_0000_0000 + address)),
         module_address: Some(Addr(address)),
-        language: Language::Native,
-        inlined: false,
-        trust: Trust::Cfi,
-        internal: false,
-        sp: None,
-        qualified_name: None,
-        locals: Vec::new(),
+        ..Frame::new(Language::Native, Trust::Cfi)
     }
 }
 
@@ -46,16 +37,7 @@ pub fn python(file: &str, line: u32, function: &str, source: Option<&str>) -> Fr
         file: Some(file.into()),
         line: Some(line),
         source: source.map(Text::from),
-        module: None,
-        address: None,
-        module_address: None,
-        language: Language::Python,
-        inlined: false,
-        trust: Trust::Runtime,
-        internal: false,
-        sp: None,
-        qualified_name: None,
-        locals: Vec::new(),
+        ..Frame::new(Language::Python, Trust::Runtime)
     }
 }
 

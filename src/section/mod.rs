@@ -71,6 +71,8 @@ mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use configuration::oslo_files;
+
 use crate::analysis::Analysis;
 use crate::note::Note;
 use crate::report::{Block, SectionReport};

@@ -160,21 +160,22 @@ impl<'a> Reader<'_, 'a> {
             let (at, of) = self.member(kind, part)?;
             bits = bits.checked_add(at)?;
             if parts.peek().is_some() {
-                kind = self.structure(of)?;
+                kind = self.structure(of?)?;
             }
         }
         Some(bits)
     }
 
-    /// A member of a structure: where it lies in bits, and its type.
-    fn member(&self, structure: UnitOffset, name: &str) -> Option<(u64, UnitOffset)> {
+    /// A member of a structure: where it lies in bits, and its type, if that is in the same unit.
+    /// Optimization over several units leaves types in one of them.
+    fn member(&self, structure: UnitOffset, name: &str) -> Option<(u64, Option<UnitOffset>)> {
         let mut tree = self.unit.entries_tree(Some(structure)).ok()?;
         let mut children = tree.root().ok()?.children();
         for _ in 0..MAX_MEMBERS {
             let child = children.next().ok()??;
             let entry = child.entry();
             if entry.tag() == gimli::DW_TAG_member && self.name(entry).as_deref() == Some(name) {
-                return Some((bits(entry)?, reference(entry)?));
+                return Some((bits(entry)?, reference(entry)));
             }
         }
         None

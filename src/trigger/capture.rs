@@ -14,7 +14,7 @@
 //!
 //! A report that fails is a traceback in many small writes and a last line; both are found.
 //!
-//! Linear time; memory for the report, at most [`MAX_REPORT`], and some MiB.
+//! Linear time; memory for the report, at most [`MAX_OWN_REPORT`], and some MiB.
 
 mod inside;
 mod line;
@@ -26,9 +26,7 @@ use self::inside::Inside;
 use self::line::{Kind, Place};
 use self::shape::Shapes;
 use crate::gmr::heading;
-
-/// The most bytes of a report that are kept. 3000 green threads make one of 2.6 MB.
-pub const MAX_REPORT: usize = 256 << 20;
+use crate::target::MAX_OWN_REPORT;
 
 /// How much is looked at in one go, and kept of what was written before a report begins.
 const CHUNK: usize = 1 << 20;
@@ -56,9 +54,7 @@ pub struct Captured {
     /// The report, exactly as the process wrote it, with the newline of `print`; of a failure
     /// the traceback and the line below it; [`State::Undumped`]: that line.
     pub bytes: Vec<u8>,
-    /// How many bytes of others were left out: lines before and behind it, further reports.
-    pub others: usize,
-    /// How many bytes of the report are missing, because it is longer than [`MAX_REPORT`].
+    /// How many bytes of the report are missing, because it is longer than [`MAX_OWN_REPORT`].
     pub left: usize,
 }
 
@@ -67,9 +63,7 @@ pub struct Captured {
 pub struct Capture {
     /// What may be of the report; what was before it is forgotten in time.
     bytes: Vec<u8>,
-    /// How many bytes came in all.
-    fed: usize,
-    /// How many of them lie beyond [`MAX_REPORT`].
+    /// How many bytes came beyond [`MAX_OWN_REPORT`].
     left: usize,
     /// Where the first line begins that was not read yet.
     line: usize,
@@ -103,7 +97,6 @@ impl Default for Capture {
     fn default() -> Capture {
         Capture {
             bytes: Vec::new(),
-            fed: 0,
             left: 0,
             line: 0,
             searched: 0,
@@ -219,8 +212,7 @@ impl Capture {
             let lines = self.bytes.split_inclusive(|byte| *byte == b'\n');
             self.bytes = lines.filter(|line| !shape::is_usual(line)).collect::<Vec<_>>().concat();
         }
-        let others = self.fed.saturating_sub(self.bytes.len()).saturating_sub(self.left);
-        Captured { state, bytes: self.bytes, others, left: self.left }
+        Captured { state, bytes: self.bytes, left: self.left }
     }
 
     /// A write begins with these bytes, and the one before it is over.
@@ -241,14 +233,13 @@ impl Capture {
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        self.fed = self.fed.saturating_add(bytes.len());
         for chunk in bytes.chunks(CHUNK) {
             let begin = match &self.phase {
                 Phase::Before => self.bytes.len(),
                 Phase::Inside(inside) => inside.begin,
                 Phase::Done { .. } => return,
             };
-            let room = MAX_REPORT.saturating_sub(self.bytes.len().saturating_sub(begin));
+            let room = MAX_OWN_REPORT.saturating_sub(self.bytes.len().saturating_sub(begin));
             // What follows a gap is no longer looked at.
             let room = if self.left > 0 { 0 } else { room };
             let (kept, left) = chunk.split_at_checked(room).unwrap_or((chunk, &[]));

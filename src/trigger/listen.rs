@@ -62,6 +62,17 @@ pub enum End {
     Ended,
 }
 
+/// What a moment of listening brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// The tap told something.
+    Told,
+    /// The tap told nothing, or there is none.
+    Quiet,
+    /// Nothing more can come from who writes.
+    Over,
+}
+
 /// What was heard.
 #[derive(Debug)]
 pub struct Heard {
@@ -172,14 +183,16 @@ impl Listener {
         let deaf = self.tail.is_none() && self.dumps.is_none() && !self.tapped_writes;
         let mut changed = begun;
         let mut looked = begun;
+        let mut has_ended = false;
         let end = loop {
             if deaf {
                 break End::Unheard;
             }
             let now = Instant::now();
             let before = hearing.len();
-            if self.hear(&mut hearing, now)? {
-                break End::Ended;
+            let moment = self.hear(&mut hearing, now)?;
+            if moment == Moment::Over {
+                break ended(&hearing);
             }
             // What others write to the same file all the time is no reason to wait.
             if hearing.len() != before {
@@ -201,14 +214,16 @@ impl Listener {
                 State::Nothing if quiet >= LONG_QUIET && hearing.has_plain() => break End::Silent,
                 State::Begun | State::Nothing => {}
             }
+            // All that it wrote has been heard: it had ended before this moment began.
+            if has_ended && moment == Moment::Quiet && hearing.len() == before {
+                break ended(&hearing);
+            }
             if now >= until {
                 break End::TimedOut;
             }
             if looked.elapsed() >= LOOK {
                 looked = now;
-                if handle.has_ended() {
-                    break End::Ended;
-                }
+                has_ended = handle.has_ended();
             }
         };
         let tapped = self.tap.as_ref().map(|_| hearing.tapped());
@@ -225,8 +240,8 @@ impl Listener {
         self.inner.is_some_and(|inner| inner != told).then_some(told)
     }
 
-    /// Hears what there is, for a moment. Whether nothing more can come from who writes.
-    fn hear(&mut self, hearing: &mut Hearing, now: Instant) -> Result<bool, Error> {
+    /// Hears what there is, for a moment.
+    fn hear(&mut self, hearing: &mut Hearing, now: Instant) -> Result<Moment, Error> {
         let pid = self.pid;
         let unread = |error: std::io::Error| Error::NotPermitted {
             pid,
@@ -239,18 +254,20 @@ impl Listener {
             (true, Some(_)) => STEP,
         };
         // One at a time: what the last one told may be the end of the report.
-        if let Some(seen) = self.tap.as_ref().and_then(|tap| tap.next(now + patience)) {
+        let seen = self.tap.as_ref().and_then(|tap| tap.next(now + patience));
+        let moment = if seen.is_some() { Moment::Told } else { Moment::Quiet };
+        if let Some(seen) = seen {
             hearing.see(seen)?;
         }
         if hearing.is_over() {
-            return Ok(true);
+            return Ok(Moment::Over);
         }
         if let Some(dumps) = &mut self.dumps {
             let alone = self.tail.is_none() && !self.tapped_writes;
             let wait = if alone { LOOK } else { STEP };
             match dumps.next(Instant::now() + wait) {
                 // Workers of one service write into one directory, by the same names.
-                Ok(Some(Dumped { name, bytes: Ok(bytes), .. })) if self.other(&bytes).is_none() => {
+                Ok(Some(Dumped { name, bytes: Ok(bytes) })) if self.other(&bytes).is_none() => {
                     hearing.dumped(name.raw().to_owned(), &bytes);
                 }
                 Ok(_) => {}
@@ -263,6 +280,12 @@ impl Listener {
             let bytes = tail.wait(Instant::now() + wait).map_err(unread)?;
             hearing.append(&bytes);
         }
-        Ok(false)
+        Ok(moment)
     }
+}
+
+/// Why listening ends when the process has ended, or the thread that was to write: nobody needs to
+/// wait whether more follows what looks whole.
+fn ended(hearing: &Hearing) -> End {
+    if hearing.capture.looks_whole() { End::Whole } else { End::Ended }
 }

@@ -1,37 +1,31 @@
 //! What guru looks at before it asks a process for its report: from outside, and without a stop.
 
-use crate::analysis::{Analysis, analyse};
+use super::configured;
+use crate::analysis::analyse;
 use crate::asked::{Asked, Native};
 use crate::assemble;
-use crate::config::oslo::registry::Registry;
-use crate::config::oslo::resolve::{Given, resolve};
-use crate::data::Data;
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::inspect::{self, GiveUp};
 use crate::report::{Execution, ExecutionKind, ProcessSummary};
+use crate::runtime::python::oslo_reports;
 use crate::runtime::{ReportWatcher, SignalHandler};
 use crate::stack::Frame;
-use crate::text::Text;
+use crate::target::live::LiveProcess;
 
 /// How often it looks until it has read the handlers: a running process changes under its eyes.
 const ATTEMPTS: usize = 3;
-
-/// The end of the path of the module that makes reports; older programs have copies of it.
-pub const MODULE: &str = "guru_meditation_report.py";
-
-/// The function in it that makes one.
-const MAKING: &str = "handle_signal";
 
 /// What was seen.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// What is called on signals, or why that is not known.
     pub handlers: Result<Vec<SignalHandler>, String>,
-    /// The files that it watches.
-    pub watchers: Vec<ReportWatcher>,
-    /// The file that its configuration says is watched.
-    pub configured: Option<Text>,
+    /// The files that it watches, or why these are not known.
+    pub watchers: Result<Vec<ReportWatcher>, String>,
+    /// The one that it is to watch by its configuration: as that lies in its memory or, where no
+    /// memory could be read, in its files.
+    pub configured: Option<ReportWatcher>,
     /// How many greenlets it has.
     pub green_threads: usize,
     /// Whether it runs in uWSGI.
@@ -62,7 +56,7 @@ impl Look {
         let asked = Asked { native: Native::None, ..Asked::default() };
         let options = inspect::Options { asked, untouched: true, ..inspect::Options::default() };
         match inspect::inspect(pid, options, give_up) {
-            Ok(evidence) => Ok(Look::of(&evidence)),
+            Ok(evidence) => Ok(Look::of(&evidence, &|| refused(pid))),
             Err(error @ (Error::NotPermitted { .. } | Error::Foreign { .. })) => {
                 Ok(Look::without(error.to_string()))
             }
@@ -73,8 +67,8 @@ impl Look {
     /// Nothing was seen, for this reason.
     fn without(why: String) -> Look {
         Look {
-            handlers: Err(why),
-            watchers: Vec::new(),
+            handlers: Err(why.clone()),
+            watchers: Err(why),
             configured: None,
             green_threads: 0,
             in_uwsgi: false,
@@ -84,12 +78,14 @@ impl Look {
         }
     }
 
-    fn of(evidence: &Evidence) -> Look {
+    /// What evidence tells; `refused` why the memory may not be read, if it may not.
+    fn of(evidence: &Evidence, refused: &dyn Fn() -> Option<String>) -> Look {
         let analysis = analyse(evidence);
         let target = &evidence.snapshot.target.process;
-        let unread = match analysis.runtimes.first() {
+        let runtime = analysis.runtimes.first();
+        let unread = match runtime {
             Some((runtime, _)) => format!("the handlers of its {} could not be read", runtime.name),
-            None => "it runs no Python that guru knows".to_owned(),
+            None => refused().unwrap_or_else(|| "it runs no Python that guru knows".to_owned()),
         };
         let mut threads = analysis.threads.iter();
         let main = threads.find(|thread| thread.tid == Some(target.pid));
@@ -97,13 +93,30 @@ impl Look {
         Look {
             green_threads: green.filter(|one| one.kind == ExecutionKind::Greenlet).count(),
             reporting: main.is_some_and(is_reporting),
-            configured: configured(&analysis),
+            configured: match runtime {
+                Some(_) => configured::by_objects(&analysis),
+                None => configured::by_files(&analysis),
+            },
             in_uwsgi: analysis.settings.iter().any(|settings| settings.make == "uwsgi"),
             process: Some(assemble::process(&analysis)),
             parent: Some(target.ppid),
+            watchers: match runtime {
+                Some(_) => Ok(analysis.watchers),
+                None => Err(unread.clone()),
+            },
             handlers: analysis.handlers.ok_or(unread),
-            watchers: analysis.watchers,
         }
+    }
+}
+
+/// Why the memory of a process may not be read, if it may not.
+fn refused(pid: i32) -> Option<String> {
+    let (process, _) = LiveProcess::open(pid).ok()?;
+    match process.check_memory() {
+        Err(Error::NotPermitted { cause, hint, .. }) => {
+            Some(format!("guru may not read its memory: {cause}; {hint}"))
+        }
+        _ => None,
     }
 }
 
@@ -114,26 +127,6 @@ pub fn is_reporting(thread: &Execution) -> bool {
 
 /// Whether a frame is that of the function that makes a report.
 pub fn is_making(frame: &Frame) -> bool {
-    frame.function.as_ref().is_some_and(|name| name.raw() == MAKING)
-        && frame.file.as_ref().is_some_and(|file| file.raw().ends_with(MODULE))
-}
-
-/// `[oslo_reports] file_event_handler` of the first configuration that has it.
-fn configured(analysis: &Analysis<'_>) -> Option<Text> {
-    let target = &analysis.evidence.snapshot.target;
-    let environment = |name: &str| target.variable(name).map(str::to_owned);
-    analysis.registries.iter().find_map(|registry| watched_file(registry, &environment))
-}
-
-fn watched_file(registry: &Registry, environment: &dyn Fn(&str) -> Option<String>) -> Option<Text> {
-    let is_group = |key: &Option<Text>| key.as_ref().is_some_and(|key| key.raw() == "oslo_reports");
-    // Most have no such group, and need not be resolved.
-    registry.groups.iter().find(|group| is_group(&group.key))?;
-    let groups = resolve(registry, &Given::of_process(registry, environment));
-    let group = groups.into_iter().find(|group| is_group(&group.key))?;
-    let mut options = group.options.into_iter();
-    match options.find(|option| option.dest.raw() == "file_event_handler")?.value {
-        Data::Text(file) if !file.raw().is_empty() => Some(file),
-        _ => None,
-    }
+    let (Some(function), Some(file)) = (&frame.function, &frame.file) else { return false };
+    oslo_reports::is_making(function.raw(), file.raw())
 }

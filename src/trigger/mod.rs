@@ -10,6 +10,7 @@
 
 mod answer;
 pub mod capture;
+mod configured;
 mod hearing;
 mod listen;
 pub mod look;
@@ -134,11 +135,8 @@ fn settle(
         let seen = Seen {
             pid,
             signals,
-            handlers: match &look.handlers {
-                Ok(handlers) => Ok(handlers),
-                Err(why) => Err(why),
-            },
-            watchers: &look.watchers,
+            handlers: look.handlers.as_deref().map_err(String::as_str),
+            watchers: look.watchers.as_deref().map_err(String::as_str),
             configured: look.configured.as_ref(),
             watched_by_parent,
             tracer: tracer.as_deref(),
@@ -171,7 +169,6 @@ fn ask(process: &LiveProcess, handle: &Handle, request: &Request) -> Result<(), 
         Request::Touch(watcher) => {
             let file = crate::render::sanitize::line(watcher.file.raw());
             touch::touch(process, &watcher.file)
-                .map(drop)
                 .map_err(|error| refused(pid, format!("watches {file}: {error}"), None))
         }
     }
@@ -199,12 +196,13 @@ fn open(id: i32) -> Result<(LiveProcess, Handle), Error> {
 /// The process that this one was forked from, at whatever distance, if it watches the file that
 /// this one should.
 fn watching_ancestor(look: &Look, give_up: GiveUp) -> Option<i32> {
-    let file = look.configured.as_ref().filter(|_| look.watchers.is_empty())?;
+    let unwatched = look.watchers.as_ref().is_ok_and(Vec::is_empty);
+    let file = &look.configured.as_ref().filter(|_| unwatched)?.file;
     let mut parent = look.parent;
     for _ in 0..MAX_ANCESTORS {
         let pid = parent.filter(|pid| *pid > 1)?;
         let seen = Look::at(pid, give_up).ok()?;
-        if seen.watchers.iter().any(|watcher| watcher.file == *file) {
+        if seen.watchers.iter().flatten().any(|watcher| watcher.file == *file) {
             return Some(pid);
         }
         parent = seen.parent;

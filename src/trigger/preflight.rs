@@ -41,10 +41,10 @@ pub struct Seen<'a> {
     pub signals: SignalState,
     /// What it has set to be called on signals: `Err` says why that is not known.
     pub handlers: Result<&'a [SignalHandler], &'a str>,
-    /// The files that it watches.
-    pub watchers: &'a [ReportWatcher],
-    /// The file that its configuration says is watched.
-    pub configured: Option<&'a Text>,
+    /// The files that it watches: `Err` says why these are not known.
+    pub watchers: Result<&'a [ReportWatcher], &'a str>,
+    /// The one that it is to watch by its configuration.
+    pub configured: Option<&'a ReportWatcher>,
     /// The process that it was forked from and that watches a file.
     pub watched_by_parent: Option<i32>,
     /// Who traces it: `gdb (pid 99)`.
@@ -199,11 +199,22 @@ fn choose(seen: &Seen<'_>, force: bool) -> Result<(Request, Option<OwnReport>), 
             return Ok((Request::Signal(*signal), Some(report.clone())));
         }
     }
-    if let Some(watcher) = seen.watchers.first() {
-        return Ok((Request::Touch(watcher.clone()), Some(watcher.report.clone())));
-    }
-    if let Some(file) = seen.configured {
-        return Err(unwatched(seen, file));
+    let by = |watcher: &ReportWatcher| {
+        Ok((Request::Touch(watcher.clone()), Some(watcher.report.clone())))
+    };
+    match (seen.watchers, seen.configured) {
+        (Ok([watcher, ..]), _) => return by(watcher),
+        (Ok([]), Some(configured)) => return Err(unwatched(seen, &configured.file)),
+        (Err(_), Some(configured)) if force => return by(configured),
+        (Err(why), Some(configured)) => {
+            let file = line(configured.file.raw());
+            return Err(Refusal::new(format!(
+                "is to watch {file} by its configuration, but whether any thread does is not \
+                 known: {why}"
+            ))
+            .unless_forced("that one does"));
+        }
+        (_, None) => {}
     }
     match [USR2, USR1].into_iter().find(|signal| seen.signals.caught.contains(*signal)) {
         Some(signal) => by_signal(seen, signal, force),

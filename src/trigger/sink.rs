@@ -48,7 +48,8 @@ pub fn describe(stderr: &Stderr) -> String {
     }
 }
 
-fn pipe(readers: &[(i32, Text)], unseen: bool, state: Option<PipeState>) -> String {
+/// A pipe, by who reads it and whether it is full.
+pub fn pipe(readers: &[(i32, Text)], unseen: bool, state: Option<PipeState>) -> String {
     if state.is_some_and(|state| state.abandoned) {
         return "a pipe that nobody reads any more: writing to it is deadly".to_owned();
     }
@@ -62,15 +63,12 @@ fn pipe(readers: &[(i32, Text)], unseen: bool, state: Option<PipeState>) -> Stri
         0 => {}
         more => names.push(format!("{more} more")),
     }
-    let full = match state {
-        Some(state) if state.full => ", which is full: writing to it waits until it is read",
-        _ => "",
-    };
+    let pipe = if state.is_some_and(|state| state.full) { "a full pipe" } else { "a pipe" };
     match names.is_empty() {
-        false => format!("a pipe read by {}{full}", names.join(", ")),
+        false => format!("{pipe} read by {}", names.join(", ")),
         // Somebody has it open, or the kernel would have said so.
-        true if state.is_some() => format!("a pipe read by a process that guru does not see{full}"),
-        true => "a pipe; who reads it is not known".to_owned(),
+        true if state.is_some() => format!("{pipe} read by a process that guru does not see"),
+        true => format!("{pipe}; who reads it is not known"),
     }
 }
 
@@ -216,7 +214,7 @@ mod tests {
             describe(&of(StderrKind::Pipe { readers, unseen: false, state: Some(state) }))
         };
         assert!(state(true, true).contains("nobody reads any more"));
-        assert!(state(false, true).contains("read by cat (pid 7), which is full"));
+        assert_eq!(state(false, true), "a full pipe read by cat (pid 7)");
         let unknown = StderrKind::Pipe { readers: Vec::new(), unseen: true, state: None };
         assert_eq!(describe(&of(unknown)), "a pipe; who reads it is not known");
     }

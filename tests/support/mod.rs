@@ -11,9 +11,11 @@ pub mod sections;
 mod service;
 pub mod sink;
 mod skip;
+pub mod tap;
 mod target;
 pub mod trigger;
 pub mod truth;
+pub mod writer;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +30,7 @@ pub use guru::{
 pub use process::{EPOLL_WAIT, PAUSE, POLL, SELECT, ThreadState, reads_stdin, thread_states};
 pub use service::{Service, venv};
 
-pub use skip::{skip, skip_impossible};
+pub use skip::{can_make_namespaces, skip, skip_impossible};
 pub use target::{Target, await_asleep};
 
 /// How long anything may take before a test fails: far longer than it takes on a busy machine.

@@ -3,6 +3,7 @@
 use super::root;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::process::Command;
 
 /// The test cannot run for want of something that can be had on this machine: `tests/run` fails
 /// for it where nothing may be skipped.
@@ -13,6 +14,20 @@ pub fn skip(reason: &str) {
 /// The test cannot run, and nothing that could be installed on this machine would change it.
 pub fn skip_impossible(reason: &str) {
     record(reason, " [not possible here]");
+}
+
+/// Whether `unshare` can make namespaces of mounts and processes. Records a skip if not.
+pub fn can_make_namespaces() -> bool {
+    if !rustix::process::geteuid().is_root() {
+        skip_impossible("only root can make namespaces");
+        return false;
+    }
+    match Command::new("unshare").args(["-mpf", "true"]).status() {
+        Ok(status) if status.success() => return true,
+        Ok(_) => skip_impossible("namespaces are forbidden here"),
+        Err(_) => skip("unshare (util-linux) is not installed"),
+    }
+    false
 }
 
 fn record(reason: &str, mark: &str) {

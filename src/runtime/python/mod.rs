@@ -25,6 +25,7 @@ pub mod modules;
 pub mod names;
 pub mod objects;
 mod oslo;
+pub mod oslo_reports;
 mod registered;
 mod settings;
 mod subclasses;

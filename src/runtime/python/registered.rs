@@ -11,13 +11,13 @@ use super::callable::Callables;
 use super::imported::sys_modules;
 use super::layout::flags;
 use super::objects::Objects;
+use super::oslo_reports::MODULE;
 use super::value::types::Types;
 use crate::addr::Addr;
 use crate::note::Note;
 use crate::runtime::RegisteredSection;
 
-/// The module of the class that all reports with registered sections derive from, and that class.
-const MODULE: &str = "oslo_reports.guru_meditation_report";
+/// The class that all reports with registered sections derive from.
 const CLASS: &str = "GuruMeditation";
 
 /// The most classes of reports that are looked at.

@@ -19,6 +19,7 @@ use crate::analysis::Analysis;
 use crate::config::oslo::registry::Registry;
 use crate::config::{ConfigGroup, ConfigOption, Parsed, oslo};
 use crate::data::Data;
+use crate::evidence::Evidence;
 use crate::mask::{MASK, Secrets};
 use crate::note::Note;
 use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin};
@@ -62,19 +63,33 @@ fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     let mut blocks = Vec::new();
     // Which files an object has read is known, and not to be guessed.
     if !analysis.registries.iter().any(Registry::is_parsed) {
-        let found: Vec<Found> = candidates
-            .into_iter()
-            .map(|(path, why)| Found::read(target, files, path, why))
-            .collect();
+        let (merged, found) = merged(analysis, candidates);
         notes.extend(found.iter().flat_map(Found::notes));
-        // Its files are one configuration: what a later one says wins.
-        let parsed = found.iter().enumerate();
-        let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
-        let merged = oslo::merge(parsed.collect());
         blocks.push(block(merged, found, secrets, notes));
     }
     blocks.extend(other::unit_blocks(&program, analysis.evidence, notes));
     blocks
+}
+
+/// Reads the files that oslo.config reads. They are one configuration: what a later one says wins.
+fn merged(
+    analysis: &Analysis<'_>,
+    candidates: Vec<(String, &'static str)>,
+) -> (Parsed, Vec<Found>) {
+    let Evidence { snapshot, files, .. } = analysis.evidence;
+    let read = |(path, why)| Found::read(&snapshot.target, files, path, why);
+    let found: Vec<Found> = candidates.into_iter().map(read).collect();
+    let parsed = found.iter().enumerate();
+    let parsed = parsed.map(|(index, file)| oslo::parse::parse(&file.text, index));
+    (oslo::merge(parsed.collect()), found)
+}
+
+/// What the files say that oslo.config reads for the program, if it is one that oslo.config serves,
+/// whether or not an interpreter was found in it.
+pub fn oslo_files(analysis: &Analysis<'_>) -> Option<Parsed> {
+    let Evidence { snapshot, files, .. } = analysis.evidence;
+    let candidates = Program::of(&snapshot.target, true).of_oslo(files)?;
+    Some(merged(analysis, candidates).0)
 }
 
 /// The files of a block.

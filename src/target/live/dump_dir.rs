@@ -19,6 +19,7 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::fs::{AtFlags, Dir};
 use rustix::io::Errno;
 
+use crate::target::MAX_OWN_REPORT;
 use crate::target::files::FileError;
 use crate::target::live::LiveProcess;
 use crate::target::live::access::Access;
@@ -29,8 +30,8 @@ use crate::text::Text;
 /// What the name of every report has in it.
 const MARK: &str = "_gurumeditation_";
 
-/// The largest report that is read, in bytes: a hundred times the largest that was seen.
-pub const MAX_BYTES: u64 = 256 << 20;
+/// The largest report that is read, in bytes.
+const MAX_BYTES: u64 = MAX_OWN_REPORT as u64;
 
 /// How long [`DumpDir::next`] sleeps between two listings where there is no inotify.
 const INTERVAL: Duration = Duration::from_millis(5);
@@ -45,8 +46,6 @@ pub struct Dumped {
     pub name: Text,
     /// What is in it, or why that can not be read.
     pub bytes: Result<Vec<u8>, FileError>,
-    /// Whether its writer was seen to close it; if not, it has only not changed for a while.
-    pub closed: bool,
 }
 
 /// A directory that reports are written into, watched from now on.
@@ -149,7 +148,7 @@ impl DumpDir {
             Err(FileError::Absent | FileError::NotRegular) => return None,
             Err(error) => Err(error),
         };
-        Some(Dumped { name: Text::from_bytes(name.to_bytes()), bytes, closed: self.is_told() })
+        Some(Dumped { name: Text::from_bytes(name.to_bytes()), bytes })
     }
 
     /// Takes what inotify has to tell.

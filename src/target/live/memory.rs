@@ -27,6 +27,14 @@ impl LiveMemory {
         LiveMemory { pid, process: remoteprocess::Process { pid } }
     }
 
+    /// Whether the kernel refuses to have it read, whatever is there.
+    pub fn is_refused(&self) -> bool {
+        // It asks for the right before it looks whether there is a byte.
+        let read = self.process.read(0, &mut [0]);
+        matches!(read, Err(remoteprocess::Error::IOError(error))
+            if error.kind() == std::io::ErrorKind::PermissionDenied)
+    }
+
     fn read_batch(&self, batch: &[(Addr, usize)], buf: &mut [u8]) -> usize {
         let remote: Vec<RemoteIoVec> = batch
             .iter()
@@ -107,6 +115,7 @@ mod tests {
         assert_eq!(out[..64], own);
         assert_eq!(out[72..], own);
         assert!(memory.read(Addr(PAGE), &mut [0]).is_err());
+        assert!(!memory.is_refused());
         memory.read(here, &mut [0; 8]).unwrap();
     }
 

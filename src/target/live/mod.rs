@@ -34,6 +34,7 @@ use procfs::process::{Process, Stat};
 
 use crate::arch::Arch;
 use crate::error::{Change, Error};
+use crate::target::live::memory::LiveMemory;
 use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
 use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
@@ -111,6 +112,18 @@ impl LiveProcess {
             }
             Err(ProcError::PermissionDenied(_)) => Err(refusal::reason(self.pid)),
             Err(_) => Err(Error::Changed { pid: self.pid, what: Change::Exited }),
+        }
+    }
+
+    /// Whether its memory may be read. The kernel asks for more than for its mappings: Yama lets
+    /// these be read where it refuses the memory.
+    ///
+    /// # Errors
+    /// It may not, and the true reason.
+    pub fn check_memory(&self) -> Result<(), Error> {
+        match LiveMemory::new(self.living).is_refused() {
+            true => Err(refusal::reason_of_read(self.pid)),
+            false => Ok(()),
         }
     }
 

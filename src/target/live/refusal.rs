@@ -13,19 +13,28 @@ const CAP_SYS_PTRACE: u64 = 1 << 19;
 
 /// The reason why `pid` may not be inspected.
 pub fn reason(pid: i32) -> Error {
+    let traced = |tracer| {
+        (
+            format!("it is traced by {}", facts::who(tracer)),
+            "let that end first; a report can be had without a stop".into(),
+        )
+    };
+    // The kernel has one tracer for a thread.
+    because(pid, || tracer(pid).map_or_else(|| cause(pid), traced))
+}
+
+/// The reason why the memory of `pid` may not be read, which another tracer is not.
+pub fn reason_of_read(pid: i32) -> Error {
+    because(pid, || cause(pid))
+}
+
+fn because(pid: i32, cause: impl FnOnce() -> (String, String)) -> Error {
     // Of a process that is just ending the kernel says the same.
     let stat = Process::new(pid).and_then(|process| process.stat());
     if stat.map_or(true, |stat| matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1) {
         return Error::Changed { pid, what: Change::Exited };
     }
-    let (cause, hint) = match tracer(pid) {
-        // The kernel has one tracer for a thread.
-        Some(tracer) => (
-            format!("it is traced by {}", facts::who(tracer)),
-            "let that end first; a report can be had without a stop".into(),
-        ),
-        None => cause(pid),
-    };
+    let (cause, hint) = cause();
     Error::NotPermitted { pid, cause, hint }
 }
 

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, OFlags, StatxFlags};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+use crate::target::MAX_OWN_REPORT;
 use crate::target::files::FileError;
 use crate::target::live::LiveProcess;
 use crate::target::live::fds::{Fds, Info};
@@ -34,8 +35,8 @@ use crate::target::live::stderr::STDERR;
 /// How long [`Tail::wait`] sleeps between two looks.
 pub const INTERVAL: Duration = Duration::from_millis(1);
 
-/// The most bytes that are read in all: a hundred times the largest report that was seen.
-pub const MAX_BYTES: u64 = 256 << 20;
+/// The most bytes that are read in all.
+const MAX_BYTES: u64 = MAX_OWN_REPORT as u64;
 
 /// The most bytes that [`Tail::earlier`] gives.
 const MAX_EARLIER: u64 = 16 << 10;
@@ -92,16 +93,6 @@ impl Tail {
     /// Whether what is read is what the process writes now.
     pub fn follows(&self) -> Follows {
         self.follows
-    }
-
-    /// Whether [`MAX_BYTES`] were read, after which nothing more is.
-    pub fn exhausted(&self) -> bool {
-        self.left == 0
-    }
-
-    /// Device and inode of the file that is read.
-    pub fn identity(&self) -> (u64, u64) {
-        self.file.identity
     }
 
     /// The last lines before where reading begins, some 16 KiB, the first of them perhaps cut: what a

@@ -27,17 +27,6 @@ use crate::text::Text;
 /// seconds (FAT).
 pub const STEP: Duration = Duration::from_secs(2);
 
-/// A file that was touched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Touched {
-    /// When it had been modified before, in nanoseconds since 1970.
-    pub before: i128,
-    /// When it was modified by what it says now.
-    pub after: i128,
-    /// Whether it is a time ahead of now, because the one before was not earlier than now.
-    pub ahead: bool,
-}
-
 /// Why a file was not touched.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TouchError {
@@ -79,7 +68,10 @@ impl From<Errno> for TouchError {
 }
 
 /// Touches the regular file at a path as the process sees it.
-pub fn touch(process: &LiveProcess, path: &Text) -> Result<Touched, TouchError> {
+///
+/// # Errors
+/// It was not touched, or its time has not moved forward: the process will not see it.
+pub fn touch(process: &LiveProcess, path: &Text) -> Result<(), TouchError> {
     let found = in_root(process.living, absolute(process, path)?.as_slice())?;
     let stat = rustix::fs::fstat(&found)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -95,24 +87,18 @@ pub fn touch(process: &LiveProcess, path: &Text) -> Result<Touched, TouchError> 
         // The path of the very file: utimensat takes no O_PATH descriptor before Linux 5.8.
         rustix::fs::utimensat(CWD, magic(&found), &times, AtFlags::empty())
     };
-    let seen = || Ok::<_, TouchError>(modified(&rustix::fs::fstat(&found)?));
+    let moved = || Ok::<_, TouchError>(modified(&rustix::fs::fstat(&found)?) > before);
     if before <= now() {
         set(Timespec { tv_sec: 0, tv_nsec: UTIME_NOW })?;
-        let after = seen()?;
-        if after > before {
-            return Ok(Touched { before, after, ahead: false });
+        if moved()? {
+            return Ok(());
         }
     }
     set(later(before)).map_err(|errno| match errno {
         Errno::PERM | Errno::ACCESS => TouchError::Ahead,
         other => other.into(),
     })?;
-    let after = seen()?;
-    if after > before {
-        Ok(Touched { before, after, ahead: true })
-    } else {
-        Err(TouchError::Unmoved)
-    }
+    if moved()? { Ok(()) } else { Err(TouchError::Unmoved) }
 }
 
 /// What a file says when it was modified, in nanoseconds since 1970.

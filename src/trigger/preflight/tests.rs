@@ -7,8 +7,8 @@ use crate::target::signals::SignalSet;
 struct Case {
     signals: SignalState,
     handlers: Result<Vec<SignalHandler>, &'static str>,
-    watchers: Vec<ReportWatcher>,
-    configured: Option<Text>,
+    watchers: Result<Vec<ReportWatcher>, &'static str>,
+    configured: Option<ReportWatcher>,
     watched_by_parent: Option<i32>,
     green_threads: usize,
     in_uwsgi: bool,
@@ -23,7 +23,7 @@ fn case() -> Case {
     Case {
         signals: SignalState { caught: set(&[USR2]), state: 'S', ..SignalState::default() },
         handlers: Ok(vec![SignalHandler { signal: USR2, handler: Handler::Report(report) }]),
-        watchers: Vec::new(),
+        watchers: Ok(Vec::new()),
         configured: None,
         watched_by_parent: None,
         green_threads: 0,
@@ -48,11 +48,8 @@ impl Case {
         let seen = Seen {
             pid: 42,
             signals: self.signals,
-            handlers: match &self.handlers {
-                Ok(handlers) => Ok(handlers),
-                Err(why) => Err(why),
-            },
-            watchers: &self.watchers,
+            handlers: self.handlers.as_deref().map_err(|why| *why),
+            watchers: self.watchers.as_deref().map_err(|why| *why),
             configured: self.configured.as_ref(),
             watched_by_parent: self.watched_by_parent,
             green_threads: self.green_threads,
@@ -188,19 +185,38 @@ fn a_file_that_is_watched_is_touched_instead() {
     let mut case = case();
     case.signals.caught = set(&[]);
     case.handlers.as_mut().unwrap().clear();
-    case.configured = Some("/run/gmr".into());
+    case.configured = Some(watcher());
     assert!(case.refusal(&AUTO).starts_with("should watch /run/gmr, but no thread does"));
     case.watched_by_parent = Some(41);
     assert!(case.refusal(&AUTO).contains("is watched by its master, process 41"));
-    case.watchers.push(watcher());
+    case.watchers = Ok(vec![watcher()]);
     let plan = case.plan(&AUTO).unwrap();
     assert_eq!((plan.writer(42), plan.warnings.len()), (43, 1));
     assert!(plan.warnings[0].starts_with("is asked by /run/gmr"));
     assert_eq!(plan.request, Request::Touch(watcher()));
-    case.watchers[0].green = true;
+    case.watchers = Ok(vec![ReportWatcher { green: true, ..watcher() }]);
     assert!(case.plan(&AUTO).unwrap().warnings[1].starts_with("a green thread looks at the file"));
-    case.watchers[0].interval = Some(60.0);
+    case.watchers = Ok(vec![ReportWatcher { interval: Some(60.0), ..watcher() }]);
     assert!(case.plan(&AUTO).unwrap().warnings[1].starts_with("looks at its file every 60 s only"));
+}
+
+#[test]
+fn a_file_of_which_it_is_not_known_whether_it_is_watched_needs_force() {
+    let mut case = case();
+    case.handlers = Err("guru may not read its memory");
+    case.watchers = Err("guru may not read its memory");
+    let unconfigured = case.refusal(&AUTO);
+    assert!(unconfigured.ends_with("is not known: guru may not read its memory"), "{unconfigured}");
+    case.configured = Some(ReportWatcher { thread: None, ..watcher() });
+    let why = case.refusal(&AUTO);
+    let expected = "is to watch /run/gmr by its configuration, but whether any thread does is not \
+                    known: guru may not read its memory";
+    assert_eq!(why, expected);
+    let plan = case.plan(&FORCED).unwrap();
+    assert_eq!((plan.writer(42), plan.report.is_some()), (42, true));
+    assert!(matches!(plan.request, Request::Touch(_)));
+    let signal = Wanted { signal: Some(USR2), ..FORCED };
+    assert_eq!(case.request(&signal), Request::Signal(USR2));
 }
 
 #[test]

@@ -271,10 +271,8 @@ fn a_report_that_nobody_reads_is_told_with_who_is_to() {
     };
     let readers = [(5, "less".into()), (6, "tee".into())];
     for (kind, expected) in [
-        (pipe(&[], false), "a full pipe of which no reader was found"),
-        (pipe(&[], true), "a full pipe whose reader could not be seen"),
-        (pipe(&readers[..1], false), "a full pipe that less (process 5) is to read"),
-        (pipe(&readers, false), "a full pipe that less (process 5) and 1 more are to read"),
+        (pipe(&[], true), "a full pipe read by a process that guru does not see"),
+        (pipe(&readers, false), "a full pipe read by less (pid 5), tee (pid 6)"),
         (
             StderrKind::Terminal("/dev/pts/3".into()),
             "a terminal (/dev/pts/3) that takes no more (Ctrl-S?)",

@@ -4,10 +4,12 @@ use super::thread::{Doing, place};
 use super::{Attempt, Picture, Why, interpreter};
 use crate::render::sanitize::line;
 use crate::report::Execution;
+use crate::runtime::python::oslo_reports;
 use crate::stack::{Frame, Language};
 use crate::target::stderr::StderrKind;
 use crate::text::Text;
-use crate::trigger::look::{MODULE, is_making};
+use crate::trigger::look::is_making;
+use crate::trigger::sink::pipe;
 
 /// The descriptor of standard error.
 const STDERR: i32 = 2;
@@ -44,20 +46,7 @@ pub fn written(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
 
 fn sink(kind: &StderrKind) -> String {
     match kind {
-        StderrKind::Pipe { readers, unseen, state } => {
-            let full = state.is_some_and(|state| state.full);
-            let pipe = if full { "a full pipe" } else { "a pipe" };
-            let named = readers.first().map(|(pid, name)| {
-                let name = line(name.raw());
-                format!("{name} (process {pid})")
-            });
-            match (named, readers.len()) {
-                (None, _) if *unseen => format!("{pipe} whose reader could not be seen"),
-                (None, _) => format!("{pipe} of which no reader was found"),
-                (Some(reader), 1) => format!("{pipe} that {reader} is to read"),
-                (Some(one), all) => format!("{pipe} that {one} and {} more are to read", all - 1),
-            }
-        }
+        StderrKind::Pipe { readers, unseen, state } => pipe(readers, *unseen, *state),
         StderrKind::Socket { peer, .. } => {
             format!("a socket ({}) that takes no more", line(peer.raw()))
         }
@@ -136,7 +125,7 @@ fn frames(thread: &Execution) -> impl Iterator<Item = &Frame> {
 /// The directory of the package that makes the report, by the innermost function that does.
 fn package(thread: &Execution) -> Option<&str> {
     let making = frames(thread).filter(|frame| is_making(frame)).last()?;
-    making.file.as_ref()?.raw().strip_suffix(MODULE)
+    oslo_reports::package(making.file.as_ref()?.raw())
 }
 
 fn is_file(frame: &Frame, name: &str) -> bool {
@@ -147,7 +136,7 @@ fn is_file(frame: &Frame, name: &str) -> bool {
 /// Whether a thread is one that waits for a file to be touched.
 pub fn is_watcher(thread: &Execution) -> bool {
     frames(thread).any(|frame| {
-        frame.file.as_ref().is_some_and(|file| file.raw().ends_with(MODULE))
-            && frame.function.as_ref().is_some_and(|name| name.raw() == "_handler")
+        let (Some(function), Some(file)) = (&frame.function, &frame.file) else { return false };
+        oslo_reports::is_watching(function.raw(), file.raw())
     })
 }

@@ -6,6 +6,7 @@ use crate::addr::Addr;
 use crate::runtime::python::callable::{Callables, module_of};
 use crate::runtime::python::captured::captured;
 use crate::runtime::python::objects::Objects;
+use crate::runtime::python::oslo_reports;
 use crate::runtime::{Handler, OwnReport, SignalHandler};
 use crate::target::memory::MemoryExt as _;
 use crate::target::search::Search;
@@ -34,7 +35,7 @@ pub fn handlers(objects: Objects<'_>, search: &Search) -> Option<Vec<SignalHandl
 /// The report that a function makes which `_setup_signal` defined (to 0.7 `setup_autorun` itself).
 fn own_report(objects: &Objects<'_>, function: Addr) -> Option<OwnReport> {
     if !objects.is_exactly(function, "function")
-        || !report::is_module(&module_of(objects, function)?)
+        || !oslo_reports::is_module(module_of(objects, function)?.raw())
     {
         return None;
     }

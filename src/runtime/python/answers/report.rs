@@ -1,21 +1,12 @@
-//! A report of oslo.reports that a function of its module is to make
-//! (`oslo_reports/guru_meditation_report.py`; before it was a package of its own, programs had a
-//! copy of that file). Such a function has what it needs in variables of the one that defined it,
-//! with the same names from 0.6 to 3.9: `cls`, `version`, `service_name`, `log_dir`.
+//! A report of oslo.reports that a function of its module is to make. Such a function has what it
+//! needs in variables of the one that defined it, with the same names from 0.6 to 3.9: `cls`,
+//! `version`, `service_name`, `log_dir`.
 
 use crate::addr::Addr;
 use crate::runtime::OwnReport;
 use crate::runtime::python::layout::flags;
 use crate::runtime::python::objects::Objects;
 use crate::text::Text;
-
-/// The module's own name.
-const MODULE: &str = "guru_meditation_report";
-
-/// Whether a module of this name is that of the reports, or a copy of it.
-pub fn is_module(name: &Text) -> bool {
-    name.raw().rsplit('.').next() == Some(MODULE)
-}
 
 /// The report, by those variables; `None` where they are not there.
 pub fn read(

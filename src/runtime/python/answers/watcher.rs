@@ -8,18 +8,11 @@ use crate::addr::Addr;
 use crate::report::{ExecutionKind, Role};
 use crate::runtime::python::frames::Walker;
 use crate::runtime::python::objects::Objects;
+use crate::runtime::python::oslo_reports;
 use crate::runtime::python::variable::Variables;
 use crate::runtime::{GreenThread, LanguageFrame, LanguageThread, ReportWatcher};
 use crate::target::Tid;
 use crate::target::memory::MemoryExt as _;
-
-/// The function, and how the name of its file ends (1.11 to 3.9).
-const FUNCTION: &str = "_handler";
-
-/// The longest interval that makes sense, in seconds: a year.
-const MAX_INTERVAL: f64 = 31_536_000.0;
-
-const FILE: &str = "oslo_reports/guru_meditation_report.py";
 
 /// The watchers among these.
 pub fn watchers(
@@ -47,7 +40,7 @@ pub fn watchers(
 }
 
 fn is_watching(frame: &LanguageFrame) -> bool {
-    frame.function.raw() == FUNCTION && frame.file.raw().ends_with(FILE)
+    oslo_reports::is_watching(frame.function.raw(), frame.file.raw())
 }
 
 fn watcher(
@@ -64,7 +57,7 @@ fn watcher(
         file: objects.text(variable("filepath")?)?,
         interval: variable("interval")
             .and_then(|interval| number(objects, interval))
-            .filter(|interval| (0.0..MAX_INTERVAL).contains(interval)),
+            .filter(|interval| oslo_reports::INTERVALS.contains(interval)),
         thread,
         green,
         report: report::read(objects, variable)?,

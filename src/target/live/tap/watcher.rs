@@ -11,14 +11,11 @@ use nix::sys::ptrace;
 use nix::unistd::Pid;
 
 use super::{Orders, Seen, Watch, writes};
-use crate::target::Tid;
 use crate::target::live::looks::Looks;
 use crate::target::live::stop::Refused;
 use crate::target::live::sys::{self, Call, Event, Stopped, Until};
 use crate::target::live::{restart, signals};
-
-/// The most bytes that are kept of what a thread writes. The report of 3000 greenlets has 2.6 MB.
-const MAX_BYTES: usize = 256 << 20;
+use crate::target::{MAX_OWN_REPORT, Tid};
 
 /// What a write costs beside its bytes: so the number of writes is bounded, too.
 const COST_OF_WRITE: usize = 64;
@@ -50,7 +47,7 @@ pub struct Watcher {
     asked: bool,
     /// Whether it is in a write that was told.
     writing: bool,
-    /// How many bytes may still be kept.
+    /// How many bytes may still be kept of what it writes.
     budget: usize,
 }
 
@@ -87,7 +84,7 @@ impl Watcher {
         }
         let signal = if watch.signal().is_some() { Signal::Awaited } else { Signal::Passed };
         let (until, asked, writing) = (Until::Signal, false, false);
-        let budget = MAX_BYTES;
+        let budget = MAX_OWN_REPORT;
         Ok(Watcher { pid, tid, watch, orders, sender, signal, until, asked, writing, budget })
     }
 
