@@ -117,7 +117,8 @@ impl Opener for FakeRoot {
             FileRequest::Debug(_) => return Err(FileError::Absent),
         };
         let len = file.bytes.len() as u64;
-        let meta = FileMeta { len, modified: file.modified, identity: (1, file.inode) };
+        let meta =
+            FileMeta { len, modified: file.modified, changed: None, identity: (1, file.inode) };
         Ok((Box::new(Bytes(file.bytes)), meta))
     }
 

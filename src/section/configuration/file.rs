@@ -6,7 +6,7 @@ use crate::note::Note;
 use crate::report::ConfigFile;
 use crate::section::state::state;
 use crate::target::TargetFacts;
-use crate::target::files::FileError;
+use crate::target::files::{FileError, FileMeta};
 
 /// A configuration file that was looked for.
 pub struct Found {
@@ -31,10 +31,11 @@ impl Found {
     /// Reads it, unless it cannot be read.
     pub fn read(target: &TargetFacts, files: &Files, path: String, why: &str) -> Found {
         let read = text(files, &path);
-        let modified = read.as_ref().map(|(_, modified)| *modified);
-        let shown = state(target, path.into(), why.to_owned(), modified);
+        let meta = read.as_ref().map(|(_, meta)| *meta);
+        let shown = state(target, path.into(), why.to_owned(), meta);
         let absent = matches!(read, Err(FileError::Absent));
-        Found { shown, absent, text: read.map(|(text, _)| text).unwrap_or_default() }
+        let text = read.map(|(text, _)| text).unwrap_or_default();
+        Found { shown, absent, text }
     }
 }
 
@@ -60,15 +61,15 @@ impl Lookup for InRoot<'_> {
     }
 }
 
-/// The text of a configuration file, masked, and when it was written.
-fn text(files: &Files, path: &str) -> Result<(String, i64), FileError> {
+/// The text of a configuration file, masked, and what is known of the file.
+fn text<'f>(files: &'f Files, path: &str) -> Result<(String, &'f FileMeta), FileError> {
     let file = files.config(path)?;
     let bytes = file.read_all(file.len())?;
     let text = String::from_utf8_lossy(bytes);
     if !is_text(&text) {
         return Err(FileError::Other("not a text file".into()));
     }
-    Ok((text.into_owned(), file.meta().modified))
+    Ok((text.into_owned(), file.meta()))
 }
 
 /// Texts of older encodings have no control characters, and random bytes are not UTF-8.
