@@ -118,6 +118,65 @@ fn a_file_that_changed_after_the_start_is_marked() {
 }
 
 #[test]
+fn a_file_that_was_replaced_by_an_older_one_is_marked() {
+    let files = directory(&[("a.conf", "a 1\n"), ("older", "a 2\n")]);
+    let path = |name: &str| files.path().join(name);
+    for name in ["a.conf", "older"] {
+        let past = SystemTime::now() - Duration::from_secs(3600);
+        File::options().append(true).open(path(name)).unwrap().set_modified(past).unwrap();
+    }
+    let target = program("app", &[path("a.conf")]);
+    let line = |mark: &str| {
+        let text = stdout_of(&run_guru(&target, "text"));
+        let mut lines = text.lines().filter(|line| line.contains("/a.conf · "));
+        lines.next().is_some_and(|line| line.ends_with(mark))
+    };
+    assert!(line("Z"));
+    // The start of a process is known to the second.
+    std::thread::sleep(Duration::from_millis(2500));
+    fs::rename(path("older"), path("a.conf")).unwrap();
+    assert!(line(" · changed or replaced since the process started"));
+}
+
+#[test]
+fn variables_of_every_usual_name_lead_to_files() {
+    let files = directory(&[
+        ("a.yaml", "a: 1\n"),
+        ("o.ini", "[o]\nb = 2\n"),
+        ("settings.cfg", "SECRET_KEY = 'hunter2'\n"),
+    ]);
+    let path = |name: &str| files.path().join(name);
+    let mut command = Command::new("/bin/sh");
+    command.env_clear().args(["-c", "echo ready $$; read line", "app"]).current_dir(files.path());
+    command.env("CONFIG", path("a.yaml")).env("MY_SETTINGS", path("settings.cfg"));
+    command.env("FOO_CONFIG_FILE", "o.ini").env("GONE_CONF", "./gone.conf");
+    // A directory, what a user need not have, what is none on purpose, and no path.
+    command.env("DOCKER_CONFIG", "/nowhere").env("AWS_CONFIG_FILE", "/root/.nowhere/config");
+    command.env("PIP_CONFIG_FILE", "/dev/null").env("APP_SETTINGS", "app.config.Production");
+    let target = Target::start(command);
+    let output = run_guru(&target, "json");
+    assert_eq!(output.status.code(), Some(1));
+    let report: Report = serde_json::from_str(&stdout_of(&output)).unwrap();
+    let shown: BTreeMap<String, String> = configuration(&report)
+        .iter()
+        .map(|(files, _)| (files[0].path.raw().to_owned(), files[0].why.clone()))
+        .collect();
+    let here = files.path().display();
+    let expected = [
+        ("a.yaml", "named by CONFIG"),
+        (
+            "gone.conf",
+            "named by GONE_CONF, relative to its working directory, which it may have changed",
+        ),
+        ("o.ini", "named by FOO_CONFIG_FILE, relative to its working directory"),
+        ("settings.cfg", "named by MY_SETTINGS"),
+    ];
+    let expected = expected.map(|(name, why)| (format!("{here}/{name}"), why.to_owned()));
+    assert_eq!(shown, BTreeMap::from(expected));
+    assert!(!stdout_of(&output).contains("hunter2"));
+}
+
+#[test]
 fn what_cannot_be_read_is_noted_and_all_else_is_shown() {
     let files = directory(&[("good.conf", "port 6379\n"), ("last.conf", "[a]\nb = 1\n")]);
     let path = |name: &str| files.path().join(name);

@@ -51,6 +51,10 @@ impl Lookup for InRoot<'_> {
         !matches!(file, Err(FileError::Absent | FileError::Denied | FileError::NotRecorded))
     }
 
+    fn is_absent(&self, path: &str) -> bool {
+        matches!(self.0.config(path), Err(FileError::Absent))
+    }
+
     fn list(&self, directory: &str) -> Option<Vec<String>> {
         let names = self.0.list(directory).ok()?;
         Some(names.iter().map(|name| name.raw().to_owned()).collect())
