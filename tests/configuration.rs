@@ -45,6 +45,7 @@ os.execv(sys.executable, [sys.executable, waiting] + sys.argv[1:])
 
 const WAITING: &str = r#"
 import os, sys
+import oslo_config
 print("ready", os.getpid(), flush=True)
 print(os.environ["VALUES"], flush=True)
 sys.stdin.read()
@@ -174,6 +175,25 @@ fn variables_of_every_usual_name_lead_to_files() {
     let expected = expected.map(|(name, why)| (format!("{here}/{name}"), why.to_owned()));
     assert_eq!(shown, BTreeMap::from(expected));
     assert!(!stdout_of(&output).contains("hunter2"));
+}
+
+#[test]
+fn a_config_file_of_a_python_program_without_oslo_config_is_read_by_its_form() {
+    let Some(python) = python() else { return skip_impossible("no Python 3.11") };
+    let files = directory(&[
+        ("app.py", "import os, sys\nprint('ready', os.getpid(), flush=True)\nsys.stdin.read()\n"),
+        ("mk.yml", "site:\n  name: x\n"),
+        ("b.ini", "[b]\nc = 1\n"),
+    ]);
+    let path = |name: &str| files.path().join(name);
+    let mut command = Command::new(python);
+    command.arg(path("app.py")).arg("--config-file").arg(path("mk.yml"));
+    command.arg("-c").arg(path("b.ini"));
+    let target = Target::start(command);
+    let report = report(target.pid());
+    let [(_, first), (_, second)] = configuration(&report)[..] else { panic!("two files") };
+    assert_eq!(values(first)["site.name"], ["x"]);
+    assert_eq!(values(second)["b.c"], ["1"]);
 }
 
 #[test]

@@ -21,7 +21,9 @@ use crate::config::{ConfigGroup, ConfigOption, Parsed, oslo};
 use crate::data::Data;
 use crate::mask::{MASK, Secrets};
 use crate::note::Note;
+use crate::path::base_name;
 use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin};
+use crate::runtime::LoadedModule;
 use crate::text::Text;
 
 /// The configuration files of the process.
@@ -56,12 +58,15 @@ fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     let files = &analysis.evidence.files;
     let secrets = analysis.evidence.snapshot.asked.secrets;
     let program = Program::of(target, !analysis.runtimes.is_empty());
-    let Some(candidates) = program.of_oslo(files) else {
+    // Which files an object has read is known, and not to be guessed.
+    let is_known = analysis.registries.iter().any(Registry::is_parsed);
+    let candidates = program.of_oslo(files);
+    let candidates = candidates.filter(|found| is_known || may_be_of_oslo(analysis, found));
+    let Some(candidates) = candidates else {
         return other::blocks(&program, analysis.evidence, notes);
     };
     let mut blocks = Vec::new();
-    // Which files an object has read is known, and not to be guessed.
-    if !analysis.registries.iter().any(Registry::is_parsed) {
+    if !is_known {
         let found: Vec<Found> = candidates
             .into_iter()
             .map(|(path, why)| Found::read(target, files, path, why))
@@ -75,6 +80,22 @@ fn of_files(analysis: &Analysis<'_>, notes: &mut Vec<Note>) -> Vec<Block> {
     }
     blocks.extend(other::unit_blocks(&program, analysis.evidence, notes));
     blocks
+}
+
+/// Whether files that oslo.config would find are its own: others have a `--config-file`, too. It has
+/// to be loaded, as far as is known, and its files are INI.
+fn may_be_of_oslo(analysis: &Analysis<'_>, files: &[(String, &str)]) -> bool {
+    let is_module = |module: &LoadedModule| module.name.raw() == "oslo_config";
+    let is_loaded = !analysis.registries.is_empty()
+        || !analysis.knows_modules
+        || analysis.loaded.iter().any(is_module);
+    is_loaded && files.iter().all(|(path, _)| ends_like_ini(path))
+}
+
+/// Whether a file is called as those of oslo.config are: `nova.conf`, `paste.ini`, `nova`.
+fn ends_like_ini(path: &str) -> bool {
+    let ending = base_name(path).rsplit_once('.').map(|(_, ending)| ending);
+    matches!(ending, None | Some("conf" | "ini"))
 }
 
 /// The files of a block.
