@@ -123,7 +123,8 @@ mod tests {
                 names: &["app"],
                 command: &words,
                 directory: "/work",
-                environment: &[]
+                environment: &[],
+                parent: &[],
             },
             words: &words,
             variables: &[

@@ -24,6 +24,7 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
         ran: Vec::new(),
         target: TargetFacts {
             process: ProcessFacts { command, ..process(10, 1) },
+            parent: None,
             arch: Arch::X86_64,
             executable: None,
             directory: Some("/srv".into()),

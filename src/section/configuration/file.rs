@@ -16,13 +16,16 @@ pub struct Found {
     pub text: String,
     /// Whether there is no such file.
     pub absent: bool,
+    /// Whether it was left out on purpose.
+    left_out: bool,
 }
 
 impl Found {
     /// What is wrong with it.
     pub fn notes(&self) -> impl Iterator<Item = Note> {
         let unread = self.shown.unread.as_ref();
-        let unread = unread.map(|why| Note::missing(self.shown.path.clone(), why.clone()));
+        let note = if self.left_out { Note::remark } else { Note::missing };
+        let unread = unread.map(|why| note(self.shown.path.clone(), why.clone()));
         let what = "what is not UTF-8 in it is shown as \u{fffd}";
         let replaced = self.text.contains(char::REPLACEMENT_CHARACTER);
         unread.into_iter().chain(replaced.then(|| Note::remark(self.shown.path.clone(), what)))
@@ -35,7 +38,20 @@ impl Found {
         let shown = state(target, path.into(), why.to_owned(), meta);
         let absent = matches!(read, Err(FileError::Absent));
         let text = read.map(|(text, _)| text).unwrap_or_default();
-        Found { shown, absent, text }
+        Found { shown, absent, text, left_out: false }
+    }
+
+    /// One that the process has not read, by all that is known.
+    pub fn doubtful(path: String, why: String, doubt: &str) -> Found {
+        let shown = ConfigFile {
+            path: path.into(),
+            why,
+            modified: None,
+            changed_since_start: false,
+            replaced_since_start: false,
+            unread: Some(doubt.into()),
+        };
+        Found { shown, absent: false, text: String::new(), left_out: true }
     }
 }
 

@@ -17,12 +17,12 @@ use self::program::Program;
 use super::Section;
 use crate::analysis::Analysis;
 use crate::config::oslo::registry::Registry;
-use crate::config::{ConfigGroup, ConfigOption, Parsed, oslo};
+use crate::config::{COMMAND_LINE, ConfigGroup, ConfigOption, Parsed, oslo};
 use crate::data::Data;
 use crate::mask::{MASK, Secrets};
 use crate::note::Note;
 use crate::path::base_name;
-use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin};
+use crate::report::{Block, ConfigFile, OptionGroup, OptionValue, Origin, SetBy};
 use crate::runtime::LoadedModule;
 use crate::text::Text;
 
@@ -134,7 +134,9 @@ fn option_group(group: ConfigGroup, files: &[ConfigFile], secrets: Secrets) -> O
 fn option_value(option: &ConfigOption, files: &[ConfigFile], secrets: Secrets) -> OptionValue {
     let shown = |text: &str| secrets.mask_value(&option.name, text).into_owned();
     let values: Vec<String> = option.values.iter().map(|value| shown(&value.text)).collect();
-    let origin = option.effective().and_then(|value| {
+    let effective = option.effective();
+    let on_command_line = effective.is_some_and(|value| value.file == COMMAND_LINE);
+    let origin = effective.and_then(|value| {
         let file = files.get(value.file)?.path.clone();
         Some(Origin { file, line: value.line })
     });
@@ -142,7 +144,7 @@ fn option_value(option: &ConfigOption, files: &[ConfigFile], secrets: Secrets) -
         name: option.name.as_str().into(),
         masked: !secrets.are_shown() && values.iter().any(|value| value.contains(MASK)),
         value: data(values),
-        set_by: None,
+        set_by: on_command_line.then_some(SetBy::CommandLine),
         origin,
         variable: None,
         unconverted: false,
