@@ -17,7 +17,7 @@ use self::program::Program;
 use super::Section;
 use crate::analysis::Analysis;
 use crate::config::oslo::registry::Registry;
-use crate::config::{COMMAND_LINE, ConfigGroup, ConfigOption, Parsed, oslo};
+use crate::config::{COMMAND_LINE, ConfigGroup, ConfigOption, ConfigValue, Parsed, oslo};
 use crate::data::Data;
 use crate::mask::{MASK, Secrets};
 use crate::note::Note;
@@ -132,8 +132,11 @@ fn option_group(group: ConfigGroup, files: &[ConfigFile], secrets: Secrets) -> O
 }
 
 fn option_value(option: &ConfigOption, files: &[ConfigFile], secrets: Secrets) -> OptionValue {
-    let shown = |text: &str| secrets.mask_value(&option.name, text).into_owned();
-    let values: Vec<String> = option.values.iter().map(|value| shown(&value.text)).collect();
+    let shown = |value: &ConfigValue| match value.file {
+        COMMAND_LINE => as_line(&option.name, &value.text, secrets),
+        _ => secrets.mask_value(&option.name, &value.text).into_owned(),
+    };
+    let values: Vec<String> = option.values.iter().map(shown).collect();
     let effective = option.effective();
     let on_command_line = effective.is_some_and(|value| value.file == COMMAND_LINE);
     let origin = effective.and_then(|value| {
@@ -151,10 +154,47 @@ fn option_value(option: &ConfigOption, files: &[ConfigFile], secrets: Secrets) -
     }
 }
 
+/// A value of the command line, masked as it would be in a file, too: `user bob on >secret`.
+fn as_line(name: &str, value: &str, secrets: Secrets) -> String {
+    let value = secrets.mask_value(name, value);
+    let line = format!("{name} {value}");
+    let masked = secrets.mask_file("", line.as_bytes());
+    let masked = String::from_utf8_lossy(&masked);
+    let rest = masked.strip_prefix(name).and_then(|rest| rest.strip_prefix(' '));
+    match rest {
+        Some(rest) => rest.to_owned(),
+        // An option without a value: the blank is gone.
+        None if value.is_empty() => String::new(),
+        None => MASK.to_owned(),
+    }
+}
+
 /// One text, or the list of those of an option that was given several times.
 fn data(mut values: Vec<String>) -> Data {
     match values.len() {
         1 => values.pop().map(Data::text).unwrap_or_default(),
         _ => Data::List(values.into_iter().map(Data::text).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_command_line_are_masked_as_those_of_files_are() {
+        for (name, value, shown) in [
+            ("requirepass", "hunter2", "***"),
+            ("port", "1", "1"),
+            ("skip-networking", "", ""),
+            ("save", "60 1", "60 1"),
+            ("work_mem", "10MB", "10MB"),
+            ("shared_preload_libraries", "a, b", "a, b"),
+        ] {
+            assert_eq!(as_line(name, value, Secrets::Masked), shown, "{name}");
+            assert_eq!(as_line(name, value, Secrets::Shown), value, "{name}");
+        }
+        let user = as_line("user", "bob on >hunter2 ~*", Secrets::Masked);
+        assert!(user.starts_with("bob on >***"), "{user}");
     }
 }
