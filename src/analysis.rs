@@ -47,6 +47,8 @@ pub struct Analysis<'a> {
     pub settings: Vec<Settings>,
     /// The modules of the language that are loaded, as far as their versions are known.
     pub loaded: Vec<LoadedModule>,
+    /// Whether it is known which modules are loaded.
+    pub knows_modules: bool,
     /// The sections that the program has registered for a report of its own.
     pub registered: Vec<RegisteredSection>,
     /// What it has set to be called on signals, but for defaults; `None` where that is not known.
@@ -131,6 +133,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         .collect();
     let (registries, settings) = (visited.registries, visited.settings);
     let (loaded, registered) = (visited.loaded, visited.registered);
+    let knows_modules = visited.knows_modules;
     let (handlers, watchers) = (visited.handlers, visited.watchers);
     Analysis {
         evidence,
@@ -143,6 +146,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         registries,
         settings,
         loaded,
+        knows_modules,
         registered,
         handlers,
         watchers,

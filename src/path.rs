@@ -28,6 +28,21 @@ pub fn absolute(path: &str, cwd: &str, home: Option<&str>) -> String {
     format!("/{}", parts.join("/"))
 }
 
+/// Endings of configuration files.
+const ENDINGS: &[&str] =
+    &[".conf", ".cfg", ".cnf", ".ini", ".yaml", ".yml", ".toml", ".json", ".properties", ".env"];
+
+/// Whether a file's name ends as those of configuration files do.
+pub fn ends_like_configuration(path: &str) -> bool {
+    ends_like(base_name(path), ENDINGS)
+}
+
+/// Whether a name has one of these endings, in upper or lower case.
+pub fn ends_like(name: &str, endings: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    endings.iter().any(|ending| name.ends_with(ending))
+}
+
 /// The part after the last `/`.
 pub fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)

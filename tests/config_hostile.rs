@@ -137,7 +137,8 @@ fn nothing_outside_of_the_root_is_opened() {
     fs::create_dir(root.join("proc")).unwrap();
     let mut command = Command::new("unshare");
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(["-m", "sh", "-c"]);
-    command.arg("mount -t proc proc \"$0/proc\" && exec chroot \"$0\" /redis-server").arg(root);
+    command.arg("mount -t proc proc \"$0/proc\" && exec chroot \"$0\" /redis-server $1");
+    command.arg(root).arg("/etc/redis/redis.conf");
     let target = Target::start(command);
 
     let trace = outside.path().join("trace");

@@ -45,6 +45,7 @@ os.execv(sys.executable, [sys.executable, waiting] + sys.argv[1:])
 
 const WAITING: &str = r#"
 import os, sys
+import oslo_config
 print("ready", os.getpid(), flush=True)
 print(os.environ["VALUES"], flush=True)
 sys.stdin.read()
@@ -115,6 +116,84 @@ fn a_file_that_changed_after_the_start_is_marked() {
     assert_eq!(changed, [false, true]);
     let text = stdout_of(&run_guru(&target, "text"));
     assert_eq!(text.matches(" · changed since the process started\n").count(), 1, "{text}");
+}
+
+#[test]
+fn a_file_that_was_replaced_by_an_older_one_is_marked() {
+    let files = directory(&[("a.conf", "a 1\n"), ("older", "a 2\n")]);
+    let path = |name: &str| files.path().join(name);
+    for name in ["a.conf", "older"] {
+        let past = SystemTime::now() - Duration::from_secs(3600);
+        File::options().append(true).open(path(name)).unwrap().set_modified(past).unwrap();
+    }
+    let target = program("app", &[path("a.conf")]);
+    let line = |mark: &str| {
+        let text = stdout_of(&run_guru(&target, "text"));
+        let mut lines = text.lines().filter(|line| line.contains("/a.conf · "));
+        lines.next().is_some_and(|line| line.ends_with(mark))
+    };
+    assert!(line("Z"));
+    // The start of a process is known to the second.
+    std::thread::sleep(Duration::from_millis(2500));
+    fs::rename(path("older"), path("a.conf")).unwrap();
+    assert!(line(" · changed or replaced since the process started"));
+}
+
+#[test]
+fn variables_of_every_usual_name_lead_to_files() {
+    let files = directory(&[
+        ("a.yaml", "a: 1\n"),
+        ("o.ini", "[o]\nb = 2\n"),
+        ("settings.cfg", "SECRET_KEY = 'hunter2'\n"),
+    ]);
+    let path = |name: &str| files.path().join(name);
+    let mut command = Command::new("/bin/sh");
+    command.env_clear().args(["-c", "echo ready $$; read line", "app"]).current_dir(files.path());
+    command.env("CONFIG", path("a.yaml")).env("MY_SETTINGS", path("settings.cfg"));
+    command.env("FOO_CONFIG_FILE", "o.ini").env("GONE_CONF", "./gone.conf");
+    // A directory, what a user need not have, what is none on purpose, and no path.
+    command.env("DOCKER_CONFIG", "/nowhere").env("AWS_CONFIG_FILE", "/root/.nowhere/config");
+    command.env("PIP_CONFIG_FILE", "/dev/null").env("APP_SETTINGS", "app.config.Production");
+    let target = Target::start(command);
+    let output = run_guru(&target, "json");
+    assert_eq!(output.status.code(), Some(1));
+    let report: Report = serde_json::from_str(&stdout_of(&output)).unwrap();
+    let shown: BTreeMap<String, String> = configuration(&report)
+        .iter()
+        .map(|(files, _)| (files[0].path.raw().to_owned(), files[0].why.clone()))
+        .collect();
+    let here = files.path().display();
+    let expected = [
+        ("a.yaml", "named by CONFIG"),
+        (
+            "gone.conf",
+            "named by GONE_CONF, relative to its working directory, which it may have changed",
+        ),
+        ("o.ini", "named by FOO_CONFIG_FILE, relative to its working directory"),
+        ("settings.cfg", "named by MY_SETTINGS"),
+    ];
+    let expected = expected.map(|(name, why)| (format!("{here}/{name}"), why.to_owned()));
+    assert_eq!(shown, BTreeMap::from(expected));
+    assert!(!stdout_of(&output).contains("hunter2"));
+}
+
+#[test]
+fn a_config_file_of_a_python_program_without_oslo_config_is_read_by_its_form() {
+    let Some(python) = python() else { return skip_impossible("no Python 3.11") };
+    let files = directory(&[
+        ("app.py", "import os, sys\nprint('ready', os.getpid(), flush=True)\nsys.stdin.read()\n"),
+        ("mk.yml", "site:\n  name: x\n"),
+        ("b.ini", "[b]\nc = 1\n"),
+    ]);
+    let path = |name: &str| files.path().join(name);
+    let mut command = Command::new(python);
+    command.arg(path("app.py")).arg("--config-file").arg(path("mk.yml"));
+    command.arg("-c").arg(path("b.ini"));
+    let target = Target::start(command);
+    let report = report(target.pid());
+    let [(_, first), (_, second)] = configuration(&report)[..] else { panic!("two files") };
+    assert_eq!(values(first)["site.name"], ["x"]);
+    assert_eq!(values(second)["b.c"], ["1"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use guru::report::OptionGroup;
+use guru::report::{OptionGroup, Report, SetBy};
 use tempfile::TempDir;
 
 use crate::support::configuration::{configuration, paths, values};
@@ -20,8 +20,13 @@ fn options(groups: &[OptionGroup]) -> BTreeMap<String, (Vec<String>, String)> {
     let mut found = BTreeMap::new();
     for group in groups {
         for option in &group.options {
-            let place = option.origin.as_ref().unwrap();
-            let place = format!("{}:{}", place.file.raw(), place.line);
+            let place = match &option.origin {
+                Some(place) => format!("{}:{}", place.file.raw(), place.line),
+                None => {
+                    assert_eq!(option.set_by, Some(SetBy::CommandLine), "{option:?}");
+                    "command line".to_owned()
+                }
+            };
             let name = format!("{}.{}", group.name.raw(), option.name.raw());
             let values = values[&name].iter().map(|value| (*value).to_owned()).collect();
             found.insert(name, (values, place));
@@ -126,7 +131,8 @@ fn nginx_of_debian_is_shown_as_it_dumps_itself() {
         let mut known = std::collections::BTreeSet::new();
         first.retain(|path| known.insert(path.clone()));
         assert_eq!(paths(files), first);
-        assert!(files[0].why.starts_with("a default of this server"), "{}", files[0].why);
+        // The worker's is known by its master's title, which hides nothing.
+        assert_eq!(files[0].why, "a default of this server");
         let options = options(groups);
         let is = |name: &str, value: &str| {
             let found = options.get(name).unwrap_or_else(|| panic!("{name} of {options:?}"));
@@ -134,6 +140,7 @@ fn nginx_of_debian_is_shown_as_it_dumps_itself() {
             found.1.clone()
         };
         is("main.user", "www-data");
+        assert_eq!(is("main.daemon", "off"), "command line");
         is("http.sendfile", "on");
         is("http/types.text/css", "css");
         let root = is("http/server.root", "/var/www/html");
@@ -163,7 +170,7 @@ fn nginx_of_debian_is_shown_as_it_dumps_itself() {
 
     // What a recording of it holds is the same.
     let file = place.path().join("recording");
-    let pid = target.pid().to_string();
+    let pid = worker.to_string();
     let live = stdout_of(&guru(&["report", "--record", file.to_str().unwrap(), &pid]));
     let again = stdout_of(&guru(&["report", "--from", file.to_str().unwrap()]));
     let part = |text: &str| text[text.find("Configuration").unwrap()..].to_owned();
@@ -171,47 +178,97 @@ fn nginx_of_debian_is_shown_as_it_dumps_itself() {
 }
 
 #[test]
+fn a_worker_of_nginx_is_shown_with_the_file_that_its_master_was_given() {
+    let Some(nginx) = program("nginx") else { return };
+    let place = tempfile::tempdir().unwrap();
+    let here = place.path().to_str().unwrap();
+    let main = format!(
+        "pid {here}/pid;\nerror_log {here}/log;\nworker_processes 1;\nevents {{}}\n\
+         http {{ access_log off; server {{ listen unix:{here}/socket; }} }}\n"
+    );
+    fs::write(place.path().join("main"), main).unwrap();
+    let script = format!("exec {} -p {here} -c main -g 'daemon off;'", nginx.display());
+    let target = serve(Command::new("/bin/sh"), &script, &place.path().join("socket"));
+    let children = format!("/proc/{0}/task/{0}/children", target.pid());
+    let worker = await_some("it has a worker", || {
+        fs::read_to_string(&children).ok()?.split_whitespace().next()?.parse::<i32>().ok()
+    });
+    await_some("it has its title", || {
+        fs::read_to_string(format!("/proc/{worker}/cmdline")).ok()?.contains("worker").then_some(())
+    });
+    for pid in [target.pid(), worker] {
+        let report = report(pid);
+        let shown = configuration(&report);
+        let [(files, groups)] = shown[..] else { panic!("{shown:?}") };
+        assert_eq!(paths(files), [format!("{here}/main")]);
+        assert_eq!(files[0].why, "named by -c");
+        assert_eq!(options(groups)["main.daemon"], (vec!["off".to_owned()], "command line".into()));
+    }
+}
+
+#[test]
 fn redis_of_debian_is_shown_as_it_answers_itself() {
     let (Some(redis), Some(client)) = (program("redis-server"), program("redis-cli")) else {
         return;
     };
-    if fs::read("/etc/redis/redis.conf").is_err() {
+    let Ok(debian) = fs::read_to_string("/etc/redis/redis.conf") else {
         return skip_impossible("/etc/redis/redis.conf is not there, or for root alone");
+    };
+    if !rustix::process::geteuid().is_root() {
+        return skip_impossible("only root can put another directory over /etc/redis");
+    }
+    if !Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|status| status.success()) {
+        return skip_impossible("namespaces are forbidden here");
     }
     let place = tempfile::tempdir().unwrap();
     let socket = place.path().join("socket");
-    let here = place.path().display();
-    let run = |file: &str, more: &str| {
-        let script = format!(
-            "exec {} {file} --port 0 --unixsocket {} --dir {here} --daemonize no --supervised no \
-             --pidfile {here}/pid --logfile {here}/log {more}",
-            redis.display(),
-            socket.display()
-        );
-        serve(Command::new("/bin/sh"), &script, &socket)
-    };
+    let here = place.path().display().to_string();
     let ask = |what: &str| {
         let mut command = Command::new(&client);
         command.arg("-s").arg(&socket).args(["CONFIG", "GET", what]);
         output(command).lines().nth(1).map(str::to_owned)
     };
+    let file = |name: &str, text: String| fs::write(place.path().join(name), text).unwrap();
 
-    // Debian's file; the title of the server does not name it.
-    let target = run("/etc/redis/redis.conf", "");
-    // It gives itself the title after it has made its socket, and before it answers.
-    ask("port");
+    // Debian's file, but for where it listens and writes; the title of the server does not name it.
+    let here_only = [
+        ("port", "0"),
+        ("unixsocket", &format!("{here}/socket")),
+        ("dir", &here),
+        ("daemonize", "no"),
+        ("supervised", "no"),
+        ("pidfile", &format!("{here}/pid")),
+        ("logfile", &format!("{here}/log")),
+    ];
+    let is_debian = |line: &&str| {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        here_only.iter().all(|(known, _)| *known != name)
+    };
+    let mut text: String =
+        debian.lines().filter(is_debian).map(|line| format!("{line}\n")).collect();
+    here_only.iter().for_each(|(name, value)| text.push_str(&format!("{name} {value}\n")));
+    fs::create_dir(place.path().join("etc")).unwrap();
+    file("etc/redis.conf", text);
+    let in_place = |words: &str| {
+        let script =
+            format!("mount --bind {here}/etc /etc/redis && exec {} {words}", redis.display());
+        let mut shell = Command::new("unshare");
+        shell.args(["-m", "--propagation", "private", "/bin/sh"]);
+        let target = serve(shell, &script, &socket);
+        // It gives itself the title after it has made its socket, and before it answers.
+        ask("port");
+        target
+    };
+    let target = in_place("/etc/redis/redis.conf");
     let shown = report(target.pid());
     let shown = configuration(&shown);
     let [(files, groups)] = shown[..] else { panic!("{shown:?}") };
     assert_eq!(paths(files), ["/etc/redis/redis.conf"]);
-    assert_eq!(files[0].why, "a default of this server, whose title may hide another");
-    let overridden = ["port", "unixsocket", "dir", "daemonize", "supervised", "pidfile", "logfile"];
+    let why = "a default of this server, whose title may hide another file, and options";
+    assert_eq!(files[0].why, why);
     let mut compared = 0;
     for (name, (values, _)) in options(groups) {
         let name = name.strip_prefix("main.").unwrap();
-        if overridden.contains(&name) {
-            continue;
-        }
         let answer = ask(name).unwrap_or_else(|| panic!("it knows no {name}"));
         let several = values.join(" ");
         assert!(equal(&several, &answer), "{name}: {several}, and it says {answer}");
@@ -221,16 +278,38 @@ fn redis_of_debian_is_shown_as_it_answers_itself() {
     drop(target);
     fs::remove_file(&socket).unwrap();
 
+    // Its title tells an address that the default file does not have: which it has read is not known.
+    file("other.conf", format!("port 28379\ndir {here}\nunixsocket {here}/socket\n"));
+    for words in [
+        format!("{here}/other.conf"),
+        format!("--port 28379 --dir {here} --unixsocket {here}/socket --requirepass hunter2"),
+    ] {
+        let target = in_place(&words);
+        let output = guru(&["report", "--format", "json", &target.pid().to_string()]);
+        assert!(output.status.success(), "{output:?}");
+        let shown: Report = serde_json::from_str(&stdout_of(&output)).unwrap();
+        let shown = configuration(&shown);
+        let [(files, groups)] = shown[..] else { panic!("{shown:?}") };
+        assert_eq!((paths(files), groups.len()), (vec!["/etc/redis/redis.conf"], 0));
+        let unread = files[0].unread.as_ref().unwrap().raw();
+        assert!(unread.contains("another address"), "{unread}");
+        drop(target);
+        fs::remove_file(&socket).unwrap();
+    }
+
     // One with includes, under its own command line.
-    let file = |name: &str, text: String| fs::write(place.path().join(name), text).unwrap();
     file("more-1.conf", "maxmemory 10mb\nrequirepass hunter2\n".to_owned());
     file("more-2.conf", format!("maxmemory 20mb\ninclude {here}/redis.conf\n"));
     file(
         "redis.conf",
         format!("set-proc-title no\nmaxmemory 5mb\ninclude {here}/more-1.conf\nmaxclients 99\n"),
     );
-    let main = place.path().join("redis.conf");
-    let target = run(main.to_str().unwrap(), "");
+    let script = format!(
+        "exec {} {here}/redis.conf --port 0 --unixsocket {here}/socket --dir {here} \
+         --maxmemory-policy volatile-lru --masterauth hunter2",
+        redis.display()
+    );
+    let target = serve(Command::new("/bin/sh"), &script, &socket);
     let shown = report(target.pid());
     let shown = configuration(&shown);
     let [(files, groups)] = shown[..] else { panic!("{shown:?}") };
@@ -241,6 +320,16 @@ fn redis_of_debian_is_shown_as_it_answers_itself() {
     assert_eq!((maxmemory[0].as_str(), place), ("10mb", &format!("{here}/more-1.conf:1")));
     assert_eq!(options["main.requirepass"].0, ["***"]);
     assert_eq!(options["main.maxclients"].0, ["99"]);
+    let policy = (vec!["volatile-lru".to_owned()], "command line".to_owned());
+    assert_eq!(options["main.maxmemory-policy"], policy);
+    assert_eq!(options["main.masterauth"], (vec!["***".to_owned()], "command line".to_owned()));
+    for name in ["port", "unixsocket", "dir", "maxmemory-policy"] {
+        let mut command = Command::new(&client);
+        command.arg("-s").arg(&socket).args(["-a", "hunter2", "CONFIG", "GET", name]);
+        let answer = output(command).lines().nth(1).unwrap_or_default().to_owned();
+        let shown = &options[&format!("main.{name}")];
+        assert_eq!(*shown, (vec![answer], "command line".to_owned()), "{name}");
+    }
     drop(target);
 }
 
@@ -328,7 +417,8 @@ fn postgres_of_debian_is_shown_as_it_tells_its_file_settings() {
     shell.current_dir("/");
     let script = format!(
         "exec {}/postgres -D {here}/data -c config_file={} -c listen_addresses= \
-         -c unix_socket_directories={here}/run 2>{here}/run/log",
+         -c unix_socket_directories={here}/run -F -c work_mem=10MB --max-wal-senders=3 \
+         2>{here}/run/log",
         programs.display(),
         main.display()
     );
@@ -350,6 +440,17 @@ fn postgres_of_debian_is_shown_as_it_tells_its_file_settings() {
     let truth = ask(settings);
     assert!(truth.status.success(), "{truth:?}");
     let truth = String::from_utf8(truth.stdout).unwrap();
+    // What the command line sets is in no file, or another value stands there.
+    let given =
+        ask("select name, current_setting(name) from pg_settings where source = 'command line' \
+                     or name = 'config_file'");
+    let given = String::from_utf8(given.stdout).unwrap();
+    let given: BTreeMap<String, String> = given
+        .lines()
+        .map(|row| row.split_once('|').map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .collect::<Option<_>>()
+        .unwrap();
+    assert!(given.contains_key("work_mem") && given["fsync"] == "off", "{given:?}");
 
     // The first process, and a child whose title tells nothing.
     let children = format!("/proc/{0}/task/{0}/children", target.pid());
@@ -378,11 +479,19 @@ fn postgres_of_debian_is_shown_as_it_tells_its_file_settings() {
             .map(|(name, value)| (name.strip_prefix("main.").unwrap().to_lowercase(), value))
             .collect();
         ours.retain(|name, _| !name.starts_with("include"));
+        let of_command_line: BTreeMap<String, String> = ours
+            .extract_if(.., |_, (_, place)| place == "command line")
+            .map(|(name, (mut values, _))| (name, values.pop().unwrap_or_default()))
+            .collect();
+        assert_eq!(of_command_line, given);
         let mut theirs = BTreeMap::new();
         for row in truth.lines() {
             let [name, value, file, line] = row.split('|').collect::<Vec<_>>()[..] else {
                 panic!("{row}")
             };
+            if given.contains_key(name) {
+                continue;
+            }
             theirs.insert(name.to_owned(), (vec![value.to_owned()], format!("{file}:{line}")));
         }
         assert_eq!(ours, theirs);

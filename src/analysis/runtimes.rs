@@ -51,6 +51,8 @@ pub struct Interpreted<'v> {
     pub settings: Vec<Settings>,
     /// The modules that are loaded.
     pub loaded: Vec<LoadedModule>,
+    /// Whether it is known which are loaded.
+    pub knows_modules: bool,
     /// The sections that programs have registered for reports of their own.
     pub registered: Vec<RegisteredSection>,
     /// What they have set to be called on signals.
@@ -116,6 +118,7 @@ pub fn visit<'v>(
                 known.registries.extend(visited.registries);
                 known.settings.extend(visited.settings);
                 known.loaded.extend(visited.loaded);
+                known.knows_modules |= visited.knows_modules;
                 known.registered.extend(visited.registered);
                 if let Some(handlers) = visited.handlers {
                     known.handlers.get_or_insert_default().extend(handlers);

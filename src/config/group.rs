@@ -4,6 +4,9 @@
 
 use std::collections::HashMap;
 
+/// Where values of the command line come from, in place of a file's index.
+pub const COMMAND_LINE: usize = usize::MAX;
+
 /// A group of options: an oslo.config group, an INI section, a block of nginx.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigGroup {
@@ -36,7 +39,7 @@ pub struct ConfigValue {
     /// Not masked by name: whoever shows it calls [`mask_value`](crate::mask::mask_value) with the
     /// option's name first. Lines of a continued value are joined by a line feed.
     pub text: String,
-    /// Index of the file in the order in which the program reads its files.
+    /// Index of the file in the order in which the program reads its files, or [`COMMAND_LINE`].
     pub file: usize,
     /// Line of the name, from 1. 0: the format has no lines (JSON).
     pub line: u32,
@@ -128,9 +131,12 @@ impl Builder {
         option.effective().map(|value| value.text.as_str())
     }
 
-    /// Adds a note.
+    /// Adds a note, once where it would be the same again.
     pub(super) fn note(&mut self, file: usize, line: u32, what: &'static str) {
-        self.parsed.notes.push(ParseNote { file, line, what });
+        let note = ParseNote { file, line, what };
+        if self.parsed.notes.last() != Some(&note) {
+            self.parsed.notes.push(note);
+        }
     }
 
     /// What was collected.

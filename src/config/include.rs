@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use super::dialect::{Dialect, Include, Included};
 use super::generic::{Output, TOP_GROUP, read_text};
 use super::glob;
-use super::group::Parsed;
+use super::group::{COMMAND_LINE, Parsed};
 use super::lookup::Lookup;
-use crate::path::{MAX_PATH_BYTES, absolute};
+use crate::path::{MAX_PATH_BYTES, absolute, base_name};
 
 /// Files that include files that include files.
 pub const MAX_DEPTH: usize = 16;
@@ -33,6 +33,8 @@ pub struct Listed {
     pub path: String,
     /// Why it is read: `named by -c`, `included by nginx.conf:62`.
     pub why: String,
+    /// Why it is not shown although it may be the one, in words.
+    pub doubt: Option<&'static str>,
 }
 
 /// A configuration and the files that it was read from.
@@ -67,6 +69,29 @@ impl<'a> Reader<'a> {
     /// Reads a file and what it includes. It is listed even if it cannot be read.
     pub fn read(&mut self, path: String, why: impl Into<String>) {
         Includes::read(&mut self.0, path, why.into(), 0);
+    }
+
+    /// Lists a file without reading it, with what speaks against that the program has read it.
+    pub fn doubt(&mut self, path: String, why: String, doubt: &'static str) {
+        if let Some(includes) = &mut self.0.includes {
+            includes.files.push(Listed { path, why, doubt: Some(doubt) });
+        }
+    }
+
+    /// Sets an option as the command line does, in this group or in none.
+    pub fn set(&mut self, group: Option<&str>, name: &str, value: &str) {
+        let group = group.unwrap_or(TOP_GROUP);
+        self.0.in_file(COMMAND_LINE, |out| out.value(group, name, value, 0));
+    }
+
+    /// The same with a text in the form of the files.
+    pub fn set_text(&mut self, text: &str) {
+        self.0.in_file(COMMAND_LINE, |out| read_text("", text, out));
+    }
+
+    /// Notes something on the configuration as a whole.
+    pub fn note(&mut self, what: &'static str) {
+        self.0.note(0, what);
     }
 
     /// The value of an option outside of all groups that counts up to now.
@@ -121,8 +146,10 @@ impl Includes<'_> {
             let Some(includes) = &mut out.includes else { return };
             match includes.named(include, value) {
                 Ok(paths) => {
-                    let by = includes.open.last().map_or("", |path| crate::path::base_name(path));
-                    let why = format!("included by {by}:{line}");
+                    let why = match includes.open.last() {
+                        Some(by) => format!("included by {}:{line}", base_name(by)),
+                        None => "included on the command line".to_owned(),
+                    };
                     for path in paths {
                         let Some(includes) = &out.includes else { return };
                         if !include.optional || includes.lookup.exists(&path) {
@@ -207,7 +234,7 @@ impl Includes<'_> {
         let next = includes.files.len();
         let number = *includes.numbers.entry(path.clone()).or_insert(next);
         if number == next {
-            includes.files.push(Listed { path: path.clone(), why });
+            includes.files.push(Listed { path: path.clone(), why, doubt: None });
         }
         let Some(text) = includes.lookup.text(&path) else { return };
         includes.reads += 1;
@@ -231,7 +258,7 @@ impl Includes<'_> {
         } else if (self.files.len() >= MAX_FILES && !self.numbers.contains_key(path))
             || self.reads >= MAX_READS
         {
-            Some("too many files; this one was not read")
+            Some("too many files: not all of them were read")
         } else {
             None
         }

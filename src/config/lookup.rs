@@ -6,6 +6,11 @@ pub trait Lookup {
     /// Whether there is something at a path, of whatever kind.
     fn exists(&self, path: &str) -> bool;
 
+    /// Whether there is nothing at a path, as far as it may be looked for.
+    fn is_absent(&self, path: &str) -> bool {
+        !self.exists(path)
+    }
+
     /// The names in a directory; `None` if it is none, or may not be read.
     fn list(&self, directory: &str) -> Option<Vec<String>>;
 

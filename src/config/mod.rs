@@ -22,7 +22,7 @@ pub mod settings;
 pub mod sources;
 pub mod unit;
 
-pub use group::{ConfigGroup, ConfigOption, ConfigValue, ParseNote, Parsed};
+pub use group::{COMMAND_LINE, ConfigGroup, ConfigOption, ConfigValue, ParseNote, Parsed};
 
 /// Configuration files larger than this are read up to here only: 1 MiB. The sample file of nova,
 /// the longest that OpenStack ships, has 0.4 MiB.

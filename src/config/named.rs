@@ -3,7 +3,8 @@
 //! Names only: whether such a file exists, and whether it may be opened, is for others to say.
 //! Directories, sockets, logs and data are left out.
 
-use crate::path::{MAX_PATH_BYTES, absolute, base_name};
+use super::lookup::Lookup;
+use crate::path::{MAX_PATH_BYTES, absolute, base_name, ends_like, ends_like_configuration};
 
 /// Files of one command line.
 pub const MAX_FILES: usize = 32;
@@ -40,10 +41,6 @@ const OPTIONS: &[&str] = &[
     "xml",
 ];
 
-/// Endings of configuration files.
-const ENDINGS: &[&str] =
-    &[".conf", ".cfg", ".cnf", ".ini", ".yaml", ".yml", ".toml", ".json", ".properties", ".env"];
-
 /// Endings of what a `-c` or `-f` may name as well.
 const OTHER_ENDINGS: &[&str] = &[
     ".log", ".sock", ".socket", ".pid", ".lock", ".db", ".sqlite", ".sqlite3", ".py", ".pyc",
@@ -72,18 +69,38 @@ const OUTPUTS: &[&str] = &[
     "report",
 ];
 
-/// Whether a file's name ends as those of configuration files do.
-pub fn ends_like_configuration(path: &str) -> bool {
-    ends_like(base_name(path), ENDINGS)
+/// A file that a word names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its path, absolute.
+    pub path: String,
+    /// Whether the word is relative to the working directory.
+    pub relative: bool,
 }
 
-fn ends_like(name: &str, endings: &[&str]) -> bool {
-    let name = name.to_ascii_lowercase();
-    endings.iter().any(|ending| name.ends_with(ending))
+impl Named {
+    /// The file that a word names to a process which works in this directory.
+    pub fn of(word: &str, directory: &str) -> Named {
+        Named { path: absolute(word, directory, None), relative: !word.starts_with('/') }
+    }
+
+    /// The same where relative words start from a directory that is known for sure.
+    pub fn in_known(word: &str, directory: &str) -> Named {
+        Named { path: absolute(word, directory, None), relative: false }
+    }
+
+    /// The reason to think of it. One that is not where a relative word leads may be elsewhere: the
+    /// process may have worked in another directory when it read it.
+    pub fn because(&self, why: String, lookup: &dyn Lookup) -> String {
+        match self.relative && lookup.is_absent(&self.path) {
+            true => format!("{why}, relative to its working directory, which it may have changed"),
+            false => why,
+        }
+    }
 }
 
 /// The files that a command line names, absolute, in its order, each once.
-pub fn named_files(argv: &[String], cwd: &str) -> Vec<String> {
+pub fn named_files(argv: &[String], cwd: &str) -> Vec<Named> {
     // A title that the program gave itself is one word: `nginx: master process nginx -c F`.
     let title: Vec<String>;
     let argv = match argv {
@@ -96,7 +113,7 @@ pub fn named_files(argv: &[String], cwd: &str) -> Vec<String> {
     let program = argv.first().map_or("", |word| base_name(word));
     let program = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let by_option = !NOT_BY_OPTION.contains(&program);
-    let mut files: Vec<String> = Vec::new();
+    let mut files: Vec<Named> = Vec::new();
     let mut option: Option<String> = None;
     for word in argv.iter().skip(1) {
         let named = option.take();
@@ -108,8 +125,10 @@ pub fn named_files(argv: &[String], cwd: &str) -> Vec<String> {
             }
             None => file_of(named.as_deref().unwrap_or_default(), word, by_option),
         };
-        let path = file.map(|file| absolute(file, cwd, None));
-        files.extend(path.filter(|path| path.len() < MAX_PATH_BYTES && !files.contains(path)));
+        let file = file.map(|file| Named::of(file, cwd)).filter(|file| {
+            file.path.len() < MAX_PATH_BYTES && files.iter().all(|known| known.path != file.path)
+        });
+        files.extend(file);
         if files.len() >= MAX_FILES {
             break;
         }
@@ -161,7 +180,7 @@ mod tests {
 
     fn named(command: &str) -> Vec<String> {
         let argv: Vec<String> = command.split('|').map(str::to_owned).collect();
-        named_files(&argv, "/srv")
+        named_files(&argv, "/srv").into_iter().map(|file| file.path).collect()
     }
 
     #[test]

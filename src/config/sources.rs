@@ -5,9 +5,10 @@
 use super::dialect::PLAIN;
 use super::include::{Reader, Tree};
 use super::lookup::Lookup;
-use super::named::{ends_like_configuration, named_files};
+use super::named::{Named, named_files};
 use super::servers::{self, Process};
 use super::unit::{self, Unit};
+use crate::path::ends_like_configuration;
 
 /// Files that are held open and shown for that alone.
 const MAX_OPEN: usize = 16;
@@ -35,11 +36,16 @@ pub fn configurations(sources: &Sources<'_>, lookup: &dyn Lookup) -> Vec<Tree> {
     let mut found = servers::configurations(&sources.process, lookup);
     if found.is_empty() {
         let named = named_files(sources.words, sources.process.directory).into_iter();
+        let named = named.map(|file| {
+            let why = file.because("named on the command line".to_owned(), lookup);
+            (file.path, why)
+        });
         // Even if it is not there: that may be the reason for a look.
-        add(&mut found, named.map(|path| (path, "named on the command line".to_owned())), lookup);
+        add(&mut found, named, lookup);
     }
-    let variables = sources.variables.iter().filter(|(_, path)| is_file(path, lookup));
-    let variables = variables.map(|(name, path)| (path.clone(), format!("named by {name}")));
+    let variables = sources.variables.iter();
+    let variables =
+        variables.filter_map(|(name, value)| of_variable(name, value, &sources.process, lookup));
     add(&mut found, variables, lookup);
     let is_data = |path: &str| DATA.iter().any(|prefix| path.starts_with(prefix));
     let open = sources.open.iter().filter(|path| ends_like_configuration(path) && !is_data(path));
@@ -59,9 +65,35 @@ pub fn of_unit(unit: Option<Unit<'_>>, lookup: &dyn Lookup) -> Vec<Tree> {
     unit.map(|unit| unit::configurations(&unit, lookup)).unwrap_or_default()
 }
 
-/// Whether something other than a directory is at a path.
+/// The file that a variable names, and the reason to think of it. One that is not there is told only if
+/// it was a file of configuration for sure: a variable may name a directory as well.
+fn of_variable(
+    name: &str,
+    value: &str,
+    process: &Process<'_>,
+    lookup: &dyn Lookup,
+) -> Option<(String, String)> {
+    let file = Named::of(value, process.directory);
+    let says_file = ends_like_configuration(value) || name.ends_with("FILE");
+    let is_missing = || says_file && !is_of_user(value) && lookup.is_absent(&file.path);
+    if !is_file(&file.path, lookup) && !is_missing() {
+        return None;
+    }
+    let relative = file.relative && !lookup.is_absent(&file.path);
+    let how = if relative { ", relative to its working directory" } else { "" };
+    let why = file.because(format!("named by {name}{how}"), lookup);
+    Some((file.path, why))
+}
+
+/// Whether a path has a hidden part: what a user may have, and need not.
+fn is_of_user(path: &str) -> bool {
+    path.split('/').any(|part| part.starts_with('.') && !matches!(part, "." | ".."))
+}
+
+/// Whether something other than a directory is at a path, and something that can be read: what is
+/// `/dev/null` is none on purpose.
 fn is_file(path: &str, lookup: &dyn Lookup) -> bool {
-    lookup.exists(path) && lookup.list(path).is_none()
+    path != "/dev/null" && lookup.exists(path) && lookup.list(path).is_none()
 }
 
 /// Reads files, each a configuration of its own, unless it is in one already.
@@ -87,13 +119,24 @@ mod tests {
             ["app", "--config", "/etc/a.conf", "/etc/gone.conf"].map(str::to_owned).into();
         let variable = |name: &str, path: &str| (name.to_owned(), path.to_owned());
         let sources = Sources {
-            process: Process { names: &["app"], command: &words, directory: "/", environment: &[] },
+            process: Process {
+                names: &["app"],
+                command: &words,
+                directory: "/work",
+                environment: &[],
+                parent: &[],
+            },
             words: &words,
             variables: &[
                 variable("APP_CONFIG", "/etc/b"),
                 variable("OTHER_CONFIG", "/etc/none"),
                 variable("DIR_CONFIG", "/etc"),
                 variable("A_CONFIG", "/etc/a.conf"),
+                variable("R_CONFIG", "r.ini"),
+                variable("S_CONFIG", "./s.ini"),
+                variable("GONE_CONFIG_FILE", "/srv/gone"),
+                variable("AWS_CONFIG_FILE", "/root/.aws/config"),
+                variable("NULL_CONFIG_FILE", "/dev/null"),
             ],
             open: &["/etc/b", "/srv/c.yaml", "/srv/data.bin", "/usr/share/x/d.json"],
             unit: Some(Unit { name: "app.service", of_user: false, home: None }),
@@ -102,6 +145,8 @@ mod tests {
             ("/etc/a.conf", "a 1\n"),
             ("/etc/b", "b 1\n"),
             ("/srv/c.yaml", "c: 1\n"),
+            ("/work/r.ini", "r=1\n"),
+            ("/dev/null", ""),
             ("/srv/data.bin", "d 1\n"),
             ("/usr/share/x/d.json", "{}"),
             ("/lib/systemd/system/app.service", "[Service]\nEnvironmentFile=/etc/b\n"),
@@ -117,6 +162,9 @@ mod tests {
                 "/etc/a.conf named on the command line",
                 "/etc/gone.conf named on the command line",
                 "/etc/b named by APP_CONFIG",
+                "/work/r.ini named by R_CONFIG, relative to its working directory",
+                "/work/s.ini named by S_CONFIG, relative to its working directory, which it may have changed",
+                "/srv/gone named by GONE_CONFIG_FILE",
                 "/srv/c.yaml held open",
                 "/lib/systemd/system/app.service the unit app.service of the process",
             ]

@@ -24,6 +24,7 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
         ran: Vec::new(),
         target: TargetFacts {
             process: ProcessFacts { command, ..process(10, 1) },
+            parent: None,
             arch: Arch::X86_64,
             executable: None,
             directory: Some("/srv".into()),
@@ -117,7 +118,8 @@ impl Opener for FakeRoot {
             FileRequest::Debug(_) => return Err(FileError::Absent),
         };
         let len = file.bytes.len() as u64;
-        let meta = FileMeta { len, modified: file.modified, identity: (1, file.inode) };
+        let meta =
+            FileMeta { len, modified: file.modified, changed: None, identity: (1, file.inode) };
         Ok((Box::new(Bytes(file.bytes)), meta))
     }
 

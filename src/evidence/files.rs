@@ -443,7 +443,7 @@ mod tests {
     }
 
     fn sparse() -> OpenFile {
-        let meta = FileMeta { len: MAX_FILE, modified: 0, identity: (0, 0) };
+        let meta = FileMeta { len: MAX_FILE, modified: 0, changed: None, identity: (0, 0) };
         OpenFile::new(meta, Some(Box::new(Sparse)))
     }
 
@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_read_to_its_end_is_closed() {
-        let meta = FileMeta { len: BLOCK + 1, modified: 0, identity: (0, 0) };
+        let meta = FileMeta { len: BLOCK + 1, modified: 0, changed: None, identity: (0, 0) };
         let file = OpenFile::new(meta, Some(Box::new(Sparse)));
         assert_eq!(file.block_from(BLOCK).unwrap(), [0]);
         assert!(file.source.borrow().is_some());

@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn file(bytes: &[u8]) -> OpenFile {
-        OpenFile::of_bytes(FileMeta { len: 0, modified: 0, identity: (0, 0) }, bytes)
+        OpenFile::of_bytes(FileMeta { len: 0, modified: 0, changed: None, identity: (0, 0) }, bytes)
     }
 
     fn inflated(file: &OpenFile, size: usize) -> Inflated {

@@ -28,7 +28,7 @@ impl Snapshot {
     pub fn mask(&mut self, mut secrets: Vec<String>) {
         let known = KnownSecrets::new(&secrets);
         known.mask_words(&mut self.target.process.command);
-        for process in &mut self.descendants {
+        for process in self.target.parent.iter_mut().chain(&mut self.descendants) {
             known.mask_words(&mut process.command);
         }
         for (_, value) in &mut self.target.environment {
@@ -41,7 +41,8 @@ impl Snapshot {
             written.mask();
         }
         secrets.extend(mask_command(&mut self.target.process));
-        secrets.extend(self.descendants.iter_mut().flat_map(mask_command));
+        let others = self.target.parent.iter_mut().chain(&mut self.descendants);
+        secrets.extend(others.flat_map(mask_command));
         for (name, value) in &mut self.target.environment {
             // Of `OS_GROUP__OPTION` the option's name says what it is, as it would in a file.
             let name = name.raw().rsplit_once("__").map_or(name.raw(), |(_, option)| option);
@@ -77,6 +78,7 @@ mod tests {
     /// Evidence that was recorded with its secrets.
     fn evidence() -> Evidence {
         let mut snapshot = snapshot(&["app", "--password", "hunter2"]);
+        snapshot.target.parent = Some(snapshot.target.process.clone());
         snapshot.asked.secrets = Secrets::Shown;
         snapshot.target.environment = vec![("DB_URL".into(), "db://u:hunter2@h/d".into())];
         let section = OwnSection::parse("T=!sql --password=hunter2").unwrap();
@@ -89,8 +91,8 @@ mod tests {
     }
 
     /// What of the evidence may hold a secret: the command, the environment, the file; a command of
-    /// one's own and what it wrote.
-    fn texts(evidence: &Evidence) -> [String; 5] {
+    /// one's own and what it wrote; the parent's command.
+    fn texts(evidence: &Evidence) -> [String; 6] {
         let target = &evidence.snapshot.target;
         let file = evidence.files.open(&FileRequest::Config("/a.conf".into())).unwrap();
         let bytes = file.read_all(100).unwrap();
@@ -100,6 +102,7 @@ mod tests {
             String::from_utf8(bytes.to_vec()).unwrap(),
             format!("{:?}", evidence.snapshot.asked.sections),
             evidence.snapshot.ran.first().unwrap().output.text.raw().to_owned(),
+            format!("{:?}", target.parent),
         ]
     }
 

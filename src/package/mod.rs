@@ -165,7 +165,7 @@ fn system_package(
             return Some(package.clone());
         }
         Owner::Nobody => notes.push(remark(format!("no distribution package owns {path}"))),
-        Owner::NotKnown(why) => notes.push(remark(why.clone())),
+        Owner::NotKnown(why) => notes.push(remark(format!("the package of {path}: {why}"))),
         Owner::NoDatabase => notes.push(remark("there is no package database")),
     }
     noted()

@@ -244,6 +244,7 @@ fn own() -> SectionReport {
         why: "named by --section".into(),
         modified: Some("2026-11-22T17:00:00Z".into()),
         changed_since_start: false,
+        replaced_since_start: true,
         unread: None,
     };
     let text =
@@ -281,6 +282,7 @@ fn configuration() -> SectionReport {
         why: "named by --config-file".into(),
         modified: unread.is_none().then(|| "2026-11-22T17:00:00Z".into()),
         changed_since_start: changed,
+        replaced_since_start: false,
         unread: unread.map(Text::from),
     };
     let mut connection = option("connection", &["***"]);

@@ -19,6 +19,10 @@ pub struct ConfigFile {
     /// Whether it was written after the process started, so that the process may run with
     /// something else.
     pub changed_since_start: bool,
+    /// Whether it was written before, but put in its place, or given another mode, owner or name,
+    /// after the process started: it may have replaced the one that the process has read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced_since_start: bool,
     /// Why it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<Text>,

@@ -180,6 +180,8 @@ pub struct Visited {
     pub settings: Vec<Settings>,
     /// The modules that are loaded, as far as their versions are known.
     pub loaded: Vec<LoadedModule>,
+    /// Whether it is known which modules are loaded.
+    pub knows_modules: bool,
     /// The sections that the program has registered for a report of its own.
     pub registered: Vec<RegisteredSection>,
     /// What the program has set to be called on signals, but for defaults; `None` where the

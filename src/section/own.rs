@@ -78,13 +78,13 @@ fn file(
         if bytes.contains(&0) {
             return Err(FileError::Other("not a text file".into()));
         }
-        Ok((Text::from_bytes(bytes), file.meta().modified))
+        Ok((Text::from_bytes(bytes), file.meta()))
     });
     if let Err(error) = &read {
         notes.push(Note::missing(path.clone(), error.to_string()));
     }
-    let modified = read.as_ref().map(|(_, modified)| *modified);
-    let file = state(target, path.clone(), why, modified);
+    let meta = read.as_ref().map(|(_, meta)| *meta);
+    let file = state(target, path.clone(), why, meta);
     let text = read.map(|(text, _)| text).unwrap_or_default();
     Block::Text { file: Some(file), command: None, text, left: 0 }
 }

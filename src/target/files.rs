@@ -47,6 +47,10 @@ pub struct FileMeta {
     pub len: u64,
     /// When it was last written, in seconds since 1970.
     pub modified: i64,
+    /// When it, its mode, its owner or its name last changed (`ctime`), in seconds since 1970, where
+    /// that is known. It can not be set, as `modified` can.
+    #[serde(default)]
+    pub changed: Option<i64>,
     /// Its device and inode.
     pub identity: (u64, u64),
 }

@@ -61,6 +61,9 @@ pub struct ProcessFacts {
 pub struct TargetFacts {
     /// What is known of every process.
     pub process: ProcessFacts,
+    /// Its parent, if that has the same name: of a worker the master, which tells more.
+    #[serde(default)]
+    pub parent: Option<ProcessFacts>,
     /// Its processor architecture.
     pub arch: Arch,
     /// Its executable, as it sees the path itself.

@@ -5,10 +5,12 @@
 //! is substituted or checked: this is what the file says, not what the program makes of it.
 
 mod block;
+mod braces;
 mod ini;
 mod json;
 mod output;
 mod postgres;
+mod properties;
 mod sections;
 mod toml;
 mod yaml;
@@ -37,10 +39,14 @@ pub enum Format {
     Ini,
     /// `NAME=value`, `name: value`.
     Properties,
+    /// The same as Java has it: also `name value`, with escapes.
+    JavaProperties,
     /// JSON, flattened: `a.b`, `a[0]`.
     Json,
     /// `name value;` and `name { … }`, as nginx has it.
     Blocks,
+    /// `name = value` and `name { … }`, one a line, as HCL has it.
+    Braces,
     /// `name value`, one a line, as redis and sshd have it.
     Words,
     /// `name = 'value' # comment`, as PostgreSQL has it.
@@ -69,9 +75,11 @@ impl Format {
         match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
             "json" => Self::Json,
             "ini" | "cnf" => Self::Ini,
-            "env" | "properties" => Self::Properties,
+            "env" => Self::Properties,
+            "properties" => Self::JavaProperties,
             "yaml" | "yml" => Self::Yaml,
             "toml" => Self::Toml,
+            "hcl" | "tf" | "nomad" => Self::Braces,
             "xml" => Self::Raw,
             _ => Self::of_text(text),
         }
@@ -96,6 +104,10 @@ impl Format {
             && lines.clone().any(|line| line.ends_with(';'))
         {
             Self::Blocks
+        } else if lines.clone().any(|line| line.ends_with('{'))
+            && lines.clone().any(|line| line.contains(" => "))
+        {
+            Self::Braces
         } else if first.starts_with('<') {
             Self::Raw
         } else if lines.clone().any(|line| line.starts_with("</") && line.ends_with('>')) {
@@ -142,8 +154,10 @@ pub(super) fn read_text(path: &str, text: &str, out: &mut Output<'_>) {
     match out.dialect.format.unwrap_or_else(|| Format::of(path, text)) {
         Format::Ini => ini::parse(text, out),
         Format::Properties => ini::parse_properties(text, out),
+        Format::JavaProperties => properties::parse(text, out),
         Format::Json => or_raw(text, out, "not valid JSON; shown as its lines", json::parse),
         Format::Blocks => block::parse(text, out),
+        Format::Braces => braces::parse(text, out),
         Format::Words => ini::parse_words(text, out),
         Format::Postgres => postgres::parse(text, out),
         Format::Sections => sections::parse(text, out),

@@ -92,6 +92,51 @@ fn environment_files_and_properties_are_one_group() {
 }
 
 #[test]
+fn properties_are_read_as_java_reads_them() {
+    let text = "a.url jdbc:mysql://h/d\n! c\nb\\ c\\:d = x\\u00e9\\ty \ne:f\\\n   g\nh\\\\\ni\n\
+                j = \\ud83d\\ude00 \\u00zz \\";
+    assert_eq!(
+        shown("a.properties", text),
+        [
+            "main|a.url|jdbc:mysql://h/d|1",
+            "main|b c:d|x\u{e9}\ty |3",
+            "main|e|fg|4",
+            "main|h\\||6",
+            "main|i||7",
+            "main|j|\u{1f600} u00zz |8",
+        ]
+    );
+}
+
+#[test]
+fn what_stands_in_braces_belongs_to_its_block() {
+    let text = "ui = true # c\nstorage \"consul\" {\n  address = \"h:1\"\n  tags = { a = 1 }\n}\n\
+                list = [\n  \"a\", # c\n  \"b\"\n]\nseal \"x\" {}\ndata = {\n  k = 1\n}\n\
+                text = <<-EOF\n  one }\n  EOF\nlast = 1\n";
+    assert_eq!(
+        shown("a.hcl", text),
+        [
+            "main|ui|true|1",
+            "main|list|[ \"a\", \"b\" ]|6",
+            "main|text|one }|14",
+            "main|last|1|17",
+            "storage \"consul\"|address|h:1|3",
+            "storage \"consul\"|tags|{ a = 1 }|4",
+            "data|k|1|12",
+        ]
+    );
+    let text =
+        "input {\n  beats { port => 5044 }\n}\noutput {\n  x {\n    hosts => [\"h\"]\n  }\n}\n";
+    assert_eq!(
+        shown("logstash.conf", text),
+        ["input/beats|port|5044|2", "output/x|hosts|[\"h\"]|6"]
+    );
+    for text in ["a = [\n", "a = <<EOF\n", "}}}", "{", "a = {"] {
+        shown("a.hcl", text);
+    }
+}
+
+#[test]
 fn yaml_is_flattened_with_the_lines_of_its_names() {
     let text = "top: 1\nserver:\n  port: 80 # c\n  hosts:\n    - a\n    - b: c\n  none: {}\nlist: [x, y]\n\
                 text: |\n  one\n  two\nempty:\n";

@@ -5,13 +5,18 @@
 //! cannot be seen from outside; the reason says that it is a default.
 
 mod arguments;
+mod overrides;
 mod postgres;
 mod rabbitmq;
+mod title;
 
 use self::arguments::Arguments;
+use self::overrides::Style;
+use super::Parsed;
 use super::dialect::{self, Dialect};
 use super::include::{Reader, Tree};
 use super::lookup::Lookup;
+use super::named::Named;
 use crate::path::{absolute, base_name};
 
 /// What is known of a process.
@@ -26,6 +31,8 @@ pub struct Process<'a> {
     pub directory: &'a str,
     /// What is known of its environment.
     pub environment: &'a [(String, String)],
+    /// The command line of its parent, if that has the same name: of a worker its master.
+    pub parent: &'a [String],
 }
 
 impl<'a> Process<'a> {
@@ -48,6 +55,9 @@ struct Server {
     /// The option that names the directory which relative paths of options start from; without it
     /// that is the working directory.
     prefix: Option<&'static str>,
+    /// What relative paths of options start from without `prefix`, where that is compiled in: the
+    /// first that leads to a file.
+    homes: &'static [&'static str],
     /// What relative paths in its files start from.
     base: Base,
     /// What it reads if nothing is named: the first that is there, or all.
@@ -57,6 +67,13 @@ struct Server {
     extra: Option<&'static str>,
     /// The option that says that nothing is read.
     nothing: Option<&'static str>,
+    /// What it reads of the directory of `prefix`, rather than the defaults.
+    in_prefix: Option<&'static str>,
+    /// The port that it has if nothing names another, of one whose title tells an address. It reads the
+    /// defaults only if its packages start it with them, and the address has to be that of the file.
+    titled: Option<&'static str>,
+    /// How it takes options on its command line.
+    overrides: Style,
 }
 
 /// What relative paths in a server's files start from.
@@ -83,33 +100,51 @@ const SERVER: Server = Server {
     all: false,
     extra: None,
     nothing: None,
+    homes: &[],
+    in_prefix: None,
+    titled: None,
+    overrides: Style::None,
 };
 
 static SERVERS: &[Server] = &[
     // nginx.org/en/docs/switches.html (-c, -p) and beginners_guide.html: "By default, the
     // configuration file is named nginx.conf and placed in the directory /usr/local/nginx/conf,
-    // /etc/nginx, or /usr/local/etc/nginx".
+    // /etc/nginx, or /usr/local/etc/nginx". A relative -c starts from the prefix, which is compiled in.
     Server {
         names: &["nginx"],
         dialect: &dialect::NGINX,
         options: &["-c"],
         prefix: Some("-p"),
+        homes: &["/usr/share/nginx", "/etc/nginx", "/usr/local/nginx"],
         base: Base::MainFile,
         defaults: &[
             "/etc/nginx/nginx.conf",
             "/usr/local/nginx/conf/nginx.conf",
             "/usr/local/etc/nginx/nginx.conf",
         ],
+        in_prefix: Some("conf/nginx.conf"),
+        overrides: Style::Nginx,
         ..SERVER
     },
     // redis.io/docs/latest/operate/oss_and_stack/management/config: the first argument. Without one
     // it reads none; but its title (`redis-server *:6379`) hides what was named, and packages name
     // the same everywhere.
     Server {
-        names: &["redis-server", "redis-sentinel"],
+        names: &["redis-sentinel"],
+        dialect: &dialect::REDIS,
+        first: true,
+        defaults: &["/etc/redis/sentinel.conf", "/etc/redis-sentinel.conf"],
+        titled: Some("26379"),
+        overrides: Style::Redis,
+        ..SERVER
+    },
+    Server {
+        names: &["redis-server"],
         dialect: &dialect::REDIS,
         first: true,
         defaults: &["/etc/redis/redis.conf", "/etc/redis.conf"],
+        titled: Some("6379"),
+        overrides: Style::Redis,
         ..SERVER
     },
     Server {
@@ -117,6 +152,8 @@ static SERVERS: &[Server] = &[
         dialect: &dialect::REDIS,
         first: true,
         defaults: &["/etc/valkey/valkey.conf"],
+        titled: Some("6379"),
+        overrides: Style::Redis,
         ..SERVER
     },
     // haproxy(1), -f: a file, or a directory of which the files `*.cfg` are read, in the order of
@@ -139,6 +176,7 @@ static SERVERS: &[Server] = &[
         all: true,
         extra: Some("--defaults-extra-file"),
         nothing: Some("--no-defaults"),
+        overrides: Style::MySql,
         ..SERVER
     },
     // httpd.apache.org/docs/2.4/programs/httpd.html: -f, relative to the ServerRoot of -d. Debian's
@@ -163,6 +201,7 @@ static SERVERS: &[Server] = &[
         options: &["-f"],
         base: Base::Fixed("/etc/ssh"),
         defaults: &["/etc/ssh/sshd_config"],
+        overrides: Style::Sshd,
         ..SERVER
     },
     // supervisord.org/running.html, -c; configuration.html, "Configuration File": where it is looked
@@ -178,7 +217,12 @@ static SERVERS: &[Server] = &[
 
 /// The configurations of a well-known server; none of any other program.
 pub fn configurations(process: &Process<'_>, lookup: &dyn Lookup) -> Vec<Tree> {
-    let arguments = Arguments::of(process.command);
+    let mut arguments = Arguments::of(process.command);
+    // A worker's title (`nginx: worker process`) tells nothing, but its master has read the files.
+    let of_parent = Arguments::of(process.parent);
+    if arguments.are_hidden() && !process.parent.is_empty() && !of_parent.are_hidden() {
+        arguments = of_parent;
+    }
     if is_one_of(process, &["postgres", "postmaster"]) {
         return postgres::configurations(process, &arguments, lookup);
     }
@@ -200,20 +244,17 @@ fn read(
     arguments: &Arguments<'_>,
     lookup: &dyn Lookup,
 ) -> Option<Tree> {
-    if server.nothing.is_some_and(|option| arguments.have(&[option])) {
-        return None;
-    }
     let prefix = server.prefix.and_then(|option| arguments.value(option));
     let prefix = prefix.map(|prefix| absolute(prefix, process.directory, None));
-    let directory = prefix.as_deref().unwrap_or(process.directory);
-    let mut files = named(server, arguments, directory, lookup);
-    if files.is_empty() {
-        files = defaults(server, process, arguments, lookup);
+    let mut files = named(server, arguments, process, prefix.as_deref(), lookup);
+    let is_default = files.is_empty();
+    if is_default && !server.nothing.is_some_and(|option| arguments.have(&[option])) {
+        files = defaults(server, process, arguments, prefix.as_deref(), lookup);
     }
-    let (main, _) = files.first()?;
+    let main = files.first().map_or("/", |(path, _)| path);
     let beside = main.rsplit_once('/').map_or("/", |(directory, _)| directory);
     let base = match server.base {
-        Base::Prefix => directory,
+        Base::Prefix => prefix.as_deref().unwrap_or(process.directory),
         Base::MainFile => beside,
         Base::ServerRoot => {
             prefix.as_deref().unwrap_or(beside.strip_suffix("/conf").unwrap_or(beside))
@@ -221,30 +262,73 @@ fn read(
         Base::Fixed(directory) => directory,
     };
     let mut reader = Reader::new(server.dialect, base, lookup);
-    for (path, why) in files {
-        reader.read(path, why);
+    if server.overrides.comes_first() {
+        server.overrides.apply(arguments, &mut reader);
     }
-    Some(reader.finish())
+    for (path, why) in &files {
+        reader.read(path.clone(), why.as_str());
+    }
+    if is_default
+        && let Some(port) = server.titled
+        && !files.is_empty()
+        && !title::agrees(arguments, &reader, port)
+    {
+        let mut reader = Reader::new(server.dialect, base, lookup);
+        for (path, _) in files {
+            reader.doubt(path, DEFAULT.to_owned(), OTHER_ADDRESS);
+        }
+        return Some(reader.finish());
+    }
+    if !server.overrides.comes_first() {
+        server.overrides.apply(arguments, &mut reader);
+    }
+    if files.is_empty() && arguments.are_hidden() {
+        reader.note(HIDDEN);
+    }
+    let tree = reader.finish();
+    (!tree.files.is_empty() || tree.parsed != Parsed::default()).then_some(tree)
 }
+
+/// Why a file is read that nothing names.
+const DEFAULT: &str = "a default of this server";
+
+/// What there is to say if there is not even a default file.
+const HIDDEN: &str = "the title of the process hides which file and options it runs with";
+
+/// What speaks against a default file.
+const OTHER_ADDRESS: &str = "the title of the process tells another address than this file: which file and \
+                             options it runs with is not known";
 
 /// The files that the command line names, each with the reason.
 fn named(
     server: &Server,
     arguments: &Arguments<'_>,
-    directory: &str,
+    process: &Process<'_>,
+    prefix: Option<&str>,
     lookup: &dyn Lookup,
 ) -> Vec<(String, String)> {
+    let file = |value: &str| {
+        let there = |home: &&&str| lookup.exists(&absolute(value, home, None));
+        match (prefix, server.homes.iter().find(there)) {
+            (Some(prefix), _) => Named::in_known(value, prefix),
+            (None, Some(home)) => Named::in_known(value, home),
+            (None, None) => Named::of(value, process.directory),
+        }
+    };
     let mut files = Vec::new();
     for option in server.options {
         for value in arguments.values(option) {
-            let path = absolute(value, directory, None);
-            files.extend(whole(path, lookup).map(|path| (path, format!("named by {option}"))));
+            let file = file(value);
+            let why = file.because(format!("named by {option}"), lookup);
+            files.extend(whole(file.path, lookup).map(|path| (path, why.clone())));
         }
     }
     if server.first
-        && let Some(path) = arguments.first()
+        && let Some(value) = arguments.first()
     {
-        files.push((absolute(path, directory, None), "named on the command line".to_owned()));
+        let file = file(value);
+        let why = file.because("named on the command line".to_owned(), lookup);
+        files.push((file.path, why));
     }
     files
 }
@@ -254,22 +338,33 @@ fn defaults(
     server: &Server,
     process: &Process<'_>,
     arguments: &Arguments<'_>,
+    prefix: Option<&str>,
     lookup: &dyn Lookup,
 ) -> Vec<(String, String)> {
+    // What was named is known: nothing.
+    if server.titled.is_some() && !arguments.are_hidden() {
+        return Vec::new();
+    }
+    let in_prefix = prefix.zip(server.in_prefix).map(|(prefix, path)| absolute(path, prefix, None));
+    if let Some(path) = in_prefix.filter(|path| lookup.exists(path)) {
+        return vec![(path, "a default of this server, in the directory named by -p".to_owned())];
+    }
     let home = process.variable("HOME");
     let paths = server.defaults.iter().map(|path| absolute(path, process.directory, home));
-    let why = if arguments.titled {
-        "a default of this server, whose title may hide another"
+    let why = if arguments.are_hidden() {
+        "a default of this server, whose title may hide another file, and options"
     } else {
-        "a default of this server"
+        DEFAULT
     };
     let there = paths.filter(|path| lookup.exists(path));
     let there = there.take(if server.all { usize::MAX } else { 1 });
     let mut files: Vec<(String, String)> = there.map(|path| (path, why.to_owned())).collect();
     if let Some(option) = server.extra {
-        let extra = arguments.values(option).into_iter();
-        let path = |value| absolute(value, process.directory, None);
-        files.extend(extra.map(|value| (path(value), format!("named by {option}"))));
+        for value in arguments.values(option) {
+            let file = Named::of(value, process.directory);
+            let why = file.because(format!("named by {option}"), lookup);
+            files.push((file.path, why));
+        }
     }
     files
 }

@@ -21,7 +21,7 @@ pub(super) fn configurations(
     let absolute = |path: &str| absolute(path, process.directory, None);
     // The title of a child (`postgres: checkpointer`) tells nothing; but every process of the server
     // works in its data directory, where the command line of the first one is kept.
-    let kept = (arguments.titled)
+    let kept = (arguments.are_hidden())
         .then(|| lookup.text(&absolute("postmaster.opts")).map(|text| quoted_words(&text)))
         .flatten();
     let kept = kept.unwrap_or_default();
@@ -36,7 +36,7 @@ pub(super) fn configurations(
     let (start, why) = named.unwrap_or((process.directory, "the working directory"));
     let start = absolute(start);
     let (file, why) = match setting(&arguments, "config_file") {
-        Some(file) => (absolute(file), "named by config_file on the command line".to_owned()),
+        Some(file) => (absolute(&file), "named by config_file on the command line".to_owned()),
         None => (format!("{start}/postgresql.conf"), format!("in {why}")),
     };
     // `postgres --single`, a client of the same name, or another program.
@@ -47,8 +47,9 @@ pub(super) fn configurations(
     settings.read(file, why);
     // The command line is stronger than every file; what it sets is in none of them.
     let place = |name: &str| {
-        let set = setting(&arguments, name).or_else(|| settings.last(name));
-        set.filter(|path| !path.is_empty()).map(absolute)
+        let in_files = || settings.last(name).map(str::to_owned);
+        let set = setting(&arguments, name).or_else(in_files);
+        set.filter(|path| !path.is_empty()).map(|path| absolute(&path))
     };
     let data = place("data_directory").unwrap_or(start);
     let table = |name: &str, file: &str| {
@@ -62,6 +63,9 @@ pub(super) fn configurations(
     if lookup.exists(&altered) {
         settings.read(altered, "what ALTER SYSTEM set, read last");
     }
+    for (name, value) in set(&arguments) {
+        settings.set(None, &name, value);
+    }
     let mut found = vec![settings.finish()];
     found.extend(tables.into_iter().map(|(path, why)| {
         let mut reader = Reader::new(&POSTGRES_TABLE, "/", lookup);
@@ -71,15 +75,71 @@ pub(super) fn configurations(
     found
 }
 
-/// A setting of the command line: `-c name=value`, `--name=value`.
-fn setting<'a>(arguments: &Arguments<'a>, name: &str) -> Option<&'a str> {
-    let short = arguments.values("-c").into_iter().filter_map(|word| {
-        let (known, value) = word.split_once('=')?;
-        (known.replace('-', "_") == name).then_some(value)
-    });
-    let long = [name.to_owned(), name.replace('_', "-")];
-    let long = long.iter().filter_map(|name| arguments.value(&format!("--{name}")));
-    short.chain(long).last()
+/// A setting of the command line.
+fn setting(arguments: &Arguments<'_>, name: &str) -> Option<String> {
+    let found = set(arguments).into_iter().rev().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.to_owned())
+}
+
+/// Options that are settings and have a value.
+const VALUES: &[(char, &str)] = &[
+    ('B', "shared_buffers"),
+    ('h', "listen_addresses"),
+    ('k', "unix_socket_directories"),
+    ('N', "max_connections"),
+    ('p', "port"),
+    ('S', "work_mem"),
+    ('W', "post_auth_delay"),
+];
+
+/// Options that are settings with this value.
+const FLAGS: &[(char, &str, &str)] = &[
+    ('F', "fsync", "off"),
+    ('i', "listen_addresses", "*"),
+    ('l', "ssl", "on"),
+    ('O', "allow_system_table_mods", "on"),
+    ('P', "ignore_system_indexes", "on"),
+    ('s', "log_statement_stats", "on"),
+];
+
+/// Other options that have a value.
+const OTHERS: &str = "CDdfrtv";
+
+/// What the command line sets, in its order: `-c name=value`, `--name=value`, `-p port` and others of
+/// app-postgres.html, "Options". In a name, `-` is `_`.
+fn set<'a>(arguments: &Arguments<'a>) -> Vec<(String, &'a str)> {
+    let mut found = Vec::new();
+    let pair = |word: &'a str| {
+        word.split_once('=').map(|(name, value)| (name.replace('-', "_").to_lowercase(), value))
+    };
+    let mut words = arguments.words().iter();
+    while let Some(word) = words.next() {
+        if let Some(long) = word.strip_prefix("--") {
+            found.extend(pair(long));
+            continue;
+        }
+        let Some(letters) = word.strip_prefix('-') else { continue };
+        // Several without values may stand in one word.
+        for (at, letter) in letters.char_indices() {
+            if let Some((_, name, value)) = FLAGS.iter().find(|(known, ..)| *known == letter) {
+                found.push(((*name).to_owned(), *value));
+                continue;
+            }
+            let setting = VALUES.iter().find(|(known, _)| *known == letter);
+            if setting.is_none() && letter != 'c' && !OTHERS.contains(letter) {
+                continue;
+            }
+            let rest = letters.get(at + letter.len_utf8()..).filter(|rest| !rest.is_empty());
+            let Some(value) = rest.or_else(|| words.next().copied()) else { break };
+            match setting {
+                Some((_, name)) => found.push(((*name).to_owned(), value)),
+                None if letter == 'c' => found.extend(pair(value)),
+                None => {}
+            }
+            break;
+        }
+    }
+    found
 }
 
 /// The words of `postmaster.opts`: the executable, and each argument in double quotes.

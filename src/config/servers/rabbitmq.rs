@@ -8,11 +8,11 @@ use crate::config::dialect::{ENVIRONMENT_FILE, PLAIN, RABBITMQ};
 use crate::config::glob;
 use crate::config::include::{Reader, Tree};
 use crate::config::lookup::Lookup;
-use crate::path::absolute;
+use crate::path::{absolute, base_name};
 
 /// Whether a process is RabbitMQ: `beam.smp … -s rabbit boot`, or with its directory on Erlang's path.
 pub(super) fn is(process: &Process<'_>, arguments: &Arguments<'_>) -> bool {
-    let is_erlang = process.names.iter().any(|name| name.starts_with("beam"));
+    let is_erlang = process.names.iter().any(|name| base_name(name).starts_with("beam"));
     let of_rabbit = |word: &&str| word.contains("/rabbitmq_server-");
     is_erlang && (arguments.have(&["-s", "rabbit"]) || arguments.words().iter().any(of_rabbit))
 }

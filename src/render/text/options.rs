@@ -165,6 +165,8 @@ pub fn file(file: &ConfigFile) -> String {
     facts.extend(file.modified.as_ref().map(|at| format!("modified {}", line(at))));
     if file.changed_since_start {
         facts.push("changed since the process started".into());
+    } else if file.replaced_since_start {
+        facts.push("changed or replaced since the process started".into());
     }
     facts.extend(file.unread.as_ref().map(|why| format!("not read: {}", line(why.raw()))));
     format!("{}\n", facts.join(" · "))
@@ -195,6 +197,7 @@ mod tests {
             why: "named".into(),
             modified: None,
             changed_since_start: false,
+            replaced_since_start: false,
             unread: unread.map(Into::into),
         }
     }

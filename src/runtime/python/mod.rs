@@ -230,6 +230,7 @@ impl Interpreters {
         for modules in imported::sys_modules(&objects, &self.interpreters(objects.memory)) {
             let (found, more) = modules::loaded(&objects, modules);
             visited.loaded.extend(found);
+            visited.knows_modules |= objects.dict_items(modules).is_some();
             if more {
                 let text = format!("only {} loaded modules are looked at", modules::MAX_MODULES);
                 visited.notes.push(Note::missing("modules", text));

@@ -6,7 +6,7 @@ use crate::note::Note;
 use crate::report::ConfigFile;
 use crate::section::state::state;
 use crate::target::TargetFacts;
-use crate::target::files::FileError;
+use crate::target::files::{FileError, FileMeta};
 
 /// A configuration file that was looked for.
 pub struct Found {
@@ -16,13 +16,16 @@ pub struct Found {
     pub text: String,
     /// Whether there is no such file.
     pub absent: bool,
+    /// Whether it was left out on purpose.
+    left_out: bool,
 }
 
 impl Found {
     /// What is wrong with it.
     pub fn notes(&self) -> impl Iterator<Item = Note> {
         let unread = self.shown.unread.as_ref();
-        let unread = unread.map(|why| Note::missing(self.shown.path.clone(), why.clone()));
+        let note = if self.left_out { Note::remark } else { Note::missing };
+        let unread = unread.map(|why| note(self.shown.path.clone(), why.clone()));
         let what = "what is not UTF-8 in it is shown as \u{fffd}";
         let replaced = self.text.contains(char::REPLACEMENT_CHARACTER);
         unread.into_iter().chain(replaced.then(|| Note::remark(self.shown.path.clone(), what)))
@@ -31,10 +34,24 @@ impl Found {
     /// Reads it, unless it cannot be read.
     pub fn read(target: &TargetFacts, files: &Files, path: String, why: &str) -> Found {
         let read = text(files, &path);
-        let modified = read.as_ref().map(|(_, modified)| *modified);
-        let shown = state(target, path.into(), why.to_owned(), modified);
+        let meta = read.as_ref().map(|(_, meta)| *meta);
+        let shown = state(target, path.into(), why.to_owned(), meta);
         let absent = matches!(read, Err(FileError::Absent));
-        Found { shown, absent, text: read.map(|(text, _)| text).unwrap_or_default() }
+        let text = read.map(|(text, _)| text).unwrap_or_default();
+        Found { shown, absent, text, left_out: false }
+    }
+
+    /// One that the process has not read, by all that is known.
+    pub fn doubtful(path: String, why: String, doubt: &str) -> Found {
+        let shown = ConfigFile {
+            path: path.into(),
+            why,
+            modified: None,
+            changed_since_start: false,
+            replaced_since_start: false,
+            unread: Some(doubt.into()),
+        };
+        Found { shown, absent: false, text: String::new(), left_out: true }
     }
 }
 
@@ -50,6 +67,10 @@ impl Lookup for InRoot<'_> {
         !matches!(file, Err(FileError::Absent | FileError::Denied | FileError::NotRecorded))
     }
 
+    fn is_absent(&self, path: &str) -> bool {
+        matches!(self.0.config(path), Err(FileError::Absent))
+    }
+
     fn list(&self, directory: &str) -> Option<Vec<String>> {
         let names = self.0.list(directory).ok()?;
         Some(names.iter().map(|name| name.raw().to_owned()).collect())
@@ -60,15 +81,15 @@ impl Lookup for InRoot<'_> {
     }
 }
 
-/// The text of a configuration file, masked, and when it was written.
-fn text(files: &Files, path: &str) -> Result<(String, i64), FileError> {
+/// The text of a configuration file, masked, and what is known of the file.
+fn text<'f>(files: &'f Files, path: &str) -> Result<(String, &'f FileMeta), FileError> {
     let file = files.config(path)?;
     let bytes = file.read_all(file.len())?;
     let text = String::from_utf8_lossy(bytes);
     if !is_text(&text) {
         return Err(FileError::Other("not a text file".into()));
     }
-    Ok((text.into_owned(), file.meta().modified))
+    Ok((text.into_owned(), file.meta()))
 }
 
 /// Texts of older encodings have no control characters, and random bytes are not UTF-8.

@@ -69,7 +69,10 @@ fn shown(trees: Vec<Tree>, evidence: &Evidence, notes: &mut Vec<Note>) -> Vec<Bl
         let found: Vec<Found> = tree
             .files
             .into_iter()
-            .map(|file| Found::read(target, &evidence.files, file.path, &file.why))
+            .map(|file| match file.doubt {
+                Some(doubt) => Found::doubtful(file.path, file.why, doubt),
+                None => Found::read(target, &evidence.files, file.path, &file.why),
+            })
             .collect();
         notes.extend(found.iter().flat_map(Found::notes));
         block(tree.parsed, found, secrets, notes)

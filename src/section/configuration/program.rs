@@ -4,8 +4,8 @@ use crate::config::oslo::find;
 use crate::config::servers::Process;
 use crate::evidence::files::Files;
 use crate::package::python::command;
-use crate::target::TargetFacts;
 use crate::target::files::FileError;
+use crate::target::{ProcessFacts, TargetFacts};
 
 /// What the command line tells of the program.
 pub struct Program<'a> {
@@ -17,6 +17,8 @@ pub struct Program<'a> {
     name: String,
     directory: &'a str,
     environment: Vec<(String, String)>,
+    /// The words of its parent, if that is one of the same name.
+    parent: Vec<String>,
     /// Whether it is a Python program, which oslo.config may serve.
     python: bool,
 }
@@ -24,8 +26,10 @@ pub struct Program<'a> {
 impl<'a> Program<'a> {
     /// Reads the command line.
     pub fn of(target: &'a TargetFacts, python: bool) -> Program<'a> {
-        let command: Vec<String> =
-            target.process.command.iter().map(|word| word.raw().to_owned()).collect();
+        let words_of = |process: &ProcessFacts| -> Vec<String> {
+            process.command.iter().map(|word| word.raw().to_owned()).collect()
+        };
+        let command = words_of(&target.process);
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let first = command.first().cloned().unwrap_or_default();
         let (name, args) = match command::program(&words) {
@@ -50,6 +54,7 @@ impl<'a> Program<'a> {
             name,
             directory: target.directory.as_ref().map_or("/", |path| path.raw()),
             environment: target.environment.iter().map(pair).collect(),
+            parent: target.parent.as_ref().map(words_of).unwrap_or_default(),
             python,
         }
     }
@@ -101,6 +106,7 @@ impl<'a> Program<'a> {
             command: &self.command,
             directory: self.directory,
             environment: &self.environment,
+            parent: &self.parent,
         }
     }
 

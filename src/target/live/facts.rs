@@ -62,8 +62,10 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<Target
         environment::may_be_kept(name, value).then(|| (name.into(), value.into()))
     });
     let open_files = opened::open_files(process.pid, &root);
+    let parent = parent(&facts);
     Some(TargetFacts {
         process: facts,
+        parent,
         arch,
         executable: path(process.exe()),
         directory: path(process.cwd()),
@@ -74,6 +76,13 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<Target
         mounts: text(process, "mountinfo", MAX_MOUNTINFO)
             .map_or_else(Vec::new, |bytes| mounts::parse(&bytes)),
     })
+}
+
+/// The parent of a process, if it has the same name. What is known of others nobody needs.
+fn parent(facts: &ProcessFacts) -> Option<ProcessFacts> {
+    let process = Process::new(facts.ppid).ok()?;
+    let parent = process_facts(&process, &process.stat().ok()?)?;
+    (parent.name == facts.name).then_some(parent)
 }
 
 /// The root directory of a process, as the kernel names it here. In a chroot or a container this

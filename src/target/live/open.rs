@@ -97,7 +97,7 @@ impl Opener for LiveOpener {
                 if !mapping.is_file() {
                     let bytes = self.open_vdso(mapping)?;
                     let len = bytes.len() as u64;
-                    let meta = FileMeta { len, modified: 0, identity: (0, 0) };
+                    let meta = FileMeta { len, modified: 0, changed: None, identity: (0, 0) };
                     return Ok((Box::new(Bytes(bytes)), meta));
                 }
                 self.open_mapped(mapping)?
@@ -115,6 +115,7 @@ impl Opener for LiveOpener {
         let meta = FileMeta {
             len: stat.len(),
             modified: stat.mtime(),
+            changed: Some(stat.ctime()),
             identity: (stat.dev(), stat.ino()),
         };
         Ok((Box::new(Disk(file)), meta))

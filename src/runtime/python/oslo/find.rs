@@ -76,13 +76,19 @@ pub fn sift(
 fn is_registry(objects: &Objects<'_>, types: &BTreeSet<Addr>, object: Addr) -> bool {
     let is = || {
         let kind = objects.pointer(object, objects.layout.object.kind)?;
-        let is_one = object.0.is_multiple_of(16) && types.contains(&kind);
-        let is_alive = objects.layout.free_threaded
-            || is_tracked(objects, object)
-            || is_being_collected(objects, object)?;
-        (is_one && is_alive).then(|| has_options(objects, object))?
+        let is_one = types.contains(&kind) && is_alive(objects, object);
+        is_one.then(|| has_options(objects, object))?
     };
     is().unwrap_or(false)
+}
+
+/// Whether what lies here is an object of a class written in Python, as far as the collector of garbage
+/// knows, and alive.
+pub(in crate::runtime::python) fn is_alive(objects: &Objects<'_>, object: Addr) -> bool {
+    object.0.is_multiple_of(16)
+        && (objects.layout.free_threaded
+            || is_tracked(objects, object)
+            || is_being_collected(objects, object) == Some(true))
 }
 
 /// Whether the collector of garbage looks at the object at this moment: its list leads nowhere then.

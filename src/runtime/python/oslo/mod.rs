@@ -21,6 +21,7 @@ mod secret;
 mod tests;
 mod walk;
 
+pub(super) use find::is_alive;
 pub use find::{MODULE, sift, types};
 pub use read::registries;
 pub use secret::secrets;

@@ -8,6 +8,7 @@ use crate::runtime::python::imported::Imported;
 use crate::runtime::python::layout::flags;
 use crate::runtime::python::objects::Objects;
 use crate::runtime::python::oslo::holder::Holders;
+use crate::runtime::python::oslo::is_alive;
 use crate::runtime::python::subclasses::with_subclasses;
 use crate::target::memory::MemoryExt as _;
 use crate::target::search::{HeldObject, Search};
@@ -22,11 +23,6 @@ const CLASSES: &[(&str, &str, &str)] = &[
 
 /// Settings that have one place: the module and the attribute.
 const PLACES: &[(&str, &str)] = &[("django.conf", "settings"), ("uwsgi", "opt")];
-
-/// The part of `ob_refcnt` that counts: of a word, 48 bits (16 are flags since 3.14). That of an
-/// object that is gone is 0, and no object is referred to by more than this.
-const COUNT: u64 = (1 << 48) - 1;
-const MAX_COUNT: u64 = 1 << 32;
 
 /// The modules in which there may be some.
 pub fn modules() -> impl Iterator<Item = &'static str> {
@@ -70,15 +66,13 @@ pub fn sift(search: &mut Search, imported: &Imported, interpreters: &[Addr], obj
 }
 
 /// Whether the object at this address is one of these types, and alive: memory that was freed keeps
-/// for a while what it held.
+/// for a while what it held. The class is a word of other things, too: in the tuple of its own bases
+/// (`__mro__`) it stands behind a number, as in an object, and what lies around may look like the
+/// attributes of one.
 fn is_one(objects: &Objects<'_>, types: &BTreeSet<Addr>, object: Addr) -> bool {
     let is = || {
         let kind = objects.pointer(object, objects.layout.object.kind)?;
-        if !object.0.is_multiple_of(8) || !types.contains(&kind) {
-            return None;
-        }
-        let count = objects.memory.u64(object).ok()? & COUNT;
-        if !objects.layout.free_threaded && !(1..MAX_COUNT).contains(&count) {
+        if !types.contains(&kind) || !is_alive(objects, object) {
             return None;
         }
         let is_dict = |name| {

@@ -20,7 +20,7 @@ use super::objects::Objects;
 use crate::addr::Addr;
 use crate::config::settings::Settings;
 use crate::note::Note;
-use crate::target::search::Search;
+use crate::target::search::{HeldObject, Search};
 
 /// The most objects that are read.
 const MAX_OBJECTS: usize = 32;
@@ -48,7 +48,8 @@ pub fn settings(
         return Vec::new();
     }
     let reader = Reader::new(objects, interpreters);
-    let mut read = Vec::new();
+    let mut read: Vec<Settings> = Vec::new();
+    let mut unread = Vec::new();
     for held in search.settings.iter().take(MAX_OBJECTS) {
         let of = reader.classes(held.addr);
         let is = |name: &str| of.iter().any(|known| known.raw() == name);
@@ -61,14 +62,49 @@ pub fn settings(
                 let address = held.addr;
                 read.push(Settings { address, type_name, held_by, troubles, ..settings });
             }
-            None => {
-                let name = held.held_by.first().map(|name| name.raw()).unwrap_or("an object");
-                let text = format!("the settings at {} can not be read", held.addr);
-                notes.push(Note::missing(name, text));
-            }
+            None => unread.extend(make.map(|(name, _)| (*name, held))),
         }
     }
+    notes.extend(unread.into_iter().filter_map(|(class, held)| missing(class, held, &read)));
     // What was never asked for tells least.
     read.sort_by_key(|settings| !settings.configured);
     read
+}
+
+/// That an object of this class could not be read. One that nothing names, where another of its class
+/// was read, is what is left of an object that is gone, or one that is just being made.
+fn missing(class: &str, held: &HeldObject, read: &[Settings]) -> Option<Note> {
+    let is_left_over = || read.iter().any(|settings| settings.type_name.raw() == class);
+    if held.held_by.is_empty() && is_left_over() {
+        return None;
+    }
+    let name = held.held_by.first().map_or(class, |name| name.raw());
+    let text = format!(
+        "the settings in the object {class} at {} are missing: they are not as this class has them, or \
+         were being changed; run guru again",
+        held.addr
+    );
+    Some(Note::missing(name, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_an_object_is_not_missing_where_another_was_read() {
+        let class = "gunicorn.config.Config";
+        let of = |name: &str| Settings { type_name: name.into(), ..Settings::default() };
+        let held = |names: &[&str]| HeldObject {
+            addr: Addr(0x10),
+            held_by: names.iter().map(|name| (*name).into()).collect(),
+        };
+        assert!(missing(class, &held(&[]), &[of(class)]).is_none());
+        for (held, read) in
+            [(held(&[]), vec![of("flask.app.Flask")]), (held(&["a.b"]), vec![of(class)])]
+        {
+            let note = missing(class, &held, &read);
+            assert!(note.is_some_and(|note| note.message.raw().contains("run guru again")));
+        }
+    }
 }
