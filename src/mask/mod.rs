@@ -16,6 +16,7 @@
 mod argv;
 mod file;
 mod form;
+mod group;
 mod inline;
 mod json;
 mod line;

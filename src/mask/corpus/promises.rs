@@ -64,6 +64,8 @@ fn tricky() -> impl Strategy<Value = String> {
         "  ",
         "true",
         "</password>",
+        "secrets: ",
+        "[tokens]",
         "<password>",
         "tcp(",
         "auth",
@@ -152,6 +154,12 @@ fn masking_takes_time_in_proportion_to_the_text() {
         "password: |\n  x\n",
         "<name>",
         "password = \"\"\"\n",
+        "password=\"\n",
+        "password='\\\n",
+        "secrets:\n ",
+        "secrets: {\n",
+        "[tokens]\na\n",
+        "'a' ",
     ] {
         let text = piece.repeat((1 << 20) / piece.len());
         let part = piece.repeat((64 << 10) / piece.len());
