@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::block::Statements;
 use super::form::Form;
 use super::group::Group;
 use super::line::{
@@ -12,7 +13,7 @@ use super::line::{
     is_closer, is_key_material, is_tag, masked, open_quote, section,
 };
 use super::name::{is_secret_name, names_a_secret};
-use super::{MASK, json, mask_text, until_stable};
+use super::{MASK, erlang, json, mask_text, until_stable, xml};
 
 /// Masks a file whose name is not known; see [`mask_file`].
 pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
@@ -29,11 +30,15 @@ pub fn mask_file(path: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn mask_once(text: &str, form: Form) -> String {
+    let form = form.with_text(text);
     if text.trim_start().starts_with(['{', '['])
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
     {
         return json::mask(text);
     }
+    let elements = xml::mask(text);
+    let terms = (form == Form::Erlang).then(|| erlang::mask(text));
+    let text = elements.as_deref().or(terms.as_deref()).unwrap_or(text);
     let mut masker = Masker::new(text, form);
     let mut out = String::with_capacity(text.len());
     // Python's text files end lines at a lone carriage return, too.
@@ -100,6 +105,7 @@ struct Masker {
     carried: bool,
     /// The name that the line before left in two, at a backslash.
     half_name: String,
+    statements: Statements,
     in_private_key: bool,
     /// YAML: how many braces are open.
     braces: usize,
@@ -122,6 +128,7 @@ impl Masker {
             read: 0,
             carried: false,
             half_name: String::new(),
+            statements: Statements::default(),
             in_private_key: false,
             braces: 0,
             triple: None,
@@ -157,6 +164,12 @@ impl Masker {
             self.in_private_key = false;
         }
         self.in_private_key = begins_private_key(content);
+        if self.form == Form::Erlang {
+            return mask_text(line);
+        }
+        if self.form == Form::Blocks && !content.starts_with('#') && !content.starts_with("//") {
+            return self.statements(line).into();
+        }
         if self.form == Form::Yaml {
             indent += length_of_dashes(content);
         }
@@ -174,6 +187,15 @@ impl Masker {
             false => self.beginning(line, content, indent, &half_name),
         };
         self.form.quote_masks(masked)
+    }
+
+    /// A line of statements, and the comment behind them.
+    fn statements(&mut self, line: &str) -> String {
+        let (mut masked, comment) = self.statements.line(line);
+        if let Some(comment) = line.get(comment..).filter(|comment| !comment.is_empty()) {
+            masked.push_str(&self.beginning(comment, comment, 0, ""));
+        }
+        masked
     }
 
     /// Ends what this line is not part of any more. A comment may stand anywhere.
@@ -262,9 +284,6 @@ impl Masker {
         if content.starts_with('[') && !self.covers_items() {
             return mask_text(line);
         }
-        if let Some(masked) = self.element(line, content, indent) {
-            return masked;
-        }
         if is_tag(content) {
             return mask_text(line);
         }
@@ -299,25 +318,6 @@ impl Masker {
         let value = content.split_once([' ', '\t']).filter(|_| self.form == Form::Any);
         let value = value.map_or(content, |(_, value)| value.trim_start());
         masked(line, indent + content.len() - value.len())
-    }
-
-    /// Hadoop's `<name>…</name>` and `<value>…</value>`, each on a line of its own.
-    fn element<'a>(&mut self, line: &'a str, content: &str, indent: usize) -> Option<Cow<'a, str>> {
-        let inside = |tag: &str, end: &str| {
-            content.strip_prefix(tag)?.split_once(end).map(|(inside, _)| inside)
-        };
-        if let Some(name) = inside("<name>", "</name>") {
-            self.named = Some((indent, name.trim().to_owned()));
-            return Some(mask_text(line));
-        }
-        let value = inside("<value>", "</value>")?;
-        let (_, name) = self.named.take()?;
-        if !names_a_secret(&name, value) {
-            return Some(mask_text(line));
-        }
-        let from = indent + "<value>".len();
-        let (head, rest) = (line.get(..from)?, line.get(from + value.len()..)?);
-        Some(format!("{head}{MASK}{rest}").into())
     }
 
     fn assignment<'a>(

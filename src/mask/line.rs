@@ -84,7 +84,7 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
 }
 
 /// What another part of the program fills in: haproxy's `%[var(x)]`, Apache's `%{X}e`.
-fn is_expression(value: &str) -> bool {
+pub(super) fn is_expression(value: &str) -> bool {
     value.strip_prefix("%[").is_some_and(|rest| rest.find(']') == Some(rest.len() - 1))
         || value
             .strip_prefix("%{")

@@ -14,6 +14,8 @@
 //! shown.
 
 mod argv;
+mod block;
+mod erlang;
 mod file;
 mod form;
 mod group;
@@ -24,6 +26,7 @@ mod name;
 mod policy;
 mod token;
 mod url;
+mod xml;
 
 #[cfg(test)]
 mod corpus;

@@ -2,6 +2,27 @@
 
 use super::*;
 
+/// nginx, with nothing to mask.
+const NGINX: &str = r#"http {
+  limit_req_zone $binary_remote_addr zone=token:1m rate=1r/s;
+  map $http_authorization $api_token { default ""; }
+  server { listen 80;
+    location = /token { proxy_pass http://127.0.0.1:1; }
+    location /password { return 200; }
+    if ($http_x_token = "") { return 403; }
+    location /a { auth_basic "Secret zone"; auth_basic_user_file /etc/nginx/htpasswd; root /srv/a; }
+    location /b {
+      auth_request_set $auth_cookie $upstream_http_set_cookie; add_header Set-Cookie $auth_cookie;
+      proxy_set_header Authorization "";
+      proxy_hide_header Set-Cookie;
+      proxy_cookie_path / "/; secure";
+    }
+    location /c { proxy_set_header Authorization $http_authorization; proxy_read_timeout 5s; }
+    location ~ ^/[a-z]{2,3}/token$ { proxy_set_header Authorization "Bearer ${arg_t}"; root /a; }
+  }
+}
+"#;
+
 /// Name, text, and the text when it is masked.
 const LAYOUTS: &[(&str, &str, &str)] = &[
     // What opens a block may have a separator; the lines in it are directives all the same.
@@ -157,6 +178,107 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
         "x = 1\n\"secrets\": {\n\"x\": \"hunter2\",\n},\n\"keep\": \"k\",\n",
         "x = 1\n\"secrets\": {\n\"x\": \"***\",\n},\n\"keep\": \"k\",\n",
     ),
+    // Statements that share a line, and references.
+    ("nginx.conf", NGINX, NGINX),
+    (
+        "nginx.conf",
+        "location = /x {\n  fastcgi_param DB_PASSWORD hunter2;\n}\nif ($a = b) {\n  set $secret \"hunter2\";\n}\n",
+        "location = /x {\n  fastcgi_param DB_PASSWORD ***;\n}\nif ($a = b) {\n  set $secret \"***\";\n}\n",
+    ),
+    (
+        "nginx.conf",
+        "server { location / { secret \"hunter;2{hunter2\"; root /a; } set $token hunter2; root /b; }\n",
+        "server { location / { secret \"***\"; root /a; } set $token ***; root /b; }\n",
+    ),
+    (
+        "nginx.conf",
+        "server {\n  if ($http_x_token != \"hunter2\") { return 403; } # password hunter2\n  if ($http_x_token = hunter2) { return 403; }\n}\na b;\n",
+        "server {\n  if ($http_x_token != \"***\") { return 403; } # password ***\n  if ($http_x_token = ***) { return 403; }\n}\na b;\n",
+    ),
+    (
+        "nginx.conf",
+        "map $http_apikey $client { default \"\"; \"hunter2\" one; hunter2 two; }\nmap $host $api_token { default \"\"; a hunter2; b $c; }\n",
+        "map $http_apikey $client { default \"\"; \"***\" one; *** two; }\nmap $host $api_token { default \"\"; a ***; b $c; }\n",
+    ),
+    (
+        "nginx.conf",
+        "a {\n  set $token\n    hunter2;\n  set $secret \"a\nhunter2\"; root /a;\n}\n",
+        "a {\n  set $token\n    ***;\n  set $secret ***\n; root /a;\n}\n",
+    ),
+    (
+        "named.conf",
+        "key \"k\" { algorithm hmac-md5; secret \"hunter2\"; };\n",
+        "key \"k\" { algorithm hmac-md5; secret \"***\"; };\n",
+    ),
+    (
+        "a.js",
+        "a = {\n  password: 'hunter2',\n  user: 'keep',\n};\n",
+        "a = {\n  password: '***',\n  user: 'keep',\n};\n",
+    ),
+    (
+        "a.conf",
+        "secrets {\n  a hunter2;\n  b { c hunter2; }\n}\nd e;\n",
+        "secrets {\n  a ***;\n  b { c ***; }\n}\nd e;\n",
+    ),
+    ("redis.conf", "requirepass hunter2;x\nport 1\n", "requirepass ***\nport 1\n"),
+    // Erlang terms.
+    (
+        "advanced.config",
+        "[{rabbit,[{default_pass,<<\"hunter2\">>},{password,\"hunter2\"},{ssl_options,[{keyfile,\"/k\"}]}]}].\n",
+        "[{rabbit,[{default_pass,<<\"***\">>},{password,\"***\"},{ssl_options,[{keyfile,\"/k\"}]}]}].\n",
+    ),
+    (
+        "advanced.config",
+        "%% isn't it\n[\n {rabbit, [\n  {default_user, <<\"keep\">>},\n  {default_pass, <<\"a\\\"hunter2\">>},\n  %% {password, \"hunter2\"},\n  {uri, \"amqp://u:hunter2@h\"}\n ]},\n {ldap, [\n  {dn_lookup_bind, {\"cn=x\", \"hunter2\"}}, {tokens, [\"hunter2\", {a, 'b'}]},\n  {password, {encrypted, <<\"hunter2\">>}}, {cookie, hunter2}, {use_token, true}]}\n]. %% end\n",
+        "%% isn't it\n[\n {rabbit, [\n  {default_user, <<\"keep\">>},\n  {default_pass, <<\"***\">>},\n  %% {password, \"***\"},\n  {uri, \"amqp://u:***@h\"}\n ]},\n {ldap, [\n  {dn_lookup_bind, {\"cn=x\", \"***\"}}, {tokens, [\"***\", {a, 'b'}]},\n  {password, {encrypted, <<\"***\">>}}, {cookie, ***}, {use_token, true}]}\n]. %% end\n",
+    ),
+    // XML.
+    (
+        "a.xml",
+        "<a><token><![CDATA[hunter2]]></token><b>keep</b></a>\n",
+        "<a><token><![CDATA[***]]></token><b>keep</b></a>\n",
+    ),
+    (
+        "a.xml",
+        "<entry key=\"db.password\">hunter2</entry><entry key=\"db.user\">keep</entry>\n",
+        "<entry key=\"db.password\">***</entry><entry key=\"db.user\">keep</entry>\n",
+    ),
+    (
+        "a.xml",
+        "<a>\n <Password>\n  hunter2\n  hunter2\n </Password>\n <b>\n  keep\n </b>\n</a>\n",
+        "<a>\n <Password>\n  ***\n  ***\n </Password>\n <b>\n  keep\n </b>\n</a>\n",
+    ),
+    (
+        "a.xml",
+        "<property name=\"password\">\n <value>hunter2</value></property><property name=\"x\"><value>keep</value></property>\n",
+        "<property name=\"password\">\n <value>***</value></property><property name=\"x\"><value>keep</value></property>\n",
+    ),
+    (
+        "a.xml",
+        "<p><name>a.password</name><value>hunter2</value></p>\n<p><name>a</name><value>keep</value></p>\n",
+        "<p><name>a.password</name><value>***</value></p>\n<p><name>a</name><value>keep</value></p>\n",
+    ),
+    (
+        "a.xml",
+        "<property>\n<name>a.password</name>\n<value>hunter2</value>\n</property>\n",
+        "<property>\n<name>a.password</name>\n<value>***</value>\n</property>\n",
+    ),
+    (
+        "a.plist",
+        "<dict><key>ApiToken</key>\n<string>hunter2</string><key>a</key><string>keep</string></dict>\n",
+        "<dict><key>ApiToken</key>\n<string>***</string><key>a</key><string>keep</string></dict>\n",
+    ),
+    (
+        "a.xml",
+        "<!-- <w:password>hunter2</w:password> --><secrets><db x=\"y\">hunter2</db><file>keep</file></secrets>\n",
+        "<!-- <w:password>***</w:password> --><secrets><db x=\"y\">***</db><file>keep</file></secrets>\n",
+    ),
+    (
+        "a.xml",
+        "<entry key=\"password\">${db.password}</entry><auth>keep</auth>\n",
+        "<entry key=\"password\">${db.password}</entry><auth>keep</auth>\n",
+    ),
+    ("", "use --token <token> to\n<b>keep</b>\n", "use --token <token> to\n<b>keep</b>\n"),
 ];
 
 #[test]
