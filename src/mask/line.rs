@@ -77,7 +77,7 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
         if closes {
             quoted = None;
         }
-        let is_name = !word.contains(['=', ':', '/']) && (!in_text || word.starts_with('-'));
+        let is_name = !word.contains(['=', ':', '/', '<']) && (!in_text || word.starts_with('-'));
         name = if is_name { word } else { "" };
     }
     None

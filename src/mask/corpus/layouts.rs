@@ -278,7 +278,7 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
         "<entry key=\"password\">${db.password}</entry><auth>keep</auth>\n",
         "<entry key=\"password\">${db.password}</entry><auth>keep</auth>\n",
     ),
-    ("", "use --token <token> to\n<b>keep</b>\n", "use --token <token> to\n<b>keep</b>\n"),
+    ("", "see <token> and\n<b>keep</b>\n", "see <token> and\n<b>keep</b>\n"),
 ];
 
 #[test]
