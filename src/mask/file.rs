@@ -10,7 +10,7 @@ use super::form::Form;
 use super::group::Group;
 use super::line::{
     Assignment, assignment, begins_private_key, directive_secret, goes_on, is_block_mark,
-    is_closer, is_key_material, is_tag, masked, open_quote, section,
+    is_closer, is_key_material, is_tag, masked, open_quote, section, unescaped,
 };
 use super::name::{is_secret_name, names_a_secret};
 use super::{MASK, erlang, json, mask_text, until_stable, xml};
@@ -106,6 +106,8 @@ struct Masker {
     /// The name that the line before left in two, at a backslash.
     half_name: String,
     statements: Statements,
+    /// The name of YAML's `? name`.
+    explicit: String,
     in_private_key: bool,
     /// YAML: how many braces are open.
     braces: usize,
@@ -129,6 +131,7 @@ impl Masker {
             carried: false,
             half_name: String::new(),
             statements: Statements::default(),
+            explicit: String::new(),
             in_private_key: false,
             braces: 0,
             triple: None,
@@ -287,6 +290,9 @@ impl Masker {
         if is_tag(content) {
             return mask_text(line);
         }
+        if let Some(masked) = self.explicit(line, content, indent) {
+            return masked;
+        }
         let found = assignment(content);
         if found.is_none() && self.form == Form::Any && goes_on(content) {
             self.half_name = half(half_name, content);
@@ -307,6 +313,31 @@ impl Masker {
                 None => mask_text(line),
             },
         }
+    }
+
+    /// YAML's `? name`, and the `: value` on the line below.
+    fn explicit<'a>(
+        &mut self,
+        line: &'a str,
+        content: &str,
+        indent: usize,
+    ) -> Option<Cow<'a, str>> {
+        if self.form != Form::Yaml {
+            return None;
+        }
+        if let Some(name) = content.strip_prefix("? ") {
+            self.explicit = half("", &unescaped(name.trim().trim_matches(['"', '\''])));
+            return None;
+        }
+        let name = std::mem::take(&mut self.explicit);
+        let value = content.strip_prefix(": ").filter(|_| is_secret_name(&name))?.trim_start();
+        let (begun, block) = (true, is_block_mark(self.form.behind_tags(value)));
+        let open =
+            Open { indent, secret: true, mapping: false, block, list: false, begun, prose: false };
+        self.open = Some(open);
+        let bare = value.trim().trim_matches(['"', '\'']);
+        let masks = !block && names_a_secret(&name, bare);
+        Some(if masks { masked(line, indent + content.len() - value.len()) } else { line.into() })
     }
 
     /// A line without a separator where all values are secrets: `- X`, `alice X`.
@@ -333,7 +364,7 @@ impl Masker {
         let opens_list = matches!(value, "{" | "[" | "(");
         let bare = value.trim_end_matches([',', ';']).trim_matches(['"', '\'']);
         let name = self.name_of(found.name, bare, indent);
-        let whole_name = half(half_name, found.name);
+        let whole_name = half(half_name, &unescaped(found.name));
         let name = name.as_deref().unwrap_or(&whole_name);
         let parents = Group::of_parents(name);
         let covered = |group: Group| group.covers(name);

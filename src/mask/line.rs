@@ -123,6 +123,31 @@ pub(super) fn is_tag(content: &str) -> bool {
         && content.trim_end().ends_with('>')
 }
 
+/// A name without its escapes, which hide what it says: `pass\u0077ord`, `pass\x77ord`.
+pub(super) fn unescaped(name: &str) -> Cow<'_, str> {
+    if !name.contains("\\u") && !name.contains("\\x") {
+        return Cow::Borrowed(name);
+    }
+    let mut parts = name.split('\\');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = match part.as_bytes().first() {
+            Some(b'u') => part.get(1..5),
+            Some(b'x') => part.get(1..3),
+            _ => None,
+        };
+        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        match (code.and_then(char::from_u32), digits) {
+            (Some(c), Some(digits)) => {
+                out.push(c);
+                out.push_str(part.get(1 + digits.len()..).unwrap_or_default());
+            }
+            _ => out.push_str(part),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Whether a line closes what brackets opened.
 pub(super) fn is_closer(content: &str) -> bool {
     content.starts_with(['}', ']', ')'])

@@ -221,6 +221,18 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
         "secrets {\n  a ***;\n  b { c ***; }\n}\nd e;\n",
     ),
     ("redis.conf", "requirepass hunter2;x\nport 1\n", "requirepass ***\nport 1\n"),
+    // Names that do not show what they are.
+    (
+        "a.yaml",
+        "? password\n: hunter2\n? keep\n: 1\n\"pass\\x77ord\": hunter2\n",
+        "? password\n: \"***\"\n? keep\n: 1\n\"pass\\x77ord\": \"***\"\n",
+    ),
+    ("a.properties", "pass\\u0077ord=hunter2\na = b\n", "pass\\u0077ord=***\na = b\n"),
+    (
+        "a.conf",
+        "x = {\"a\": 1, \"secrets\": {\"b\": {\"c\": \"hunter2\"}}, \"d\": 2}\n",
+        "x = {\"a\": 1, \"secrets\": {***}, \"d\": 2}\n",
+    ),
     // Erlang terms.
     (
         "advanced.config",
