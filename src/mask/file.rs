@@ -297,7 +297,7 @@ impl Masker {
         if found.is_none() && self.form == Form::Any && goes_on(content) {
             self.half_name = half(half_name, content);
         }
-        let is_value = self.open.as_ref().is_some_and(|open| open.prose);
+        let is_value = self.form == Form::Xml || self.open.as_ref().is_some_and(|open| open.prose);
         match found {
             Some(found) => self.assignment(line, indent, &found, is_comment, half_name),
             None if !is_comment && self.covers_items() => self.item(line, content, indent),

@@ -21,6 +21,8 @@ pub(super) enum Form {
     Blocks,
     /// Terms of Erlang, in tuples.
     Erlang,
+    /// Elements, and prose in them.
+    Xml,
 }
 
 impl Form {
@@ -30,6 +32,7 @@ impl Form {
         match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
             "yaml" | "yml" => Form::Yaml,
             "toml" => Form::Toml,
+            "xml" => Form::Xml,
             _ => Form::Any,
         }
     }
@@ -39,6 +42,7 @@ impl Form {
         match self {
             Form::Any if is_blocks(text) => Form::Blocks,
             Form::Any if is_terms(text) => Form::Erlang,
+            Form::Any if text.trim_start().starts_with("<?xml") => Form::Xml,
             form => form,
         }
     }

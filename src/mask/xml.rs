@@ -23,6 +23,9 @@ const MAX_SKIPPED: usize = 16;
 /// Elements whose text names the one that follows, and what that is called.
 const NAMING: &[&str] = &["name", "key", "param-name", "string-name"];
 const NAMED: &[&str] = &["value", "string", "param-value", "data"];
+/// Elements that say something about what they are in.
+const DESCRIBING: &[&str] =
+    &["comment", "description", "display-name", "documentation", "label", "summary", "title"];
 /// Attributes that name what is in an element.
 const NAMING_ATTRIBUTES: &[&str] = &["name", "key", "id", "property"];
 
@@ -136,7 +139,8 @@ fn element<'a>(tag: &'a str, attributes: &'a str, parent: Option<&mut Element<'a
         }
         // What is in a secret is one; what is in a group is by its name.
         let covered = |group: Group| own.clone().all(|name| group.covers(name));
-        secret = secret.or(parent.secret.filter(|_| parent.group.is_none_or(covered)));
+        let inner = parent.secret.filter(|_| !DESCRIBING.contains(&local));
+        secret = secret.or(inner.filter(|_| parent.group.is_none_or(covered)));
         secret = secret.or(parent.group.filter(|group| covered(*group)).map(|_| local));
         group = parent.group.or(group);
     }
@@ -171,7 +175,7 @@ fn content<'a>(
         return;
     }
     let Some(name) = element.secret else { return };
-    if is_harmless(name, bare) || bare == MASK {
+    if is_harmless(name, bare.trim_matches(['"', '\''])) || bare == MASK {
         return;
     }
     let mut at = range.start;

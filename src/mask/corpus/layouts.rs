@@ -290,6 +290,11 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
         "<entry key=\"password\">${db.password}</entry><auth>keep</auth>\n",
         "<entry key=\"password\">${db.password}</entry><auth>keep</auth>\n",
     ),
+    (
+        "a.xml",
+        "<key name=\"password\">\n <default>''</default>\n <summary>keep</summary>\n</key>\n<p>\n and pass it on,\n</p>\n",
+        "<key name=\"password\">\n <default>''</default>\n <summary>keep</summary>\n</key>\n<p>\n and pass it on,\n</p>\n",
+    ),
     ("", "see <token> and\n<b>keep</b>\n", "see <token> and\n<b>keep</b>\n"),
 ];
 
