@@ -20,9 +20,9 @@ pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
     mask_file("", bytes)
 }
 
-/// Masks a file: `key = value`, `key: value`, `key value`, JSON, lines that continue a secret,
-/// private keys. What its name ends in tells which values need quotes. Bytes that are not UTF-8
-/// become U+FFFD.
+/// Masks a file: `key = value`, `key: value`, `key value`, JSON, statements in blocks, XML, Erlang's
+/// terms, groups of secrets, lines that continue a secret, private keys. What its name ends in tells
+/// which values need quotes. Bytes that are not UTF-8 become U+FFFD.
 pub fn mask_file(path: &str, bytes: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let form = Form::of(path);
