@@ -5,22 +5,24 @@
 
 use std::borrow::Cow;
 
+use super::block::Statements;
 use super::form::Form;
+use super::group::Group;
 use super::line::{
-    Assignment, assignment, begins_private_key, directive_secret, is_block_mark, is_key_material,
-    masked,
+    Assignment, assignment, begins_private_key, directive_secret, goes_on, is_block_mark,
+    is_closer, is_key_material, is_tag, masked, open_quote, section, unescaped,
 };
 use super::name::{is_secret_name, names_a_secret};
-use super::{MASK, json, mask_text, until_stable};
+use super::{MASK, erlang, json, mask_text, until_stable, xml};
 
 /// Masks a file whose name is not known; see [`mask_file`].
 pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
     mask_file("", bytes)
 }
 
-/// Masks a file: `key = value`, `key: value`, `key value`, JSON, lines that continue a secret,
-/// private keys. What its name ends in tells which values need quotes. Bytes that are not UTF-8
-/// become U+FFFD.
+/// Masks a file: `key = value`, `key: value`, `key value`, JSON, statements in blocks, XML, Erlang's
+/// terms, groups of secrets, lines that continue a secret, private keys. What its name ends in tells
+/// which values need quotes. Bytes that are not UTF-8 become U+FFFD.
 pub fn mask_file(path: &str, bytes: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let form = Form::of(path);
@@ -28,17 +30,26 @@ pub fn mask_file(path: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn mask_once(text: &str, form: Form) -> String {
+    let form = form.with_text(text);
     if text.trim_start().starts_with(['{', '['])
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
     {
         return json::mask(text);
     }
-    let mut masker =
-        Masker { form, open: None, in_private_key: false, braces: 0, triple: None, named: None };
+    let elements = xml::mask(text);
+    let terms = (form == Form::Erlang).then(|| erlang::mask(text));
+    let text = elements.as_deref().or(terms.as_deref()).unwrap_or(text);
+    let mut masker = Masker::new(text, form);
     let mut out = String::with_capacity(text.len());
     // Python's text files end lines at a lone carriage return, too.
     for line in text.split_inclusive(['\n', '\r']) {
         let body = line.trim_end_matches(['\n', '\r']);
+        masker.read += line.len();
+        // What is left of \r\n is no line.
+        if body.is_empty() && line == "\n" && out.ends_with('\r') {
+            out.push_str(line);
+            continue;
+        }
         out.push_str(&masker.line(body));
         out.push_str(line.get(body.len()..).unwrap_or_default());
     }
@@ -57,11 +68,46 @@ struct Open {
     list: bool,
     /// Its value has begun.
     begun: bool,
+    /// Its value may be prose: it has one word for a name, and opens nothing.
+    prose: bool,
 }
+
+/// A mapping of which all values are secrets.
+struct Held {
+    indent: usize,
+    group: Group,
+    /// It ends where its bracket is closed.
+    bracket: bool,
+}
+
+/// How many mappings of secrets are remembered, one in the other.
+const MAX_HELD: usize = 64;
+
+/// How many lines a quoted value may have: a chain of certificates has less.
+const MAX_QUOTED_LINES: usize = 500;
 
 struct Masker {
     form: Form,
     open: Option<Open>,
+    /// The mappings of secrets that are open, the outermost first.
+    held: Vec<Held>,
+    /// What the `[section]` is, if its values are secrets.
+    section: Option<Group>,
+    /// The file has sections: a quoted value ends with its line there.
+    has_sections: bool,
+    /// The quote that ends a secret of several lines (an environment file), and how many there were.
+    quoted: Option<(char, usize)>,
+    /// Where each of the quotes is for the last time.
+    last_quotes: [(char, Option<usize>); 3],
+    /// How much of the text was read, with this line.
+    read: usize,
+    /// The line before ended in a backslash within a secret.
+    carried: bool,
+    /// The name that the line before left in two, at a backslash.
+    half_name: String,
+    statements: Statements,
+    /// The name of YAML's `? name`.
+    explicit: String,
     in_private_key: bool,
     /// YAML: how many braces are open.
     braces: usize,
@@ -72,9 +118,39 @@ struct Masker {
 }
 
 impl Masker {
+    fn new(text: &str, form: Form) -> Masker {
+        Masker {
+            form,
+            open: None,
+            held: Vec::new(),
+            section: None,
+            has_sections: false,
+            quoted: None,
+            last_quotes: ['"', '\'', '`'].map(|quote| (quote, text.rfind(quote))),
+            read: 0,
+            carried: false,
+            half_name: String::new(),
+            statements: Statements::default(),
+            explicit: String::new(),
+            in_private_key: false,
+            braces: 0,
+            triple: None,
+            named: None,
+        }
+    }
+
     fn line<'a>(&mut self, line: &'a str) -> Cow<'a, str> {
         let content = line.trim_start();
         let mut indent = line.len() - content.len();
+        if let Some(quoted) = self.quoted.take() {
+            self.quoted = within_quotes(line, quoted);
+            return Cow::Borrowed("");
+        }
+        if std::mem::take(&mut self.carried) {
+            self.carried = goes_on(line);
+            return Cow::Borrowed("");
+        }
+        let half_name = std::mem::take(&mut self.half_name);
         if content.is_empty() {
             return Cow::Borrowed(line);
         }
@@ -91,25 +167,62 @@ impl Masker {
             self.in_private_key = false;
         }
         self.in_private_key = begins_private_key(content);
+        if self.form == Form::Erlang {
+            return mask_text(line);
+        }
+        if self.form == Form::Blocks && !content.starts_with('#') && !content.starts_with("//") {
+            return self.statements(line).into();
+        }
         if self.form == Form::Yaml {
             indent += length_of_dashes(content);
         }
         let content = line.get(indent..).unwrap_or_default();
-        if self.open.as_ref().is_some_and(|open| indent <= open.indent) {
-            self.open = None;
-        }
-        if self
-            .open
-            .as_ref()
-            .is_some_and(|open| open.secret && !(open.mapping && assignment(content).is_some()))
-        {
+        self.close(content, indent);
+        if self.open.as_ref().is_some_and(|open| {
+            let inside = indent > open.indent || open.list;
+            inside && open.secret && !(open.mapping && assignment(content).is_some())
+        }) {
+            self.carried = self.form == Form::Any && goes_on(line);
             return self.continued(line, indent);
         }
         let masked = match self.form == Form::Yaml && self.within_braces(content) {
-            true => in_braces(line, indent),
-            false => self.beginning(line, content, indent),
+            true => in_braces(line, indent, self.covers_items()),
+            false => self.beginning(line, content, indent, &half_name),
         };
         self.form.quote_masks(masked)
+    }
+
+    /// A line of statements, and the comment behind them.
+    fn statements(&mut self, line: &str) -> String {
+        let (mut masked, comment) = self.statements.line(line);
+        if let Some(comment) = line.get(comment..).filter(|comment| !comment.is_empty()) {
+            masked.push_str(&self.beginning(comment, comment, 0, ""));
+        }
+        masked
+    }
+
+    /// Ends what this line is not part of any more. A comment may stand anywhere.
+    fn close(&mut self, content: &str, indent: usize) {
+        if is_comment(content) {
+            return;
+        }
+        let closes = is_closer(content);
+        if self.open.as_ref().is_some_and(|open| indent <= open.indent && (!open.list || closes)) {
+            self.open = None;
+        }
+        while self.held.pop_if(|held| indent <= held.indent && (!held.bracket || closes)).is_some()
+        {
+        }
+    }
+
+    /// Whether the groups around say that this is a secret.
+    fn is_held(&self, says: impl Fn(Group) -> bool) -> bool {
+        self.section.is_some_and(&says) || self.held.iter().any(|held| says(held.group))
+    }
+
+    /// Whether a value without a name is a secret here.
+    fn covers_items(&self) -> bool {
+        self.is_held(Group::covers_items)
     }
 
     /// Whether a line begins within braces; then counts its own.
@@ -151,50 +264,91 @@ impl Masker {
     }
 
     /// A line that begins something.
-    fn beginning<'a>(&mut self, line: &'a str, content: &str, indent: usize) -> Cow<'a, str> {
+    fn beginning<'a>(
+        &mut self,
+        line: &'a str,
+        content: &str,
+        indent: usize,
+        half_name: &str,
+    ) -> Cow<'a, str> {
         let uncommented = content.trim_start_matches(['#', ';', '/', ' ', '\t']);
-        let is_comment = content.starts_with(['#', ';']) || content.starts_with("//");
+        let is_comment = is_comment(content);
         let (content, indent) = if is_comment {
             (uncommented, line.len() - uncommented.len())
         } else {
             (content, indent)
         };
-        if content.starts_with('[') {
+        if let Some(name) = section(content).filter(|_| self.form != Form::Yaml && !is_comment) {
+            self.section = Group::of_path(name);
+            self.has_sections = true;
+            self.held.clear();
             return mask_text(line);
         }
-        if let Some(masked) = self.element(line, content, indent) {
+        if content.starts_with('[') && !self.covers_items() {
+            return mask_text(line);
+        }
+        if is_tag(content) {
+            return mask_text(line);
+        }
+        if let Some(masked) = self.explicit(line, content, indent) {
             return masked;
         }
-        let is_value = self.open.as_ref().is_some_and(|open| !open.mapping);
-        match assignment(content) {
-            Some(found) => self.assignment(line, indent, &found, is_comment),
-            // Prose speaks of passwords: as a directive, a comment has two words.
-            None if is_comment && content.split_whitespace().count() != 2 => mask_text(line),
-            None if is_value => mask_text(line),
+        let found = assignment(content);
+        if found.is_none() && self.form == Form::Any && goes_on(content) {
+            self.half_name = half(half_name, content);
+        }
+        let is_value = self.form == Form::Xml || self.open.as_ref().is_some_and(|open| open.prose);
+        match found {
+            Some(found) => self.assignment(line, indent, &found, is_comment, half_name),
+            None if !is_comment && self.covers_items() => self.item(line, content, indent),
+            // Prose speaks of passwords: as a directive, it has two words.
+            None if (is_comment || is_value) && content.split_whitespace().count() != 2 => {
+                mask_text(line)
+            }
             None => match directive_secret(content) {
-                Some(at) => masked(line, indent + at),
+                Some(at) => {
+                    self.carried = self.form == Form::Any && !is_comment && goes_on(line);
+                    masked(line, indent + at)
+                }
                 None => mask_text(line),
             },
         }
     }
 
-    /// Hadoop's `<name>…</name>` and `<value>…</value>`, each on a line of its own.
-    fn element<'a>(&mut self, line: &'a str, content: &str, indent: usize) -> Option<Cow<'a, str>> {
-        let inside = |tag: &str, end: &str| {
-            content.strip_prefix(tag)?.split_once(end).map(|(inside, _)| inside)
-        };
-        if let Some(name) = inside("<name>", "</name>") {
-            self.named = Some((indent, name.trim().to_owned()));
-            return Some(mask_text(line));
+    /// YAML's `? name`, and the `: value` on the line below.
+    fn explicit<'a>(
+        &mut self,
+        line: &'a str,
+        content: &str,
+        indent: usize,
+    ) -> Option<Cow<'a, str>> {
+        if self.form != Form::Yaml {
+            return None;
         }
-        let value = inside("<value>", "</value>")?;
-        let (_, name) = self.named.take()?;
-        if !names_a_secret(&name, value) {
-            return Some(mask_text(line));
+        if let Some(name) = content.strip_prefix("? ") {
+            self.explicit = half("", &unescaped(name.trim().trim_matches(['"', '\''])));
+            return None;
         }
-        let from = indent + "<value>".len();
-        let (head, rest) = (line.get(..from)?, line.get(from + value.len()..)?);
-        Some(format!("{head}{MASK}{rest}").into())
+        let name = std::mem::take(&mut self.explicit);
+        let value = content.strip_prefix(": ").filter(|_| is_secret_name(&name))?.trim_start();
+        let (begun, block) = (true, is_block_mark(self.form.behind_tags(value)));
+        let open =
+            Open { indent, secret: true, mapping: false, block, list: false, begun, prose: false };
+        self.open = Some(open);
+        let bare = value.trim().trim_matches(['"', '\'']);
+        let masks = !block && names_a_secret(&name, bare);
+        Some(if masks { masked(line, indent + content.len() - value.len()) } else { line.into() })
+    }
+
+    /// A line without a separator where all values are secrets: `- X`, `alice X`.
+    fn item<'a>(&mut self, line: &'a str, content: &str, indent: usize) -> Cow<'a, str> {
+        if content.trim_end_matches(['[', '{', '(', ']', '}', ')', ',', ';', ' ']).is_empty() {
+            return Cow::Borrowed(line);
+        }
+        self.carried = self.form == Form::Any && goes_on(line);
+        let value = content.split_once([' ', '\t']).filter(|_| self.form == Form::Any);
+        let value = value.map_or(content, |(_, value)| value.trim_start());
+        masked(line, indent + content.len() - value.len())
     }
 
     fn assignment<'a>(
@@ -203,19 +357,32 @@ impl Masker {
         indent: usize,
         found: &Assignment<'_>,
         is_comment: bool,
+        half_name: &str,
     ) -> Cow<'a, str> {
         let at = indent + found.value_at;
         let value = line.get(at..).unwrap_or_default().trim_end();
         let opens_list = matches!(value, "{" | "[" | "(");
         let bare = value.trim_end_matches([',', ';']).trim_matches(['"', '\'']);
         let name = self.name_of(found.name, bare, indent);
-        let name = name.as_deref().unwrap_or(found.name);
-        let secret = is_secret_name(name);
+        let whole_name = half(half_name, &unescaped(found.name));
+        let name = name.as_deref().unwrap_or(&whole_name);
+        let parents = Group::of_parents(name);
+        let covered = |group: Group| group.covers(name);
+        let secret = is_secret_name(name) || self.is_held(covered) || parents.is_some_and(covered);
         let block = is_block_mark(self.form.behind_tags(value));
+        let mapping = opens_list || (found.colon && value.is_empty());
         if !is_comment && (self.open.is_none() || secret) {
-            let mapping = opens_list || (found.colon && value.is_empty());
             let begun = !value.is_empty() && !opens_list;
-            self.open = Some(Open { indent, secret, mapping, block, list: opens_list, begun });
+            let prose = !mapping && !found.name.contains([' ', '\t']) && !value.ends_with('{');
+            self.open =
+                Some(Open { indent, secret, mapping, block, list: opens_list, begun, prose });
+        }
+        if !is_comment
+            && mapping
+            && self.held.len() < MAX_HELD
+            && let Some(group) = Group::of(name)
+        {
+            self.held.push(Held { indent, group, bracket: opens_list });
         }
         if value.is_empty() || opens_list || block {
             return Cow::Borrowed(line);
@@ -226,10 +393,32 @@ impl Masker {
             let text = if text.is_empty() { "" } else { MASK };
             return format!("{head}{quotes}{text}").into();
         }
-        if !names_a_secret(name, bare) {
+        if secret
+            && let Some(quote) = open_quote(value).filter(|_| !is_comment && self.quotes_lines())
+            && self.comes_again(quote)
+        {
+            self.quoted = Some((quote, 0));
+            return format!("{}{quote}{MASK}{quote}", line.get(..at).unwrap_or_default()).into();
+        }
+        let hidden = |group: Group| group.hides(name, bare);
+        if !(names_a_secret(name, bare) || self.is_held(hidden) || parents.is_some_and(hidden)) {
             return mask_text(line);
         }
+        self.carried = self.form == Form::Any && !is_comment && goes_on(line);
         masked(line, at + value.len() - self.form.behind_tags(value).len())
+    }
+
+    /// Whether a quoted value may have several lines, as in a shell and in files of the environment.
+    fn quotes_lines(&self) -> bool {
+        self.form == Form::Any && !self.has_sections
+    }
+
+    /// Whether there is such a quote behind this line.
+    fn comes_again(&self, quote: char) -> bool {
+        let is = |(known, last): &(char, Option<usize>)| {
+            *known == quote && last.is_some_and(|last| last >= self.read)
+        };
+        self.last_quotes.iter().any(is)
     }
 
     /// The name of a value: that of `name: X`, if it is the `value: …` beside it.
@@ -249,9 +438,37 @@ impl Masker {
     }
 }
 
-/// A line of a mapping in braces that began on an earlier one.
-fn in_braces(line: &str, indent: usize) -> Cow<'_, str> {
+fn is_comment(content: &str) -> bool {
+    content.starts_with(['#', ';']) || content.starts_with("//")
+}
+
+/// A line of a quoted secret: what of the quotes is still open behind it. A secret that never ends
+/// must not take the rest of the file.
+fn within_quotes(line: &str, (quote, lines): (char, usize)) -> Option<(char, usize)> {
+    let open = open_quote(&format!("{quote}{line}")).is_some();
+    (open && lines < MAX_QUOTED_LINES).then_some((quote, lines + 1))
+}
+
+/// How much of a name may stand in the lines before.
+const MAX_HALF_NAME: usize = 128;
+
+/// A name behind the part of it that ended in a backslash.
+fn half(before: &str, name: &str) -> String {
+    let whole = format!("{before}{}", name.trim_end().trim_end_matches('\\'));
+    let from = whole.len().saturating_sub(MAX_HALF_NAME);
+    let from = (from..whole.len()).find(|at| whole.is_char_boundary(*at)).unwrap_or(from);
+    whole.get(from..).unwrap_or_default().to_owned()
+}
+
+/// A line of a mapping in braces that began on an earlier one; all of it where it is secret.
+fn in_braces(line: &str, indent: usize, secret: bool) -> Cow<'_, str> {
     let (head, content) = line.split_at_checked(indent).unwrap_or((line, ""));
+    if secret {
+        let text = content.trim_end_matches([',', '}', ']', ' ']);
+        let tail = content.get(text.len()..).unwrap_or_default();
+        let mask = if text.is_empty() { "" } else { "\"***\": \"***\"" };
+        return format!("{head}{mask}{tail}").into();
+    }
     let opened = format!("{{{content}");
     let masked = mask_text(&opened);
     format!("{head}{}", masked.strip_prefix('{').unwrap_or(&masked)).into()

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 
 use super::MASK;
+use super::block::is_blocks;
+use super::erlang::is_terms;
 use crate::path::base_name;
 
 /// The form of a file, as far as the masker must know it.
@@ -15,6 +17,12 @@ pub(super) enum Form {
     Yaml,
     /// A value is a number, a date, or in quotes.
     Toml,
+    /// Statements end in `;`, and blocks in braces.
+    Blocks,
+    /// Terms of Erlang, in tuples.
+    Erlang,
+    /// Elements, and prose in them.
+    Xml,
 }
 
 impl Form {
@@ -24,13 +32,24 @@ impl Form {
         match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
             "yaml" | "yml" => Form::Yaml,
             "toml" => Form::Toml,
+            "xml" => Form::Xml,
             _ => Form::Any,
+        }
+    }
+
+    /// What the text itself tells, where the name does not.
+    pub fn with_text(self, text: &str) -> Form {
+        match self {
+            Form::Any if is_blocks(text) => Form::Blocks,
+            Form::Any if is_terms(text) => Form::Erlang,
+            Form::Any if text.trim_start().starts_with("<?xml") => Form::Xml,
+            form => form,
         }
     }
 
     /// The line with quotes around every mask that is a whole value.
     pub fn quote_masks(self, line: Cow<'_, str>) -> Cow<'_, str> {
-        if self == Form::Any || !line.contains(MASK) {
+        if !matches!(self, Form::Yaml | Form::Toml) || !line.contains(MASK) {
             return line;
         }
         let mut out = String::with_capacity(line.len() + 2);

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::group::Group;
 use super::name::{is_harmless, is_secret_name};
 
 /// How far a name reaches back from its separator. The end of a longer one decides as well.
@@ -49,6 +50,7 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
             true => value_in_braces(text, at + 1),
             false => value_after(text, at + 1, key.quoted),
         };
+        let value = object(text, &key, value.clone()).unwrap_or(value);
         if !is_harmless(key.name, text.get(value.clone()).unwrap_or_default()) {
             from = value.end;
             spans.push(value);
@@ -71,6 +73,23 @@ fn short_value(text: &str, from: usize) -> Option<&str> {
     let inner = rest.get(1..)?;
     let end = inner.bytes().take(MAX_NAME_BYTES).position(|byte| char::from(byte) == quote)?;
     inner.get(..end)
+}
+
+/// What is in the braces of an object that is a group of secrets: `"passwords": {…}`.
+fn object(text: &str, key: &Key<'_>, value: Range<usize>) -> Option<Range<usize>> {
+    let is_group = |group: Group| group.covers_items();
+    let inner = text.get(value.start..)?.strip_prefix('{')?;
+    if !key.quoted || !value.is_empty() || !Group::of(key.name).is_some_and(is_group) {
+        return None;
+    }
+    let mut depth = 1_usize;
+    let end = inner.bytes().position(|byte| {
+        depth += usize::from(byte == b'{');
+        depth -= usize::from(byte == b'}');
+        depth == 0
+    });
+    let start = value.start + 1;
+    Some(start..end.map_or(text.len(), |end| start + end))
 }
 
 /// Where the value of an unquoted name in braces is: up to the next comma or brace, unless it is

@@ -2,13 +2,15 @@
 //!
 //! The text must be valid JSON (`serde_json` has said so); nothing is parsed into values here.
 
+use super::group::Group;
 use super::{MASK, mask_text, name};
 
 /// Masks the scalars under secret names, and whatever a string's text shows to be secret.
 pub(super) fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    // For each open object or array the name its scalars have.
-    let mut names: Vec<String> = Vec::new();
+    // For each open object or array the name its scalars have, and what the names of all that it
+    // stands in say of them.
+    let mut names: Vec<(String, Option<Group>)> = Vec::new();
     let mut name = String::new();
     // What `"name": "DB_PASSWORD"` says of the `"value": …` beside it; and how deep that stands.
     let mut named: Option<(usize, String)> = None;
@@ -17,9 +19,12 @@ pub(super) fn mask(text: &str) -> String {
         let token = token_length(rest);
         let (token, after) = rest.split_at_checked(token).unwrap_or((rest, ""));
         match first {
-            '{' | '[' => names.push(name.clone()),
-            '}' | ']' => name = names.pop().unwrap_or_default(),
-            ',' => name = names.last().cloned().unwrap_or_default(),
+            '{' | '[' => {
+                let around = group(&names).filter(|group| group.covers_items());
+                names.push((name.clone(), around.or_else(|| Group::of(&name))));
+            }
+            '}' | ']' => name = names.pop().unwrap_or_default().0,
+            ',' => name = names.last().cloned().unwrap_or_default().0,
             _ => {}
         }
         if first == '"' && after.trim_start().starts_with(':') {
@@ -35,7 +40,7 @@ pub(super) fn mask(text: &str) -> String {
                 let value = end_of_name(serde_json::from_str(token).unwrap_or_default());
                 named = Some((names.len(), value));
             }
-            out.push_str(&mask_scalar(&name, token));
+            out.push_str(&mask_scalar(&name, group(&names), token));
         } else {
             out.push_str(token);
         }
@@ -75,10 +80,15 @@ fn token_length(text: &str) -> usize {
     }
 }
 
+/// What the innermost object says of its values.
+fn group(names: &[(String, Option<Group>)]) -> Option<Group> {
+    names.last().and_then(|(_, group)| *group)
+}
+
 /// A scalar as it stands in the text. What is masked becomes a string, so that it stays JSON.
-fn mask_scalar(name: &str, token: &str) -> String {
+fn mask_scalar(name: &str, group: Option<Group>, token: &str) -> String {
     let value: String = serde_json::from_str(token).unwrap_or_else(|_| token.to_owned());
-    if name::names_a_secret(name, &value) {
+    if name::names_a_secret(name, &value) || group.is_some_and(|group| group.hides(name, &value)) {
         return format!("\"{MASK}\"");
     }
     let masked = mask_text(&value);

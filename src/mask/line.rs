@@ -32,10 +32,13 @@ pub(super) fn assignment(content: &str) -> Option<Assignment<'_>> {
 }
 
 /// `name value` of redis, nginx, haproxy and netrc: where the secret begins. The name may be a later
-/// word: `user u password p`, `proxy_set_header Authorization …`.
+/// word: `user u password p`, `proxy_set_header Authorization …`. A path is no name, and in a quoted
+/// text only an option is: `AuthName "Secret zone"`, `"app --password p"`.
 pub(super) fn directive_secret(content: &str) -> Option<usize> {
     let mut at = 0;
     let mut name = "";
+    let quotes = ['"', '\''].map(|quote| (quote, content.rfind(quote)));
+    let mut quoted = None;
     for (index, word) in content.split_inclusive([' ', '\t']).enumerate() {
         let start = at;
         at += word.len();
@@ -50,7 +53,7 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
         if is_secret_name(name) && !word.starts_with('{') {
             let bare = content.get(start..)?.trim_end().trim_end_matches([';', '{']);
             let bare = bare.trim_matches(['"', '\'']);
-            return names_a_secret(name, bare).then_some(start);
+            return (names_a_secret(name, bare) && !is_expression(bare)).then_some(start);
         }
         // haproxy: `stats auth user:password`; redis: `user u on >password`.
         if name == "auth"
@@ -62,9 +65,30 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
         if content.starts_with("user ") && word.starts_with('>') {
             return Some(start + 1);
         }
-        name = if word.contains(['=', ':']) { "" } else { word };
+        let ends =
+            quotes.iter().find(|(quote, last)| word.starts_with(*quote) && *last > Some(start));
+        let opens = ends.filter(|_| quoted.is_none()).map(|(quote, _)| *quote);
+        quoted = quoted.or(opens);
+        let bare = word.trim_end_matches([';', ',', ')']);
+        let closes = quoted.is_some_and(|quote| bare.ends_with(quote))
+            && (opens.is_none() || bare.len() > 1);
+        // A quoted word alone is one as without quotes.
+        let in_text = quoted.is_some() && !(opens.is_some() && closes);
+        if closes {
+            quoted = None;
+        }
+        let is_name = !word.contains(['=', ':', '/', '<']) && (!in_text || word.starts_with('-'));
+        name = if is_name { word } else { "" };
     }
     None
+}
+
+/// What another part of the program fills in: haproxy's `%[var(x)]`, Apache's `%{X}e`.
+pub(super) fn is_expression(value: &str) -> bool {
+    value.strip_prefix("%[").is_some_and(|rest| rest.find(']') == Some(rest.len() - 1))
+        || value
+            .strip_prefix("%{")
+            .is_some_and(|rest| rest.split_once('}').is_some_and(|(_, kind)| kind.len() == 1))
 }
 
 /// `line` with everything from `at` masked, but for the quotes and punctuation its format needs.
@@ -81,6 +105,75 @@ pub(super) fn masked(line: &str, at: usize) -> Cow<'_, str> {
         _ => (String::new(), ""),
     };
     Cow::Owned(format!("{head}{quote}{MASK}{quote}{tail}"))
+}
+
+/// The name of a `[section]`, or of TOML's `[[section]]`, which a comment may follow.
+pub(super) fn section(content: &str) -> Option<&str> {
+    let (name, rest) = content.strip_prefix('[')?.split_once(']')?;
+    let name = name.trim_start_matches('[').trim();
+    let rest = rest.trim_start_matches(']').trim_start();
+    let is_name = !name.is_empty() && !name.contains(['"', '\'', ',', '[', '=']);
+    (is_name && (rest.is_empty() || rest.starts_with(['#', ';']))).then_some(name)
+}
+
+/// `<VirtualHost *:80>`, `<a b="c">d</a>`: no assignment.
+pub(super) fn is_tag(content: &str) -> bool {
+    let begins = |c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?');
+    content.strip_prefix('<').is_some_and(|rest| rest.starts_with(begins))
+        && content.trim_end().ends_with('>')
+}
+
+/// A name without its escapes, which hide what it says: `pass\u0077ord`, `pass\x77ord`.
+pub(super) fn unescaped(name: &str) -> Cow<'_, str> {
+    if !name.contains("\\u") && !name.contains("\\x") {
+        return Cow::Borrowed(name);
+    }
+    let mut parts = name.split('\\');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = match part.as_bytes().first() {
+            Some(b'u') => part.get(1..5),
+            Some(b'x') => part.get(1..3),
+            _ => None,
+        };
+        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        match (code.and_then(char::from_u32), digits) {
+            (Some(c), Some(digits)) => {
+                out.push(c);
+                out.push_str(part.get(1 + digits.len()..).unwrap_or_default());
+            }
+            _ => out.push_str(part),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a line closes what brackets opened.
+pub(super) fn is_closer(content: &str) -> bool {
+    content.starts_with(['}', ']', ')'])
+}
+
+/// Whether a backslash at its end continues a line.
+pub(super) fn goes_on(line: &str) -> bool {
+    let line = line.trim_end();
+    (line.len() - line.trim_end_matches('\\').len()) % 2 == 1
+}
+
+/// The quote that a value begins with, if it is in quotes where it ends.
+pub(super) fn open_quote(value: &str) -> Option<char> {
+    let first = value.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
+    let mut quote = None;
+    let mut backslash = false;
+    for c in value.chars() {
+        match quote {
+            Some(open) if c == open && !backslash => quote = None,
+            None if c == first => quote = Some(c),
+            _ => {}
+        }
+        // In single quotes a shell has no escapes.
+        backslash = c == '\\' && !backslash && quote != Some('\'');
+    }
+    quote
 }
 
 /// YAML's marks of a text in the lines that follow.

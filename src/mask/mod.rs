@@ -14,8 +14,11 @@
 //! shown.
 
 mod argv;
+mod block;
+mod erlang;
 mod file;
 mod form;
+mod group;
 mod inline;
 mod json;
 mod line;
@@ -23,6 +26,7 @@ mod name;
 mod policy;
 mod token;
 mod url;
+mod xml;
 
 #[cfg(test)]
 mod corpus;

@@ -327,7 +327,7 @@ pub(super) fn looks_random(value: &str) -> bool {
 }
 
 /// The words of a name in lower case: `adminPass`, `admin_pass` and `admin-pass` have two.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut start = name.len().saturating_sub(MAX_NAME_BYTES);
     while !name.is_char_boundary(start) {
         start += 1;

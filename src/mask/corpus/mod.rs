@@ -2,6 +2,7 @@
 //! generated texts.
 
 mod innocent;
+mod layouts;
 mod promises;
 mod secrets;
 
