@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::name::{is_harmless, is_secret_name};
-use super::{MASK, replace};
+use super::{MASK, lines_of, replace};
 
 /// How many brackets are remembered, one in the other.
 const MAX_DEPTH: usize = 256;
@@ -143,7 +143,7 @@ fn scalar<'a>(
     let secret = bracket.secret.filter(|_| is_text || !bracket.is_inner);
     let Some(name) = secret.or(pair) else { return };
     if value != MASK && !is_harmless(name, value) {
-        spans.push(offset + range.start..offset + range.end);
+        spans.extend(lines_of(value, offset + range.start));
     }
 }
 

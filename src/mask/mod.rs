@@ -124,6 +124,15 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     spans
 }
 
+/// Where the lines of a part of a text are that begins at `at`, without blanks around: lines stay lines.
+fn lines_of(part: &str, mut at: usize) -> impl Iterator<Item = Range<usize>> {
+    part.split_inclusive(['\n', '\r']).map(move |line| {
+        let start = at + line.len() - line.trim_start().len();
+        at += line.len();
+        start..start + line.trim().len()
+    })
+}
+
 /// `text` with every span replaced by [`MASK`]; spans that overlap become one. `None` if that
 /// changes nothing.
 fn replace(text: &str, mut spans: Vec<Range<usize>>) -> Option<String> {

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::group::Group;
 use super::name::{is_harmless, is_secret_name};
-use super::{MASK, replace};
+use super::{MASK, lines_of, replace};
 
 /// How many elements are remembered, one in the other.
 const MAX_DEPTH: usize = 512;
@@ -178,10 +178,5 @@ fn content<'a>(
     if is_harmless(name, bare.trim_matches(['"', '\''])) || bare == MASK {
         return;
     }
-    let mut at = range.start;
-    for line in inner.split_inclusive(['\n', '\r']) {
-        let start = at + line.len() - line.trim_start().len();
-        spans.push(start..start + line.trim().len());
-        at += line.len();
-    }
+    spans.extend(lines_of(inner, range.start));
 }

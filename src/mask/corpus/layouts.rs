@@ -244,6 +244,7 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
         "%% isn't it\n[\n {rabbit, [\n  {default_user, <<\"keep\">>},\n  {default_pass, <<\"a\\\"hunter2\">>},\n  %% {password, \"hunter2\"},\n  {uri, \"amqp://u:hunter2@h\"}\n ]},\n {ldap, [\n  {dn_lookup_bind, {\"cn=x\", \"hunter2\"}}, {tokens, [\"hunter2\", {a, 'b'}]},\n  {password, {encrypted, <<\"hunter2\">>}}, {cookie, hunter2}, {use_token, true}]}\n]. %% end\n",
         "%% isn't it\n[\n {rabbit, [\n  {default_user, <<\"keep\">>},\n  {default_pass, <<\"***\">>},\n  %% {password, \"***\"},\n  {uri, \"amqp://u:***@h\"}\n ]},\n {ldap, [\n  {dn_lookup_bind, {\"cn=x\", \"***\"}}, {tokens, [\"***\", {a, 'b'}]},\n  {password, {encrypted, <<\"***\">>}}, {cookie, ***}, {use_token, true}]}\n]. %% end\n",
     ),
+    ("advanced.config", "[{password, \"hunter2\n hunter2\"}].\n", "[{password, \"***\n ***\"}].\n"),
     // XML.
     (
         "a.xml",
