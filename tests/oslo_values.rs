@@ -6,6 +6,7 @@ use std::fs;
 
 use guru::config::oslo::registry::Registry;
 use guru::config::oslo::resolve::{Given, Resolved, ResolvedGroup, resolve};
+use guru::data::Data;
 use guru::report::SetBy;
 use guru::text::Text;
 use nix::sys::signal::{Signal, kill};
@@ -75,16 +76,18 @@ impl Process {
     }
 }
 
+fn is_same(ours: &Data, theirs: &Value) -> bool {
+    serde_json::to_value(ours).unwrap() == *theirs
+}
+
 fn difference(option: &Resolved, told: &Value) -> Option<&'static str> {
     // Secrets are overwritten where they are recorded.
     let is_open = !option.secret && !option.unconverted;
     match (told.get("value"), &option.problem) {
         (Some(_), Some(_)) => return Some("it has a value"),
         (None, None) if is_open => return Some("it has no value"),
-        (Some(value), None) if is_open => {
-            if serde_json::to_value(&option.value).unwrap() != *value {
-                return Some("it has another value");
-            }
+        (Some(value), None) if is_open && !is_same(&option.value, value) => {
+            return Some("it has another value");
         }
         _ => {}
     }
