@@ -20,7 +20,7 @@ from oslo_config import cfg
 conf = cfg.ConfigOpts()
 conf.register_cli_opts([cfg.BoolOpt("debug", default=False), cfg.StrOpt("listen")])
 conf.register_opts([
-    cfg.IntOpt("workers", default=1), cfg.StrOpt("host"), cfg.StrOpt("state-path", default="/s"),
+    cfg.IntOpt("workers", default=1, max=64), cfg.StrOpt("host"), cfg.StrOpt("state-path", default="/s"),
     cfg.StrOpt("lock_path", default="$state_path/lock"), cfg.ListOpt("hosts", default=[]),
     cfg.StrOpt("password", secret=True), cfg.StrOpt("url"), cfg.IntOpt("token_ttl", default=600),
     cfg.StrOpt("overridden"), cfg.StrOpt("set_default"), cfg.StrOpt("by_variable"),
@@ -51,10 +51,19 @@ impl Drifter {
     }
 
     fn prepared(files: &[(&str, &str)], args: &[&str], prepare: impl Fn(&Path)) -> Option<Drifter> {
+        Self::running(PROGRAM, files, args, prepare)
+    }
+
+    fn running(
+        program: &str,
+        files: &[(&str, &str)],
+        args: &[&str],
+        prepare: impl Fn(&Path),
+    ) -> Option<Drifter> {
         let interpreter = venv("mini")?;
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
-        fs::write(root.join("drifter.py"), PROGRAM).unwrap();
+        fs::write(root.join("drifter.py"), program).unwrap();
         for (name, text) in files {
             write_old(&root.join(name), text);
         }
@@ -370,4 +379,136 @@ fn a_file_that_can_no_longer_be_read_is_missing_and_what_is_held_is_shown() {
         .collect();
     assert_eq!(missing, ["not a regular file"]);
     assert!(drifter.text().contains("what a restart would change is not known"));
+}
+
+#[test]
+fn a_value_that_its_type_refuses_is_shown_and_told() {
+    let bad = PLAIN.replace("workers = 4", "workers = 65");
+    let Some(drifter) = Drifter::start(&[("a.conf", bad.as_str())], ARGS) else { return };
+    let report = drifter.report();
+    let (drift, groups) = started(&report);
+    assert_eq!(drift, []);
+    let workers = option(groups, "default", "workers");
+    assert_eq!((&workers.value, workers.unconverted), (&Data::text("65"), true));
+    let text = drifter.text();
+    let note = "note: [DEFAULT] workers: the process has no value for it: it is more than its \
+                greatest value";
+    assert!(text.contains(note), "{text}");
+    assert_whole(&report);
+
+    let Some(drifter) = Drifter::start(&[("a.conf", PLAIN)], ARGS) else { return };
+    drifter.write("a.conf", &bad);
+    let start = "[DEFAULT] workers (a.conf:2): 4 now, '65' after a restart · it could not be used: \
+                 it is more than its greatest value";
+    assert_eq!(drifter.lines()[0], start);
+}
+
+#[test]
+fn a_value_that_changes_by_what_it_refers_to_is_told_so() {
+    let text = "[DEFAULT]\nstate_path = /x\nhost = h\n";
+    let Some(drifter) = Drifter::start(&[("a.conf", text)], ARGS) else { return };
+    drifter.write("a.conf", "[DEFAULT]\nstate_path = /y\n");
+    assert_eq!(
+        drifter.lines(),
+        [
+            "[DEFAULT] host: 'h' now, None after a restart · no file sets it any more",
+            "[DEFAULT] state_path (a.conf:2): '/x' now, '/y' after a restart",
+            "[DEFAULT] lock_path: '/x/lock' now, '/y/lock' after a restart · refers to state_path, \
+             which changed",
+            "@/a.conf: changed since the process read it",
+        ]
+    );
+    // What is written otherwise changes by itself.
+    drifter.write("a.conf", "[DEFAULT]\nstate_path = /y\nhost = h\nlock_path = $state_path/l\n");
+    let lines = drifter.lines();
+    let line = "[DEFAULT] lock_path (a.conf:4): '/x/lock' now, '/y/l' after a restart";
+    assert_eq!(lines[1], line);
+}
+
+#[test]
+fn a_drop_in_that_came_for_another_is_not_said_to_have_changed_only() {
+    let files = [
+        ("a.conf", PLAIN),
+        ("d/10.conf", "[DEFAULT]\nhost = b\n"),
+        ("d/20.conf", "[DEFAULT]\nurl = c\n"),
+    ];
+    let args = ["--config-file", "@/a.conf", "--config-dir", "@/d"];
+    let Some(drifter) = Drifter::start(&files, &args) else { return };
+    fs::remove_file(drifter.path("d/10.conf")).unwrap();
+    drifter.write("d/05.conf", "[DEFAULT]\nhost = e\n");
+    let lines = drifter.lines();
+    let line = "[DEFAULT] host (05.conf:2): 'b' now, 'e' after a restart";
+    let file = "@/d/05.conf: changed since the process read it · or it is new and the one read in \
+                its place is gone: the process does not tell";
+    assert_eq!(lines, [line, file]);
+
+    // Of the last file that has a section the process knows the name.
+    write_old(&drifter.path("d/05.conf"), "[DEFAULT]\nhost = b\n");
+    fs::remove_file(drifter.path("d/20.conf")).unwrap();
+    drifter.write("d/30.conf", "[DEFAULT]\nurl = d\n");
+    assert_eq!(
+        drifter.lines(),
+        [
+            "[DEFAULT] url (30.conf:2): 'c' now, 'd' after a restart",
+            "@/d/20.conf: gone since the process read it",
+            "@/d/30.conf: not read yet, but would be after a restart",
+        ]
+    );
+}
+
+/// A program that changes its own environment, before and after it asks for an option.
+const CHANGER: &str = r#"
+import os, sys
+os.environ["OS_DEFAULT__WORKERS"] = "9"
+os.environ["OS_DEFAULT__PASSWORD"] = "-".join(["made", "up", "word"])
+os.environ["OS_DEFAULT__URL"] = "-".join(["http://u:made", "up", "pass@h/"])
+os.environ.pop("OS_DEFAULT__BY_VARIABLE")
+from oslo_config import cfg
+conf = cfg.ConfigOpts()
+conf.register_opts([cfg.IntOpt("workers", default=1), cfg.StrOpt("by_variable", default="d"),
+    cfg.StrOpt("asked"), cfg.StrOpt("same"), cfg.StrOpt("password", secret=True), cfg.StrOpt("url")])
+conf(sys.argv[1:], project="changer", default_config_files=[], default_config_dirs=[])
+conf.asked, conf.same
+os.environ["OS_DEFAULT__ASKED"] = "later"
+print("ready", os.getpid(), flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn variables_count_as_the_program_has_set_them() {
+    let file = "[DEFAULT]\nworkers = 5\nasked = before\nsame = s\n";
+    let Some(drifter) = Drifter::running(CHANGER, &[("a.conf", file)], ARGS, |_| ()) else {
+        return;
+    };
+    let report = drifter.report();
+    let (drift, groups) = started(&report);
+    assert_eq!(drift, []);
+    let of = |name| {
+        let option = option(groups, "default", name);
+        (option.value.clone(), option.set_by)
+    };
+    assert_eq!(of("workers"), (Data::Int(9), Some(SetBy::Environment)));
+    assert_eq!(of("by_variable"), (Data::text("d"), Some(SetBy::Default)));
+    assert_eq!(of("password"), (Data::text("***"), Some(SetBy::Environment)));
+    assert_eq!(of("url"), (Data::text("http://u:***@h/"), Some(SetBy::Environment)));
+    assert_eq!(of("same"), (Data::text("s"), Some(SetBy::File)));
+    // The process was told before, and now a variable would set it.
+    assert_eq!(of("asked"), (Data::text("before"), None));
+    let text = drifter.text();
+    let note = "note: [DEFAULT] asked: the process remembers this value, and what sets it now \
+                gives another one";
+    assert!(text.contains(note), "{text}");
+    assert!(text.contains("  workers = 9    (environment OS_DEFAULT__WORKERS)"), "{text}");
+
+    let recording = drifter.path("recording");
+    let pid = drifter.target.pid().to_string();
+    let output = guru(&["report", "--record", recording.to_str().unwrap(), &pid]);
+    assert!(output.status.success(), "{output:?}");
+    let evidence = guru::evidence::store::load(&recording).unwrap();
+    let analysis = guru::analysis::analyse(&evidence);
+    let known = analysis.registries[0].environment.as_ref().unwrap();
+    let value = |name: &str| known.get(&name.into()).map(|value| value.raw().to_owned());
+    assert_eq!(value("OS_DEFAULT__WORKERS").as_deref(), Some("9"));
+    assert_eq!(value("OS_DEFAULT__PASSWORD").as_deref(), Some("************"));
+    assert_eq!(value("OS_DEFAULT__URL").as_deref(), Some("http://u:************@h/"));
 }

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use flate2::read::GzDecoder;
-use guru::config::oslo::registry::{Group, Kind, Namespace, Opt, Registry};
+use guru::config::oslo::registry::{Check, Group, Kind, Namespace, Opt, Registry, Version};
 use guru::evidence::Evidence;
 use guru::evidence::store::load;
 use serde_json::{Value, json};
@@ -88,8 +88,33 @@ fn kind(kind: &Kind) -> Value {
             json!(["dict", self::kind(value), bounds, separator])
         }
         Kind::Range { inclusive } => json!(["range", inclusive]),
+        Kind::Address(version) => json!(["address", number(*version)]),
+        Kind::HostName => json!(["host name"]),
+        Kind::Host { version, underscores } => json!(["host", number(*version), underscores]),
+        Kind::Uri { schemes } => json!(["uri", schemes]),
+        Kind::Checked(kind, checks) => {
+            let parts = [json!("checked"), self::kind(kind)].into_iter();
+            parts.chain(checks.iter().map(check)).collect()
+        }
         Kind::Plain => json!(["plain"]),
         Kind::Foreign(shown) => json!(["foreign", shown]),
+    }
+}
+
+fn number(version: Option<Version>) -> Option<u8> {
+    version.map(|version| if version == Version::V4 { 4 } else { 6 })
+}
+
+fn check(check: &Check) -> Value {
+    match check {
+        Check::Least(least) => json!(["least", least]),
+        Check::Most(most) => json!(["most", most]),
+        Check::Numbers(choices) => json!(["numbers", choices]),
+        Check::Words { choices, ignore_case } => json!(["words", choices, ignore_case]),
+        Check::Length(most) => json!(["length", most]),
+        Check::Items(least) => json!(["items", least]),
+        Check::Pattern(pattern) => json!(["pattern", pattern.parts().0, pattern.parts().1]),
+        Check::Unknown => json!(["unknown"]),
     }
 }
 

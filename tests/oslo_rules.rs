@@ -3,7 +3,7 @@
 
 use crate::support::{full, root, venv};
 use guru::config::oslo::registry::{
-    Group, Kind, Namespace, Opt, ParsedFile, ParsedSection, Registry,
+    Check, Group, Kind, Namespace, Opt, ParsedFile, ParsedSection, Pattern, Registry,
 };
 use guru::config::oslo::resolve::{Given, Resolved, resolve};
 use guru::data::Data;
@@ -85,6 +85,10 @@ fn difference(option: &Resolved, truth: &Value) -> Option<&'static str> {
         }
         _ => {}
     }
+    // It was told before by what was known then: what sets it now gives something else.
+    if option.remembered {
+        return None;
+    }
     let place = truth.get("where")?;
     let same = match place.as_str() {
         // The one or the other, where a file sets what the command line sets, too.
@@ -161,7 +165,26 @@ fn kind(value: &Value) -> Kind {
             separator: text(&value["separator"]),
         },
         "Range" => Kind::Range { inclusive: value["inclusive"].as_bool().unwrap() },
+        "Checked" => Kind::Checked(Box::new(kind(&value["of"])), list(&value["checks"], one_check)),
         "Foreign" => Kind::Foreign("<function>".into()),
+        other => panic!("{other}"),
+    }
+}
+
+fn one_check(value: &Value) -> Check {
+    match value[0].as_str().unwrap() {
+        "least" => Check::Least(data(&value[1])),
+        "most" => Check::Most(data(&value[1])),
+        "numbers" => Check::Numbers(list(&value[1], data)),
+        "words" => Check::Words {
+            choices: list(&value[1], text),
+            ignore_case: value[2].as_bool().unwrap(),
+        },
+        "length" => Check::Length(value[1].as_u64().unwrap()),
+        "pattern" => {
+            let flags = u32::try_from(value[2].as_u64().unwrap()).unwrap();
+            Check::Pattern(Pattern::new(text(&value[1]), flags))
+        }
         other => panic!("{other}"),
     }
 }

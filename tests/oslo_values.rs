@@ -6,6 +6,7 @@ use std::fs;
 
 use guru::config::oslo::registry::Registry;
 use guru::config::oslo::resolve::{Given, Resolved, ResolvedGroup, resolve};
+use guru::data::Data;
 use guru::report::SetBy;
 use guru::text::Text;
 use nix::sys::signal::{Signal, kill};
@@ -62,7 +63,8 @@ impl Process {
                     if let Some(what) = difference(option, told) {
                         wrong.push(format!("{name:?}: {what}\n   {option:?}\n   {told}"));
                     }
-                    if !cached && option.unconverted && option.problem.is_none() {
+                    let is_foreign = option.unconverted && !option.unchecked;
+                    if !cached && is_foreign && option.problem.is_none() {
                         unconverted.insert(option.dest.raw().to_owned());
                     }
                     count += 1;
@@ -74,19 +76,20 @@ impl Process {
     }
 }
 
+fn is_same(ours: &Data, theirs: &Value) -> bool {
+    serde_json::to_value(ours).unwrap() == *theirs
+}
+
 fn difference(option: &Resolved, told: &Value) -> Option<&'static str> {
     // Secrets are overwritten where they are recorded.
-    if !option.secret && !option.unconverted {
-        match told.get("value") {
-            Some(value) if serde_json::to_value(&option.value).unwrap() != *value => {
-                return Some("it has another value");
-            }
-            None => return Some("it has no value"),
-            Some(_) => {}
+    let is_open = !option.secret && !option.unconverted;
+    match (told.get("value"), &option.problem) {
+        (Some(_), Some(_)) => return Some("it has a value"),
+        (None, None) if is_open => return Some("it has no value"),
+        (Some(value), None) if is_open && !is_same(&option.value, value) => {
+            return Some("it has another value");
         }
-    }
-    if told.get("value").is_some() && option.problem.is_some() {
-        return Some("it has a value");
+        _ => {}
     }
     let set_by = option.set_by;
     let same = match told.get("where")?.as_str() {
@@ -144,6 +147,12 @@ fn every_value_is_answered(mut stress: Stress) {
     assert!(count > 300, "{count}");
     let foreign = ["builtin_bool", "callable", "command", "doubled", "lambda", "partial", "upper"];
     assert_eq!(unconverted, foreign.map(str::to_owned).into());
+    // What looks behind only Python can find; of other patterns, a few texts are not ours to tell.
+    let groups = process.registries.iter().flat_map(|registry| process.resolve(registry, false));
+    let options = groups.flat_map(|group| group.options);
+    let unchecked: Vec<_> = options.filter(|option| option.unchecked).collect();
+    assert!(unchecked.iter().any(|option| option.dest.raw() == "behind"));
+    assert!(unchecked.len() < 20, "{unchecked:?}");
 
     // The file that gave the value; oslo.config names the last that has the section.
     let started = process.registries.iter().find(|registry| registry.args.is_some()).unwrap();

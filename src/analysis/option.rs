@@ -90,6 +90,7 @@ fn words(option: &Resolved) -> String {
         Some(SetBy::Override) => "set by the program (set_override)",
         Some(SetBy::CommandLine) => "from the command line",
         Some(SetBy::Environment) => "from the environment",
+        Some(SetBy::StartEnvironment) => "from the environment of its start",
         Some(SetBy::File) => "from a configuration file",
         Some(SetBy::Driver) => "from a driver of configuration",
     };

@@ -77,6 +77,9 @@ pub enum SetBy {
     CommandLine,
     /// A variable of the environment.
     Environment,
+    /// A variable of the environment that the process was started with: what has become of that is
+    /// not known.
+    StartEnvironment,
     /// A configuration file.
     File,
     /// A driver of configuration, as `remote_file`.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::convert::{Refused, Work, convert};
+use super::drift::same;
 use super::problem::{Cause, Problem};
 use super::registry::{Kind, Opt, Registry};
 use super::resolve::{Given, Resolved};
@@ -27,6 +28,9 @@ const MAX_WORK: usize = 1 << 26;
 /// The bytes and items that one option may cost.
 const MAX_WORK_OF_ONE: usize = 1 << 23;
 
+/// The most options that one refers to whose names are kept.
+const MAX_REFERS: usize = 20;
+
 /// How a command with its arguments is shown: it is an object that code makes when asked.
 const SUB_COMMAND: &str = "<oslo_config.cfg.ConfigOpts.SubCommandAttr object>";
 
@@ -36,9 +40,13 @@ struct Answer {
     value: Data,
     /// Whether only the program itself could convert it.
     unconverted: bool,
+    /// Whether only the program itself could tell if its type refuses it.
+    unchecked: bool,
     problem: Option<Problem>,
     /// The length of the chain of references that it took.
     chain: usize,
+    /// The options that it refers to.
+    refers: Vec<Asked>,
     source: Source,
 }
 
@@ -54,6 +62,10 @@ struct Context {
     chain: Cell<usize>,
     /// Whether something that only the program can convert is in it.
     unconverted: Cell<bool>,
+    /// Whether only the program can tell if the type refuses it.
+    unchecked: Cell<bool>,
+    /// The options that it refers to.
+    refers: RefCell<Vec<Asked>>,
 }
 
 /// The values of the options of one object.
@@ -97,11 +109,15 @@ impl<'a> Answers<'a> {
         let is_hidden =
             self.sources.is_default(group) && self.sources.group(registered.dest.raw()).is_some();
         if let Some(value) = self.cached(registered).filter(|_| !is_hidden) {
-            let source = self.sources.source(&asked, Scope::Own, &self.work);
-            let resolved = source.map_or_else(|_| shown.clone(), |source| of_source(&source));
-            return Resolved { value: value.clone(), ..resolved };
+            let answer = self.answer(&asked, Scope::Own, 0);
+            if is_other(value, &answer) {
+                return Resolved { value: value.clone(), remembered: true, ..shown };
+            }
+            return Resolved { value: value.clone(), ..of_source(&answer.source) };
         }
         let answer = self.answer(&asked, Scope::Own, 0);
+        let refers = answer.refers.iter().filter_map(|asked| self.sources.called(asked));
+        let refers: Vec<(Text, Text)> = refers.collect();
         let hidden = is_hidden.then_some(Problem::from(Cause::Hidden));
         let problem = hidden.or(answer.problem);
         Resolved {
@@ -110,7 +126,10 @@ impl<'a> Answers<'a> {
                 None => answer.value.clone(),
             },
             unconverted: answer.unconverted || problem.is_some(),
+            unchecked: answer.unchecked && problem.is_none(),
             problem: problem.map(Problem::words),
+            written: (!refers.is_empty()).then(|| answer.source.value.written()),
+            refers,
             ..of_source(&answer.source)
         }
     }
@@ -144,8 +163,10 @@ impl<'a> Answers<'a> {
                 return Answer {
                     value: Data::None,
                     unconverted: false,
+                    unchecked: false,
                     problem: Some(Cause::from(refused).into()),
                     chain: 0,
+                    refers: Vec::new(),
                     source: Source::nothing(),
                 };
             }
@@ -157,6 +178,8 @@ impl<'a> Answers<'a> {
             depth,
             chain: Cell::new(0),
             unconverted: Cell::new(false),
+            unchecked: Cell::new(false),
+            refers: RefCell::default(),
         };
         let (context, written) = match &source.value {
             Written::Final(value) => (context(default, Scope::Own), Ok(value.clone())),
@@ -180,9 +203,11 @@ impl<'a> Answers<'a> {
         };
         Answer {
             unconverted: context.unconverted.get(),
+            unchecked: context.unchecked.get(),
             problem: written.as_ref().err().copied(),
             value: written.unwrap_or_default(),
             chain: context.chain.get(),
+            refers: context.refers.into_inner(),
             source,
         }
     }
@@ -199,6 +224,11 @@ impl<'a> Answers<'a> {
             Ok(value) => Ok(value),
             Err(Refused::Foreign) => {
                 context.unconverted.set(true);
+                Ok(value)
+            }
+            Err(Refused::Unchecked) => {
+                context.unconverted.set(true);
+                context.unchecked.set(true);
                 Ok(value)
             }
             Err(refused) => Err(Cause::from(refused).into()),
@@ -278,6 +308,11 @@ impl<'a> Answers<'a> {
             Err(Unknown::Lost) => return Ok(None),
         };
         let Some(option) = self.sources.option(&asked) else { return Ok(None) };
+        let mut refers = context.refers.borrow_mut();
+        if refers.len() < MAX_REFERS && !refers.contains(&asked) {
+            refers.push(asked.clone());
+        }
+        drop(refers);
         let cached = self.cached(option);
         if let Some(value) = cached.filter(|_| context.scope == Scope::Own && asked.alias.is_none())
         {
@@ -306,7 +341,7 @@ impl<'a> Answers<'a> {
 
     /// `str` of a value; of `None` nothing.
     fn text(&self, option: &Opt, value: &Data, context: &Context) -> String {
-        match (&option.kind, value) {
+        match (option.kind.unchecked(), value) {
             (_, Data::None) => String::new(),
             (Kind::Range { .. }, Data::List(numbers)) => {
                 // With fewer numbers the step is not known; several ranges are not written.
@@ -318,6 +353,13 @@ impl<'a> Answers<'a> {
             (_, value) => repr::str(value),
         }
     }
+}
+
+/// Whether what the program was told before is not what it would be answered now. Of what only it
+/// can work out, and of secrets, which may be overwritten in one place only, that is not known.
+fn is_other(cached: &Data, answer: &Answer) -> bool {
+    let is_known = !answer.unconverted && !same::has_mask(cached) && !same::has_mask(&answer.value);
+    is_known && !(answer.problem.is_none() && same::value(cached, &answer.value))
 }
 
 /// `str` of a range, by its numbers.

@@ -1,22 +1,21 @@
 //! Values as an option's type makes them: `oslo_config/types.py`, the same from 8.8 to 10.7.
-//!
-//! What a type only checks (choices, bounds, lengths, patterns) is not known here.
+//! What a type only asks of a value is in `check.rs`.
 
 use std::cell::Cell;
 use std::collections::HashSet;
 
+use super::check::allow;
+use super::host;
 use super::number::{fraction, whole};
 use super::parse::is_space;
-use super::registry::{Kind, Opt};
+use super::range::{ends, numbers};
+use super::registry::{Check, Kind, Opt};
 use crate::data::Data;
 use crate::repr;
 use crate::text::Text;
 
 /// Types in types: lists of lists.
 const MAX_DEPTH: usize = 16;
-
-/// The most numbers of a range.
-const MAX_RANGE: u64 = 10_000;
 
 /// Why a value was not converted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +24,8 @@ pub enum Refused {
     Invalid(&'static str),
     /// Only the program itself could tell.
     Foreign,
+    /// Whether the type refuses it, only the program itself could tell.
+    Unchecked,
     /// The work would be too much.
     TooMuch,
 }
@@ -90,11 +91,20 @@ fn one(kind: &Kind, value: Data, depth: usize, work: &Work<'_>) -> Result<Data, 
     match (kind, value) {
         (Kind::Foreign(_), _) => Err(Refused::Foreign),
         (Kind::String { quotes }, value) => string(*quotes, value),
-        (Kind::Plain, value) => Ok(Data::Text(text_of(value))),
+        (Kind::Checked(kind, checks), value) => checked(kind, checks, value, depth, work),
+        (Kind::Plain, _) => Err(Refused::Unchecked),
         (Kind::Boolean, value) => boolean(value),
         (Kind::Integer, value) => whole(value),
         (Kind::Float, value) => fraction(value),
-        (Kind::Range { inclusive }, value) => range(text_of(value).raw(), *inclusive, work),
+        (Kind::Range { inclusive }, value) => {
+            numbers(ends(text_of(value).raw())?, *inclusive, work)
+        }
+        (_, Data::Object(_)) => Err(Refused::Foreign),
+        (Kind::Address(version), value) => host::address(text_of(value), *version),
+        (Kind::HostName, value) => host::name(value),
+        (Kind::Host { version, underscores }, value) => host::host(value, *version, *underscores),
+        (Kind::Uri { schemes }, Data::Text(text)) => host::uri(text, schemes),
+        (Kind::Uri { .. }, _) => Err(Refused::Invalid("it is no text")),
         (Kind::List { item, .. }, Data::List(items)) => list_of(item, items, depth, work),
         (Kind::List { item, bounds }, Data::Text(text)) => {
             work.take(text.raw().len())?;
@@ -110,10 +120,36 @@ fn one(kind: &Kind, value: Data, depth: usize, work: &Work<'_>) -> Result<Data, 
             let separator = separator.raw();
             Ok(Data::Map(pairs(text, separator, value, depth, work)?))
         }
-        (_, Data::Object(_)) => Err(Refused::Foreign),
         (Kind::List { .. }, _) => Err(Refused::Invalid("it is no list")),
         (Kind::Dict { .. }, _) => Err(Refused::Invalid("it is no mapping")),
     }
+}
+
+/// A value that the type converts and may refuse then.
+fn checked(
+    kind: &Kind,
+    checks: &[Check],
+    value: Data,
+    depth: usize,
+    work: &Work<'_>,
+) -> Result<Data, Refused> {
+    // Of a range the ends count, also one that does not belong to it.
+    if let Kind::Range { inclusive } = kind {
+        let (left, right) = ends(text_of(value).raw())?;
+        allow(checks, &Data::Int(left), work)?;
+        allow(checks, &Data::Int(right), work)?;
+        return numbers((left, right), *inclusive, work);
+    }
+    // A list that a program gives may have any length.
+    let is_free = matches!(
+        (kind, &value),
+        (Kind::List { .. }, Data::List(_)) | (Kind::Dict { .. }, Data::Map(_))
+    );
+    let value = one(kind, value, depth, work)?;
+    if !is_free {
+        allow(checks, &value, work)?;
+    }
+    Ok(value)
 }
 
 fn list_of(kind: &Kind, items: Vec<Data>, depth: usize, work: &Work<'_>) -> Result<Data, Refused> {
@@ -230,38 +266,6 @@ fn shortest<'a, T>(
         }
     }
     Err(refused)
-}
-
-/// `3-5`, `5-3`, `7`, `-3--1`: the numbers.
-fn range(text: &str, inclusive: bool, work: &Work<'_>) -> Result<Data, Refused> {
-    let no_range = Refused::Invalid("it is no range");
-    // Python's `$` allows a line feed behind.
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let dash = text.get(1..).and_then(|rest| rest.find('-')).map(|dash| dash + 1);
-    let (left, right) = match dash.and_then(|dash| text.split_at_checked(dash)) {
-        Some((left, right)) => (left, right.get(1..).unwrap_or_default()),
-        None => (text, text),
-    };
-    let number = |text: &str| -> Result<i64, Refused> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let usual = digits.bytes().all(|byte| byte.is_ascii_digit())
-            && (text == "0" || !digits.starts_with('0'));
-        match usual && !digits.is_empty() {
-            true => text.parse().map_err(|_| Refused::Foreign),
-            false => Err(no_range),
-        }
-    };
-    let (left, right) = (number(left)?, number(right)?);
-    let count = left.abs_diff(right).saturating_add(u64::from(inclusive));
-    if count > MAX_RANGE {
-        return Err(Refused::TooMuch);
-    }
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    work.take(count)?;
-    let step = if left < right { 1 } else { -1 };
-    let next = |last: &i64| last.checked_add(step);
-    let numbers = std::iter::successors(Some(left), next).take(count);
-    Ok(Data::List(numbers.map(Data::Int).collect()))
 }
 
 #[cfg(test)]

@@ -4,14 +4,19 @@
 //! Files carry no types, defaults or deprecated names: those come with the live objects.
 
 mod answer;
+mod check;
 mod convert;
 pub mod drift;
 pub mod find;
+mod host;
 mod index;
+mod kind;
 pub mod masked;
 mod number;
 pub mod parse;
+mod pattern;
 mod problem;
+mod range;
 pub mod registry;
 pub mod resolve;
 mod restart;

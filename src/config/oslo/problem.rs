@@ -81,6 +81,7 @@ impl From<Refused> for Cause {
         match refused {
             Refused::Invalid(why) => Cause::Invalid(why),
             Refused::Foreign => Cause::Invalid("only the program itself could convert it"),
+            Refused::Unchecked => Cause::Invalid("only the program itself could check it"),
             Refused::TooMuch => Cause::TooMuch,
         }
     }

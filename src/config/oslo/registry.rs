@@ -3,6 +3,10 @@
 //!
 //! Attribute names are those of `oslo_config/cfg.py`, the same from 5.0 to 10.7.
 
+pub use super::kind::{Check, Kind, Version};
+pub use super::pattern::Pattern;
+use std::collections::BTreeMap;
+
 use crate::addr::Addr;
 use crate::data::Data;
 use crate::text::Text;
@@ -29,6 +33,9 @@ pub struct Registry {
     pub default_config_dirs: Vec<Text>,
     /// `_use_env`: whether `OS_GROUP__OPTION` of the environment counts.
     pub use_environment: bool,
+    /// The variables for options in the environment of the process as it is now (`os.environ`);
+    /// `None` where it could not be read.
+    pub environment: Option<BTreeMap<Text, Text>>,
     /// The groups; the first is `DEFAULT`.
     pub groups: Vec<Group>,
     /// What was parsed (`_namespace`).
@@ -109,49 +116,6 @@ pub struct Opt {
     pub cached: Option<Data>,
     /// The value in the cache of drivers (`_ConfigOpts__drivers_cache`), if it is there.
     pub driver: Option<Data>,
-}
-
-/// How the values of an option are converted, by its type's class in `oslo_config/types.py`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Kind {
-    /// `String`, with `quotes`.
-    String {
-        /// Whether quotes around a value are taken off.
-        quotes: bool,
-    },
-    /// `Boolean`.
-    Boolean,
-    /// `Integer` and `Port`, or Python's `int`.
-    Integer,
-    /// `Float`, or Python's `float`.
-    Float,
-    /// `List`.
-    List {
-        /// The type of the items.
-        item: Box<Kind>,
-        /// Whether the value stands in brackets.
-        bounds: bool,
-    },
-    /// `Dict`.
-    Dict {
-        /// The type of the values.
-        value: Box<Kind>,
-        /// Whether the value stands in braces.
-        bounds: bool,
-        /// What stands between key and value: `:`.
-        separator: Text,
-    },
-    /// `Range`.
-    Range {
-        /// Whether the end belongs to it.
-        inclusive: bool,
-    },
-    /// Any other type of oslo.config, whose values are texts: `IPAddress`, `URI`, `HostAddress`.
-    #[default]
-    Plain,
-    /// What only running it would tell: a function; and Python's `bool`, which is no [`Kind::Boolean`]:
-    /// for it any text but the empty one is true. How it is shown: `<class 'bool'>`.
-    Foreign(Text),
 }
 
 /// What was parsed: a `_Namespace`.

@@ -15,7 +15,8 @@ pub struct Given<'a> {
     pub namespace: Option<&'a Namespace>,
     /// What was parsed again, for options that may change.
     pub mutable_namespace: Option<&'a Namespace>,
-    /// Looks up a variable of the environment.
+    /// Looks up a variable of the environment that the process was started with; where it is not
+    /// known what that has become ([`Registry::environment`]).
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// Whether the cache of answers counts: what the process has already been told.
     pub cached: bool,
@@ -64,10 +65,19 @@ pub struct Resolved {
     pub secret: bool,
     /// Whether only the program itself could convert it: the value is as it was written.
     pub unconverted: bool,
+    /// Whether only the program itself could tell if the type refuses the value.
+    pub unchecked: bool,
     /// The section and the key that gave it, if that is a deprecated name of it.
     pub used: Option<(Text, Text)>,
     /// Why the value cannot be had. It never quotes the value.
     pub problem: Option<String>,
+    /// Whether it is what the process was told before, and now something else sets it, or sets it to
+    /// something else: by what it was set then is not known.
+    pub remembered: bool,
+    /// The options that its value refers to, by their groups' names and their own.
+    pub refers: Vec<(Text, Text)>,
+    /// The value with its references as it was written, if it has some.
+    pub written: Option<Data>,
 }
 
 /// A place in the parsed files.

@@ -147,6 +147,12 @@ impl<'a> Sources<'a> {
         self.registry.groups.get(asked.home)?.options.get(asked.option)
     }
 
+    /// The name of the group that an option is registered in, and its own.
+    pub fn called(&self, asked: &Asked) -> Option<(Text, Text)> {
+        let group = self.registry.groups.get(asked.home)?;
+        Some((group.name.clone(), group.options.get(asked.option)?.dest.clone()))
+    }
+
     /// The group of this key.
     pub fn group(&self, key: &str) -> Option<usize> {
         self.groups.get(key).copied()
@@ -280,7 +286,11 @@ impl<'a> Sources<'a> {
         }
         let group = self.key(asked.group).unwrap_or("DEFAULT");
         let name = asked.alias.as_deref().unwrap_or(option.dest.raw());
-        (self.given.environment)(&variable(group, name))
+        let variable = variable(group, name);
+        match &self.registry.environment {
+            Some(now) => now.get(&Text::from(variable)).map(|value| value.raw().to_owned()),
+            None => (self.given.environment)(&variable),
+        }
     }
 
     fn key(&self, group: usize) -> Option<&'a str> {

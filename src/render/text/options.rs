@@ -69,10 +69,10 @@ fn remark(option: &OptionValue, files: &[ConfigFile]) -> Option<String> {
     let origin = option.origin.as_ref().map(|origin| place(origin, files));
     let set_by = match (option.set_by, origin) {
         (None | Some(SetBy::File), Some(origin)) => Some(origin),
-        (Some(SetBy::Environment), _) => {
+        (Some(by @ (SetBy::Environment | SetBy::StartEnvironment)), _) => {
             let variable = option.variable.as_ref();
             let variable = variable.map(|name| format!(" {}", line(name.raw())));
-            Some(format!("environment{}", variable.unwrap_or_default()))
+            Some(format!("{}{}", words(by), variable.unwrap_or_default()))
         }
         (Some(set_by), _) => Some(words(set_by).to_owned()),
         (None, None) => None,
@@ -89,6 +89,7 @@ fn words(set_by: SetBy) -> &'static str {
         SetBy::Override => "set by the program",
         SetBy::CommandLine => "command line",
         SetBy::Environment => "environment",
+        SetBy::StartEnvironment => "environment of its start",
         SetBy::File => "a configuration file",
         SetBy::Driver => "a driver of configuration",
     }

@@ -181,10 +181,11 @@ impl Visitor for Interpreters {
             visited.registered =
                 registered::sections(walker.objects, &interpreters, &mut visited.notes);
             self.add_modules(walker.objects, &mut visited);
-            let registries = oslo::registries(visit.search, *objects, &mut visited.notes);
+            let interpreters = self.interpreters(memory);
+            let registries =
+                oslo::registries(visit.search, &interpreters, *objects, &mut visited.notes);
             visited.secrets = oslo::secrets(&registries);
             visited.registries = registries;
-            let interpreters = self.interpreters(memory);
             let settings =
                 settings::settings(visit.search, &interpreters, *objects, &mut visited.notes);
             visited.secrets.extend(settings.iter().flat_map(Settings::secrets));

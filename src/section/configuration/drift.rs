@@ -21,6 +21,14 @@ use crate::text::Text;
 /// The most differences of one object that are shown.
 const MAX_DRIFT: usize = 200;
 
+/// The most options that one refers to which are told.
+const MAX_REFERS: usize = 3;
+
+/// Of a file of a directory in which something else stands than in the one that was read at its
+/// place. A file that was written anew and one that came for another look the same.
+const OR_NEW: &str = "or it is new and the one read in its place is gone: the process does not \
+                      tell";
+
 /// An object with what it holds.
 pub struct Object<'a> {
     /// The object.
@@ -124,7 +132,10 @@ fn changes(
         _ if change.secret && !secrets.are_shown() => {
             Some("a secret: only that it differs is told".to_owned())
         }
-        (None, None | Some(SetBy::Default | SetBy::SetDefault)) => {
+        _ if !change.refers.is_empty() => Some(refers(&change)),
+        (None, None | Some(SetBy::Default | SetBy::SetDefault))
+            if change.was_set_by == Some(SetBy::File) =>
+        {
             Some("no file sets it any more".to_owned())
         }
         _ => None,
@@ -138,6 +149,18 @@ fn changes(
         then: Some(masked(&change.then, change.secret, secrets).0),
         what: what.map(Text::from),
     }
+}
+
+/// Why an option changes that is written as it was.
+fn refers(change: &Change) -> String {
+    let name =
+        |(group, option): &(Text, Text)| match group.raw() == "DEFAULT" || *group == change.group {
+            true => option.raw().to_owned(),
+            false => format!("{}.{}", group.raw(), option.raw()),
+        };
+    let names: Vec<String> = change.refers.iter().take(MAX_REFERS).map(name).collect();
+    let more = if change.refers.len() > MAX_REFERS { " and others" } else { "" };
+    format!("refers to {}{more}, which changed", names.join(" and "))
 }
 
 fn deprecated(name: Renamed, place: &dyn Fn((usize, u32)) -> Option<Origin>) -> Drift {
@@ -248,6 +271,7 @@ impl Files<'_> {
         let changed = self.held().filter_map(|(identity, held)| {
             let file = self.reading.files.get(identity.file()?)?;
             let what = match same::content(held, file.parsed()?) {
+                false if matches!(identity, Identity::Likely(_)) && !file.named => Some(OR_NEW),
                 false => None,
                 true if file.shown.changed_since_start => {
                     Some("the same stands in it, as far as it is not secret")

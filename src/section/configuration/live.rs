@@ -83,22 +83,39 @@ fn troubles(object: &Object<'_>) -> Vec<Note> {
     let unread = object.registry.troubles.iter();
     let mut notes: Vec<Note> =
         unread.map(|trouble| Note::missing(object.name.as_str(), trouble.clone())).collect();
-    let options = object.held.iter().flat_map(|group| {
-        // A secret that was overwritten in the evidence may have been a number.
-        let options = group.options.iter().filter(|option| !option.secret);
-        options.filter_map(move |option| Some((group, option, option.problem.as_ref()?)))
+    let remarks = object.held.iter().flat_map(|group| {
+        let remarks = group.options.iter().filter_map(remark);
+        remarks.map(move |(option, what)| (group, option, what))
     });
-    let count = options.clone().count();
-    for (group, option, problem) in options.take(MAX_TROUBLES) {
+    let count = remarks.clone().count();
+    for (group, option, what) in remarks.take(MAX_TROUBLES) {
         let about = format!("[{}] {}", group.name.raw(), option.dest.raw());
-        let text = format!("the process has no value for it: {problem}");
-        notes.push(Note::remark(about, text));
+        notes.push(Note::remark(about, what));
     }
     if count > MAX_TROUBLES {
-        let text = format!("only the first {MAX_TROUBLES} of {count} options without a value");
+        let text = format!("only the first {MAX_TROUBLES} of {count} remarks on options are shown");
         notes.push(Note::remark(object.name.as_str(), text));
     }
     notes
+}
+
+/// What there is to say of an option beside its value.
+fn remark(option: &Resolved) -> Option<(&Resolved, String)> {
+    let is_given = !matches!(option.set_by, None | Some(SetBy::Default));
+    let text = match &option.problem {
+        // A secret that was overwritten in the evidence may have been a number.
+        Some(_) if option.secret => return None,
+        Some(problem) => format!("the process has no value for it: {problem}"),
+        None if option.remembered => {
+            "the process remembers this value, and what sets it now gives another one".to_owned()
+        }
+        // A default was checked when the option was made.
+        None if option.unchecked && is_given => {
+            "whether its type refuses this value was not checked: only Python can tell".to_owned()
+        }
+        None => return None,
+    };
+    Some((option, text))
 }
 
 fn groups(object: &Object<'_>, reading: &Reading) -> Vec<OptionGroup> {
@@ -110,7 +127,7 @@ fn groups(object: &Object<'_>, reading: &Reading) -> Vec<OptionGroup> {
         };
         let options = group.options.iter();
         let mut options: Vec<OptionValue> =
-            options.map(|option| option_value(group, option, object.secrets, &places)).collect();
+            options.map(|option| option_value(group, option, object, &places)).collect();
         options.sort_by(|a, b| a.name.cmp(&b.name));
         OptionGroup { name, options }
     });
@@ -122,17 +139,24 @@ fn groups(object: &Object<'_>, reading: &Reading) -> Vec<OptionGroup> {
 fn option_value(
     group: &ResolvedGroup,
     option: &Resolved,
-    secrets: Secrets,
+    object: &Object<'_>,
     places: &Places<'_>,
 ) -> OptionValue {
-    let (value, masked) = masked(&option.value, option.secret, secrets);
+    let (value, masked) = masked(&option.value, option.secret, object.secrets);
     // What nothing sets is at its default, which is `None`.
-    let unset = (option.value == Data::None && option.problem.is_none()).then_some(SetBy::Default);
-    let set_by = option.set_by.or(unset);
+    let is_unset = option.value == Data::None && option.problem.is_none() && !option.remembered;
+    let set_by = option.set_by.or(is_unset.then_some(SetBy::Default));
     let variable = (set_by == Some(SetBy::Environment)).then(|| {
         let key = group.key.as_ref().map_or("DEFAULT", Text::raw);
         registry::variable(key, option.dest.raw()).into()
     });
+    // What became of the environment since the start is not known everywhere.
+    let set_by = match set_by {
+        Some(SetBy::Environment) if object.registry.environment.is_none() => {
+            Some(SetBy::StartEnvironment)
+        }
+        set_by => set_by,
+    };
     OptionValue {
         name: option.name.clone(),
         value,

@@ -81,7 +81,7 @@ pub struct File {
     /// The file and its state.
     pub shown: ConfigFile,
     /// Whether it is named, and not found in a directory.
-    named: bool,
+    pub named: bool,
     /// Whether the command line names it.
     pub on_command_line: bool,
     /// Whether there is no such file.

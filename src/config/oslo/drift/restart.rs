@@ -5,6 +5,8 @@
 //! The files are masked: what differs only in place of a mask is no change, and how often that was
 //! so is told.
 
+use std::collections::HashSet;
+
 use super::lines::Lines;
 use super::same;
 use crate::config::oslo::registry::{Namespace, ParsedFile, ParsedSection, Registry};
@@ -29,12 +31,16 @@ pub struct Change {
     pub now: Data,
     /// What it would be.
     pub then: Data,
+    /// By what it was set when it was parsed.
+    pub was_set_by: Option<SetBy>,
     /// By what it would be set.
     pub set_by: Option<SetBy>,
     /// Index of the file that would set it, oldest first, and the line.
     pub place: Option<(usize, u32)>,
     /// Why there would be no value.
     pub problem: Option<String>,
+    /// If it is written as it was: the changed options that it refers to, by groups and names.
+    pub refers: Vec<(Text, Text)>,
 }
 
 /// An option that a file gives by a deprecated name.
@@ -86,7 +92,15 @@ pub fn after_restart(
             compared.add(&then.name, held, parsed, after);
         }
     }
-    compared.restart
+    let mut restart = compared.restart;
+    // Those that are written as they were change by what they refer to.
+    let changed = restart.changes.iter();
+    let changed: HashSet<(Text, Text)> =
+        changed.map(|change| (change.group.clone(), change.option.clone())).collect();
+    restart.changes.iter_mut().for_each(|change| {
+        change.refers.retain(|reference| changed.contains(reference));
+    });
+    restart
 }
 
 struct Comparison<'a> {
@@ -117,15 +131,22 @@ impl Comparison<'_> {
             false => is_masked || same::has_mask(&parsed.value),
         };
         if !same {
+            let is_as_written = match (&parsed.written, &then.written) {
+                (Some(before), Some(after)) => same::value(before, after),
+                _ => false,
+            };
+            let is_as_written = is_as_written && parsed.set_by == then.set_by;
             self.restart.changes.push(Change {
                 group: group.clone(),
                 option: then.dest.clone(),
                 secret: then.secret,
                 now: held.value.clone(),
                 then: then.value.clone(),
+                was_set_by: parsed.set_by,
                 set_by: then.set_by,
                 place,
                 problem: then.problem.clone(),
+                refers: if is_as_written { then.refers.clone() } else { Vec::new() },
             });
         }
     }

@@ -157,6 +157,33 @@ fn what_was_told_before_is_the_value_and_its_source_is_still_found() {
     assert_eq!(shown(&resolve(&case.registry, &given)[0].options[0]), "'f' File 0:[DEFAULT]o ?");
 }
 
+#[test]
+fn what_was_told_before_and_would_not_be_told_now_has_no_source() {
+    let mut case = Case::new();
+    case.o().cached = Some(Data::text("before"));
+    case.file("[DEFAULT]\no = now\n");
+    assert_eq!(shown(&case.resolved()[0]), "'before' nothing");
+    assert!(case.resolved()[0].remembered);
+    case.o().cached = Some(Data::text("now"));
+    assert!(!case.resolved()[0].remembered);
+    // A secret may have been overwritten in one place only.
+    case.o().cached = Some(Data::text("***"));
+    assert!(!case.resolved()[0].remembered);
+}
+
+#[test]
+fn the_environment_counts_as_it_is_now_where_that_is_known() {
+    let mut case = Case::new();
+    case.file("[DEFAULT]\no = f\n");
+    case.environment.push(("OS_DEFAULT__O", "of the start"));
+    assert_eq!(shown(&case.resolved()[0]), "'of the start' Environment");
+    let now = [("OS_DEFAULT__O".into(), "now".into())];
+    case.registry.environment = Some(now.into());
+    assert_eq!(shown(&case.resolved()[0]), "'now' Environment");
+    case.registry.environment = Some([].into());
+    assert_eq!(shown(&case.resolved()[0]), "'f' File 0:[DEFAULT]o");
+}
+
 /// Options `x0`, `x1` … of which each has the default that is made of its number.
 fn chain(count: usize, default: impl Fn(usize) -> String) -> Registry {
     let option = |index: usize| Opt {

@@ -7,6 +7,7 @@
 //! is read (`read`) before running threads are stopped, and over the evidence. Nothing is resolved here,
 //! and nothing masked: what is read is for [`crate::config::oslo`], and never stored.
 
+mod environment;
 pub(super) mod fields;
 mod find;
 pub(super) mod holder;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::environment::environment;
 use super::fields::{Fields, Names};
 use super::find::has_options;
 use super::namespace::Namespaces;
@@ -39,7 +40,12 @@ const GLOBAL: &str = "oslo_config.cfg.CONF";
 
 /// The configurations that the search found: those that the program called with its command line
 /// first, then those that were called without, then the global one, then the rest by address.
-pub fn registries(search: &Search, objects: Objects<'_>, notes: &mut Vec<Note>) -> Vec<Registry> {
+pub fn registries(
+    search: &Search,
+    interpreters: &[Addr],
+    objects: Objects<'_>,
+    notes: &mut Vec<Note>,
+) -> Vec<Registry> {
     let found = &search.registries;
     if found.is_empty() {
         return Vec::new();
@@ -51,13 +57,15 @@ pub fn registries(search: &Search, objects: Objects<'_>, notes: &mut Vec<Note>) 
     if found.len() >= MAX_REGISTRIES {
         missing(format!("only {MAX_REGISTRIES} objects of oslo.config are looked at"));
     }
+    let environment = environment(&objects, interpreters);
     let reader = Reader::new(objects);
     let mut left = Left { groups: MAX_GROUPS, options: MAX_OPTIONS };
     let mut registries = Vec::new();
     for held in found.iter().take(MAX_REGISTRIES) {
         match reader.registry(held.addr, &mut left) {
             Some(registry) => {
-                registries.push(Registry { held_by: held.held_by.clone(), ..registry });
+                let (held_by, environment) = (held.held_by.clone(), environment.clone());
+                registries.push(Registry { held_by, environment, ..registry });
             }
             None => missing(format!("the object of oslo.config at {} can not be read", held.addr)),
         }

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::config::oslo::registry::{Namespace, Opt, Registry};
+use crate::config::oslo::registry::{Namespace, Opt, Registry, variable};
 use crate::data::Data;
 use crate::mask::{hidden_parts, mask_argv, mask_text, mask_value};
 use crate::repr::quote;
+use crate::target::environment::option;
 
 /// The secrets of these configurations. What is the name of an option or a section, too, is left
 /// out: it is everywhere.
@@ -86,6 +87,7 @@ impl Secrets {
         for option in registry.groups.iter().flat_map(|group| &group.options) {
             self.add_option(option);
         }
+        self.add_environment(registry);
         let namespaces = registry.namespace.iter().chain(&registry.mutable_namespace);
         for namespace in namespaces.chain(&registry.sources) {
             self.add_namespace(namespace, &known);
@@ -98,6 +100,22 @@ impl Secrets {
             if *value != option.default {
                 self.add_data(value, Some(option.secret), option.dest.raw());
             }
+        }
+    }
+
+    /// Variables of options that are known, and of others, by what is known of either.
+    fn add_environment(&mut self, registry: &Registry) {
+        let mut known: HashMap<String, bool> = HashMap::new();
+        for group in &registry.groups {
+            let key = group.key.as_ref().map_or(DEFAULT, |key| key.raw());
+            for option in &group.options {
+                *known.entry(variable(key, option.dest.raw())).or_default() |= option.secret;
+            }
+        }
+        for (name, value) in registry.environment.iter().flatten() {
+            // Of a variable for no option its end says what it is, as it would in a file.
+            let option = option(name.raw()).unwrap_or_default();
+            self.add(value.raw(), known.get(name.raw()).copied(), option);
         }
     }
 

@@ -55,7 +55,7 @@ fn read(fake: &Fake, object: Addr) -> (Vec<Registry>, Vec<Note>) {
     let search = Search { bytes: 1, registries: vec![held], ..Search::default() };
     let mut notes = Vec::new();
     let objects = Objects { memory: fake, layout: &V3_11 };
-    let registries = registries(&search, objects, &mut notes);
+    let registries = registries(&search, &[], objects, &mut notes);
     (registries, notes)
 }
 
