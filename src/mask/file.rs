@@ -11,7 +11,7 @@ use super::line::{
     masked,
 };
 use super::name::{is_secret_name, names_a_secret};
-use super::{MASK, json, mask_text, until_stable};
+use super::{MASK, command, json, mask_text, until_stable};
 
 /// Masks a file whose name is not known; see [`mask_file`].
 pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
@@ -35,11 +35,12 @@ fn mask_once(text: &str, form: Form) -> String {
     }
     let mut masker =
         Masker { form, open: None, in_private_key: false, braces: 0, triple: None, named: None };
+    let mut commands = command::Lines::default();
     let mut out = String::with_capacity(text.len());
     // Python's text files end lines at a lone carriage return, too.
     for line in text.split_inclusive(['\n', '\r']) {
         let body = line.trim_end_matches(['\n', '\r']);
-        out.push_str(&masker.line(body));
+        out.push_str(&commands.mask(masker.line(body), form));
         out.push_str(line.get(body.len()..).unwrap_or_default());
     }
     out

@@ -2,6 +2,7 @@
 //!
 //! The text must be valid JSON (`serde_json` has said so); nothing is parsed into values here.
 
+use super::argv::Masker;
 use super::{MASK, mask_text, name};
 
 /// Masks the scalars under secret names, and whatever a string's text shows to be secret.
@@ -10,6 +11,8 @@ pub(super) fn mask(text: &str) -> String {
     // For each open object or array the name its scalars have.
     let mut names: Vec<String> = Vec::new();
     let mut name = String::new();
+    // The strings of each may be the words of a command line.
+    let mut commands: Vec<Masker> = Vec::new();
     // What `"name": "DB_PASSWORD"` says of the `"value": …` beside it; and how deep that stands.
     let mut named: Option<(usize, String)> = None;
     let mut rest = text;
@@ -17,8 +20,14 @@ pub(super) fn mask(text: &str) -> String {
         let token = token_length(rest);
         let (token, after) = rest.split_at_checked(token).unwrap_or((rest, ""));
         match first {
-            '{' | '[' => names.push(name.clone()),
-            '}' | ']' => name = names.pop().unwrap_or_default(),
+            '{' | '[' => {
+                names.push(name.clone());
+                commands.push(Masker::default());
+            }
+            '}' | ']' => {
+                name = names.pop().unwrap_or_default();
+                commands.pop();
+            }
             ',' => name = names.last().cloned().unwrap_or_default(),
             _ => {}
         }
@@ -29,13 +38,17 @@ pub(super) fn mask(text: &str) -> String {
             {
                 name = of;
             }
+            // A member is no next word.
+            if let Some(command) = commands.last_mut() {
+                command.expect_nothing();
+            }
             out.push_str(token);
         } else if first == '"' || first == '-' || first.is_ascii_alphanumeric() {
             if first == '"' && matches!(name.as_str(), "name" | "key") {
                 let value = end_of_name(serde_json::from_str(token).unwrap_or_default());
                 named = Some((names.len(), value));
             }
-            out.push_str(&mask_scalar(&name, token));
+            out.push_str(&mask_scalar(&name, token, commands.last_mut()));
         } else {
             out.push_str(token);
         }
@@ -76,12 +89,13 @@ fn token_length(text: &str) -> usize {
 }
 
 /// A scalar as it stands in the text. What is masked becomes a string, so that it stays JSON.
-fn mask_scalar(name: &str, token: &str) -> String {
+fn mask_scalar(name: &str, token: &str, command: Option<&mut Masker>) -> String {
     let value: String = serde_json::from_str(token).unwrap_or_else(|_| token.to_owned());
+    let word = command.and_then(|command| command.word_of_text(&value));
     if name::names_a_secret(name, &value) {
         return format!("\"{MASK}\"");
     }
-    let masked = mask_text(&value);
+    let masked = mask_text(word.as_deref().unwrap_or(&value));
     if masked == value {
         return token.to_owned();
     }

@@ -47,7 +47,8 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
         if word.starts_with(['=', ':']) || (index == 0 && word.contains(['=', ':'])) {
             return None;
         }
-        if is_secret_name(name) && !word.starts_with('{') {
+        // haproxy: `if { path /token }`
+        if is_secret_name(name) && !name.starts_with('/') && !word.starts_with(['{', '}']) {
             let bare = content.get(start..)?.trim_end().trim_end_matches([';', '{']);
             let bare = bare.trim_matches(['"', '\'']);
             return names_a_secret(name, bare).then_some(start);
@@ -62,7 +63,9 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
         if content.starts_with("user ") && word.starts_with('>') {
             return Some(start + 1);
         }
-        name = if word.contains(['=', ':']) { "" } else { word };
+        // What follows an option is judged as in any command line.
+        let is_name = !word.contains(['=', ':']) && !word.starts_with('-');
+        name = if is_name { word } else { "" };
     }
     None
 }

@@ -1,14 +1,14 @@
 //! The secrets of configurations: what must not be kept in a recording.
 //!
 //! They are the values of options that say to be secret, wherever the program got them from, and
-//! what shows by its name or by itself to be one. The defaults of options are none: they are in
-//! the program's source.
+//! what shows by its name or by itself to be one. The default of such an option is one as well,
+//! unless it is a word or an address: these are everywhere in the program's memory.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::config::oslo::registry::{Namespace, Opt, Registry};
 use crate::data::Data;
-use crate::mask::{hidden_parts, mask_argv, mask_text, mask_value};
+use crate::mask::{hidden_parts, mask_argv, mask_list, mask_text, mask_value};
 use crate::repr::quote;
 
 /// The secrets of these configurations. What is the name of an option or a section, too, is left
@@ -72,6 +72,15 @@ fn section(name: &str) -> String {
     if name == DEFAULT { name.to_owned() } else { name.to_lowercase() }
 }
 
+/// Whether a default is a word, a number or an address without a password: `rabbit://`. To overwrite
+/// it would take it out of names and of other values.
+fn is_everywhere(default: &str) -> bool {
+    let in_word = |byte: u8| byte.is_ascii_lowercase() || b"_-. ".contains(&byte);
+    default.bytes().all(in_word)
+        || default.bytes().all(|byte| byte.is_ascii_digit())
+        || (default.contains("://") && !default.contains('@'))
+}
+
 #[derive(Default)]
 struct Secrets(BTreeSet<String>);
 
@@ -93,11 +102,24 @@ impl Secrets {
     }
 
     fn add_option(&mut self, option: &Opt) {
+        if option.secret {
+            self.add_default(&option.default, option.dest.raw());
+        }
         let Opt { override_value, set_default, cached, driver, .. } = option;
         for value in [override_value, set_default, cached, driver].into_iter().flatten() {
             if *value != option.default {
                 self.add_data(value, Some(option.secret), option.dest.raw());
             }
+        }
+    }
+
+    /// The default of a secret option.
+    fn add_default(&mut self, default: &Data, name: &str) {
+        match default {
+            Data::Text(text) if is_everywhere(text.raw()) => {}
+            Data::List(items) => items.iter().for_each(|item| self.add_default(item, name)),
+            Data::Map(items) => items.iter().for_each(|(_, item)| self.add_default(item, name)),
+            value => self.add_data(value, Some(true), name),
         }
     }
 
@@ -128,12 +150,25 @@ impl Secrets {
             }
             Data::List(items) => {
                 items.iter().for_each(|item| self.add_data(item, is_secret, name));
+                self.add_command(items);
             }
             Data::Map(items) => {
                 items.iter().for_each(|(_, item)| self.add_data(item, is_secret, name));
             }
             _ => {}
         }
+    }
+
+    /// The secrets of a list that is a command line.
+    fn add_command(&mut self, items: &[Data]) {
+        let text = |item: &Data| match item {
+            Data::Text(text) => Some(text.raw().to_owned()),
+            _ => None,
+        };
+        let words: Option<Vec<String>> = items.iter().map(text).collect();
+        let words = words.unwrap_or_default();
+        let masked = mask_list(words.iter().map(String::as_str)).unwrap_or_default();
+        words.iter().zip(masked).for_each(|(word, masked)| self.add_hidden(word, &masked));
     }
 
     /// A text that an option has of which this is known; where none has this name, the name tells.
