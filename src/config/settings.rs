@@ -100,7 +100,7 @@ pub(super) fn masked_command(items: &[Data]) -> Cow<'_, [Data]> {
     };
     let words: Option<Vec<String>> = items.iter().map(text).collect();
     match words.and_then(|words| mask_list(words.iter().map(String::as_str))) {
-        Some(masked) => Cow::Owned(masked.into_iter().map(|word| Data::text(word)).collect()),
+        Some(masked) => Cow::Owned(masked.into_iter().map(Data::text).collect()),
         None => Cow::Borrowed(items),
     }
 }
@@ -168,6 +168,11 @@ mod tests {
             ("DATABASES", database(text("hunter2")), database(text("***"))),
             ("DATABASES", database(Data::Int(12345)), database(text("***"))),
             ("broker_url", text("amqp://u:hunter2@h//"), text("amqp://u:***@h//")),
+            ("CMD", text("app --password hunter2 -x"), text("app --password *** -x")),
+            ("CMD", list(&["mysql", "-phunter2", "db"]), list(&["mysql", "-p***", "db"])),
+            ("ARGS", list(&["--token", "hunter2"]), list(&["--token", "***"])),
+            ("ARGS", list(&["-p", "8080"]), list(&["-p", "8080"])),
+            ("STRIPE_KEY", text("**********"), text("***")),
             ("BROKERS", list(&["amqp://u:hunter2@h//"]), list(&["amqp://u:***@h//"])),
             ("TOKENS", map(&[("a", text("hunter2"))]), text("***")),
             ("PASSWORD_RESET_TIMEOUT", Data::Int(259_200), Data::Int(259_200)),

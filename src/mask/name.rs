@@ -304,7 +304,7 @@ pub(super) fn is_harmless(name: &str, value: &str) -> bool {
         || is_reference(value)
         || is_path(value)
         || is_key_file(name, value)
-        || (name.trim_start_matches('-') == "passwd" && value.split_whitespace().all(|word| is_name_service(word)))
+        || (words(name) == ["passwd"] && value.split_whitespace().all(is_name_service))
         || is_mount(name, value)
         || PUBLIC_KEYS.iter().any(|begin| value.starts_with(begin))
         || (is_switch(name) && value.bytes().all(|b| b.is_ascii_digit()))

@@ -140,9 +140,7 @@ const IN_CONTEXT: &[(&[&str], &str)] = &[
     // Hashes of passwords, behind what tells their kind: $6$salt$hash of crypt(3) and htpasswd
     (
         &["$"],
-        concat!(
-            r"\$(?:[156]|apr1|md5|sha1)\$((?:rounds=[0-9]{1,9}\$)?[^\s$:\x22',]{0,64}\$[./A-Za-z0-9]{20,})",
-        ),
+        r"\$(?:[156]|apr1|md5|sha1)\$((?:rounds=[0-9]{1,9}\$)?[^\s$:\x22',]{0,64}\$[./A-Za-z0-9]{20,})",
     ),
     (&["$2"], r"\$2[abxy]?\$[0-9]{2}\$([./A-Za-z0-9]{20,})"),
     (&["$y$", "$gy$", "$7$"], r"\$(?:y|gy|7)\$([./A-Za-z0-9$]{20,})"),

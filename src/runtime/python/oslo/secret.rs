@@ -72,7 +72,7 @@ fn section(name: &str) -> String {
     if name == DEFAULT { name.to_owned() } else { name.to_lowercase() }
 }
 
-/// Whether a default is a word, a number or an address without a password: `rabbit://`. To overwrite
+/// Whether a default, or a part of a value, is a word, a number or an address without a password: `rabbit://`. To overwrite
 /// it would take it out of names and of other values.
 fn is_everywhere(default: &str) -> bool {
     let in_word = |byte: u8| byte.is_ascii_lowercase() || b"_-. ".contains(&byte);
@@ -102,8 +102,9 @@ impl Secrets {
     }
 
     fn add_option(&mut self, option: &Opt) {
-        if option.secret {
-            self.add_default(&option.default, option.dest.raw());
+        match option.secret {
+            true => self.add_default(&option.default, option.dest.raw()),
+            false => self.add_data(&option.default, Some(false), option.dest.raw()),
         }
         let Opt { override_value, set_default, cached, driver, .. } = option;
         for value in [override_value, set_default, cached, driver].into_iter().flatten() {
@@ -176,6 +177,14 @@ impl Secrets {
         match is_secret {
             Some(true) => {
                 self.0.insert(text.to_owned());
+                // What was parsed of a list or a mapping lies in memory in pieces.
+                if !text.contains("://") {
+                    let items = text.split(',').filter(|item| item.len() < text.len());
+                    let values = text.split(',').filter_map(|item| item.split_once(':'));
+                    let values = values.map(|(_, value)| value);
+                    let parts = items.chain(values).map(str::trim);
+                    self.0.extend(parts.filter(|part| !is_everywhere(part)).map(str::to_owned));
+                }
                 // It may stand elsewhere in other words.
                 self.add_hidden(text, &mask_text(text));
             }
@@ -186,5 +195,63 @@ impl Secrets {
 
     fn add_hidden(&mut self, text: &str, masked: &str) {
         self.0.extend(hidden_parts(text, masked).into_iter().map(str::to_owned));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::oslo::registry::{Group, ParsedFile, ParsedSection};
+
+    fn option(dest: &str, secret: bool, default: Data) -> Opt {
+        Opt { dest: dest.into(), name: dest.into(), secret, default, ..Opt::default() }
+    }
+
+    fn list(items: &[&str]) -> Data {
+        Data::List(items.iter().map(|item| Data::text(*item)).collect())
+    }
+
+    #[test]
+    fn defaults_and_all_values_of_secret_options_are_secrets() {
+        let options = vec![
+            Opt { multi: true, ..option("many", true, list(&["Default1", "Default2"])) },
+            option("one", true, Data::text("Default3")),
+            option("word", true, Data::text("default")),
+            option("address", true, Data::text("rabbit://")),
+            option("pairs", true, Data::None),
+            option("open", false, Data::text("Default4")),
+            option("command", false, list(&["app", "--password", "Default5"])),
+        ];
+        let values = |name: &str, values: &[&str]| {
+            (name.into(), values.iter().map(|value| (*value).into()).collect())
+        };
+        let section = ParsedSection {
+            name: "DEFAULT".into(),
+            options: vec![
+                values("many", &["Value1", "Value2"]),
+                values("pairs", &["a:Value3,b:Value4"]),
+            ],
+        };
+        let file = ParsedFile { path: None, sections: vec![section] };
+        let namespace = Namespace { files: vec![file], arguments: Vec::new() };
+        let group = Group { key: None, name: "DEFAULT".into(), options };
+        let registry =
+            Registry { groups: vec![group], namespace: Some(namespace), ..Registry::default() };
+        let mut found = secrets(&[registry]);
+        found.retain(|secret| secret.len() >= 6);
+        let expected = [
+            "Default1",
+            "Default2",
+            "Default3",
+            "Default5",
+            "Value1",
+            "Value2",
+            "Value3",
+            "Value4",
+            "a:Value3",
+            "a:Value3,b:Value4",
+            "b:Value4",
+        ];
+        assert_eq!(found, expected);
     }
 }
