@@ -220,8 +220,8 @@ const USER_AND_PASSWORD: &[&str] =
 /// Their `-c` is followed by a command line in one word.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "su", "runuser"];
 
-/// Words that follow the name of an option in prose: "use --password to log in".
-const PROSE: &[&str] = &[
+/// Words that follow a name in prose: "use --password to log in", "a token for the API".
+pub(super) const PROSE: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "be", "by", "can", "for", "from", "if", "in", "instead",
     "is", "may", "must", "not", "of", "on", "option", "options", "or", "should", "that", "the",
     "then", "to", "was", "when", "which", "will", "with",

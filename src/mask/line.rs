@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::MASK;
+use super::argv::PROSE;
 use super::name::{is_secret_name, names_a_secret};
 
 /// `name = value`.
@@ -48,7 +49,9 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
             return None;
         }
         // haproxy: `if { path /token }`
-        if is_secret_name(name) && !name.starts_with('/') && !word.starts_with(['{', '}']) {
+        let is_path = name.starts_with('/') || word.starts_with(['{', '}']);
+        let is_prose = PROSE.contains(&word) && at < content.len();
+        if is_secret_name(name) && !is_path && !is_prose {
             let bare = content.get(start..)?.trim_end().trim_end_matches([';', '{']);
             let bare = bare.trim_matches(['"', '\'']);
             return names_a_secret(name, bare).then_some(start);

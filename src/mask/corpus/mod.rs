@@ -295,6 +295,20 @@ fn what_a_masked_word_does_not_show_is_told_part_by_part() {
 }
 
 #[test]
+fn prose_and_conditions_of_a_file_are_no_directives() {
+    for text in [
+        "description: |\n  A JWT for the API\n  Send a token that you got\n",
+        "frontend x\n  http-request deny if { path /token } !{ src 10.0.0.0/8 }\n",
+        "  - /secrets:/secrets:ro\n",
+        "passwd:         files systemd\n",
+        "[Service]\nLoadCredential=name:/path\n",
+    ] {
+        assert_eq!(masked_file("a.yaml", text), text);
+        assert_eq!(masked_file("a.conf", text), text);
+    }
+}
+
+#[test]
 fn a_masked_file_keeps_its_form() {
     let text = "[a]\n# note\npassword = \"x y\"\n  more\nurl: http://u:p@h/\nsecret \"a\";\n\n";
     let masked =
