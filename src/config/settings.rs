@@ -1,8 +1,10 @@
 //! Settings of a program that is not oslo's, as its own object in memory has them.
 
+use std::borrow::Cow;
+
 use crate::addr::Addr;
 use crate::data::Data;
-use crate::mask::{MASK, Secrets, hidden_parts};
+use crate::mask::{MASK, Secrets, hidden_parts, mask_list};
 use crate::repr::quote;
 use crate::text::Text;
 
@@ -77,6 +79,7 @@ fn mask(name: &str, value: &Data, secrets: Secrets, depth: usize) -> Data {
         Data::Map(items) if items.is_empty() => value.clone(),
         _ if depth == MAX_DEPTH || secrets.hides(name) => Data::text(MASK),
         Data::List(items) => {
+            let items = masked_command(items);
             Data::List(items.iter().map(|item| mask(name, item, secrets, depth + 1)).collect())
         }
         Data::Map(items) => {
@@ -86,6 +89,19 @@ fn mask(name: &str, value: &Data, secrets: Secrets, depth: usize) -> Data {
             };
             Data::Map(items.iter().map(item).collect())
         }
+    }
+}
+
+/// The items, masked as the words of a command line if they are these.
+pub(super) fn masked_command(items: &[Data]) -> Cow<'_, [Data]> {
+    let text = |item: &Data| match item {
+        Data::Text(text) => Some(text.raw().to_owned()),
+        _ => None,
+    };
+    let words: Option<Vec<String>> = items.iter().map(text).collect();
+    match words.and_then(|words| mask_list(words.iter().map(String::as_str))) {
+        Some(masked) => Cow::Owned(masked.into_iter().map(Data::text).collect()),
+        None => Cow::Borrowed(items),
     }
 }
 
@@ -152,6 +168,11 @@ mod tests {
             ("DATABASES", database(text("hunter2")), database(text("***"))),
             ("DATABASES", database(Data::Int(12345)), database(text("***"))),
             ("broker_url", text("amqp://u:hunter2@h//"), text("amqp://u:***@h//")),
+            ("CMD", text("app --password hunter2 -x"), text("app --password *** -x")),
+            ("CMD", list(&["mysql", "-phunter2", "db"]), list(&["mysql", "-p***", "db"])),
+            ("ARGS", list(&["--token", "hunter2"]), list(&["--token", "***"])),
+            ("ARGS", list(&["-p", "8080"]), list(&["-p", "8080"])),
+            ("STRIPE_KEY", text("**********"), text("***")),
             ("BROKERS", list(&["amqp://u:hunter2@h//"]), list(&["amqp://u:***@h//"])),
             ("TOKENS", map(&[("a", text("hunter2"))]), text("***")),
             ("PASSWORD_RESET_TIMEOUT", Data::Int(259_200), Data::Int(259_200)),

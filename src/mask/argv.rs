@@ -2,12 +2,11 @@
 //! `PASSWORD=X`, `Header: value`.
 //!
 //! The number of words never changes. What a word means to the program is known for the few
-//! programs of [`SHORT_OPTIONS`] only; everything else is judged by names and patterns.
-
-use std::borrow::Cow;
+//! programs of [`SHORT_OPTIONS`] and [`POSITIONS`] only; everything else is judged by names and
+//! patterns. The same [`Masker`] judges the words of command lines inside of texts (`command`).
 
 use super::name::{is_harmless, is_secret_name, is_switch, names_a_secret};
-use super::{MASK, mask_text, mask_value, until_stable};
+use super::{MASK, mask_text, until_stable};
 use crate::path::base_name;
 
 /// Which part of an option's value is the secret.
@@ -129,7 +128,7 @@ const SHORT_OPTIONS: &[ShortOption] = &[
         part: Part::Whole,
     },
     ShortOption {
-        programs: &["curl", "lftp", "http", "https"],
+        programs: &["curl"],
         option: "-u",
         attached: true,
         separate: true,
@@ -163,6 +162,55 @@ const SHORT_OPTIONS: &[ShortOption] = &[
         separate: true,
         part: Part::After('%'),
     },
+    ShortOption {
+        programs: &["openssl"],
+        option: "-k",
+        attached: false,
+        separate: true,
+        part: Part::Whole,
+    },
+    ShortOption {
+        programs: &["openssl"],
+        option: "-K",
+        attached: false,
+        separate: true,
+        part: Part::Whole,
+    },
+    ShortOption {
+        programs: &["xfreerdp", "xfreerdp3", "wlfreerdp", "sdl-freerdp", "freerdp"],
+        option: "/p:",
+        attached: true,
+        separate: false,
+        part: Part::Whole,
+    },
+];
+
+/// A secret that is told by its place: so many words behind a word of the program's.
+struct Position {
+    program: &'static str,
+    behind: &'static str,
+    nth: usize,
+}
+
+const POSITIONS: &[Position] = &[
+    Position { program: "rabbitmqctl", behind: "add_user", nth: 2 },
+    Position { program: "rabbitmqctl", behind: "change_password", nth: 2 },
+    Position { program: "rabbitmqctl", behind: "authenticate_user", nth: 2 },
+    Position { program: "vault", behind: "login", nth: 1 },
+    // FILE USER PASSWORD; with -n there is no file.
+    Position { program: "htpasswd", behind: "-b", nth: 3 },
+    Position { program: "htpasswd", behind: "-bc", nth: 3 },
+    Position { program: "htpasswd", behind: "-cb", nth: 3 },
+    Position { program: "htpasswd", behind: "-bB", nth: 3 },
+    Position { program: "htpasswd", behind: "-Bb", nth: 3 },
+    Position { program: "htpasswd", behind: "-cbB", nth: 3 },
+    Position { program: "htpasswd", behind: "-cBb", nth: 3 },
+    Position { program: "htpasswd", behind: "-nb", nth: 2 },
+    Position { program: "htpasswd", behind: "-bn", nth: 2 },
+    Position { program: "htpasswd", behind: "-nbB", nth: 2 },
+    Position { program: "htpasswd", behind: "-nBb", nth: 2 },
+    Position { program: "htpasswd", behind: "-Bbn", nth: 2 },
+    Position { program: "htpasswd", behind: "-bnB", nth: 2 },
 ];
 
 /// Long options of any program whose value is `user:password`.
@@ -172,12 +220,32 @@ const USER_AND_PASSWORD: &[&str] =
 /// Their `-c` is followed by a command line in one word.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "su", "runuser"];
 
+/// Words that follow a name in prose: "use --password to log in", "a token for the API".
+pub(super) const PROSE: &[&str] = &[
+    "a", "an", "and", "are", "as", "at", "be", "by", "can", "for", "from", "if", "in", "instead",
+    "is", "may", "must", "not", "of", "on", "option", "options", "or", "should", "that", "the",
+    "then", "to", "was", "when", "which", "will", "with",
+];
+
 /// Masks a command line. The result has as many words.
 pub fn mask_argv(argv: &[String]) -> Vec<String> {
     until_stable(argv.to_vec(), |argv| {
         let mut masker = Masker::default();
-        argv.iter().enumerate().map(|(index, word)| masker.word(word, index == 0)).collect()
+        argv.iter().map(|word| masker.mask(word)).collect()
     })
+}
+
+/// Masks a list of texts as a command line, if it looks like one.
+pub fn mask_list<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
+    let words: Vec<String> = texts.map(str::to_owned).collect();
+    let is_command = words.iter().any(|word| word.len() > 1 && word.starts_with('-'))
+        || words.iter().any(|word| POSITIONS.iter().any(|known| known.program == base_name(word)));
+    is_command.then(|| mask_argv(&words))
+}
+
+/// Whether one of the programs whose secrets are told by their place is spoken of.
+pub(super) fn names_a_program(text: &str) -> bool {
+    POSITIONS.iter().any(|known| text.contains(known.program))
 }
 
 /// What the next word is.
@@ -189,12 +257,15 @@ enum Expect {
     Secret(Part),
     /// The value of an option that is a secret by this name.
     Named(String),
-    /// A shell's command.
-    Command,
+    /// A header of HTTP.
+    Header,
+    /// The last of so many words, options aside, is a secret.
+    Nth(usize),
 }
 
+/// Judges the words of a command line, one after the other.
 #[derive(Default)]
-struct Masker {
+pub(super) struct Masker {
     /// The words so far that name a program, in base names: `sudo`, `env` and shells come before
     /// the program that matters.
     programs: Vec<String>,
@@ -205,49 +276,95 @@ struct Masker {
 const MAX_PROGRAMS: usize = 8;
 
 impl Masker {
-    fn word(&mut self, word: &str, first: bool) -> String {
-        let expected = std::mem::take(&mut self.expect);
-        if let Expect::Secret(part) = expected
-            && !is_option(word)
-        {
-            return mask_part(word, part);
+    /// Masks the next word of a real command line: a shell's command, the title that a program gave
+    /// itself and what is a secret by itself, too.
+    fn mask(&mut self, word: &str) -> String {
+        let judged = self.judge(word).or_else(|| by_name(word));
+        mask_text(judged.as_deref().unwrap_or(word)).into_owned()
+    }
+
+    /// What is left of the next word of a command line inside of a text; `None` if it stays. What it
+    /// shows by itself is not looked at.
+    pub fn word_of_text(&mut self, word: &str) -> Option<String> {
+        if self.expects_named() && PROSE.contains(&word) {
+            self.expect = Expect::Anything;
+            return None;
         }
-        if let Expect::Named(name) = &expected
-            && !is_option(word)
-        {
-            return if is_harmless(name, word) { word.to_owned() } else { MASK.to_owned() };
-        }
-        // A command in one word: what a shell runs, and titles that programs give themselves.
-        if matches!(expected, Expect::Command) || (first && word.contains(' ')) {
-            return mask_command(word);
+        let is_header = matches!(self.expect, Expect::Header);
+        let by_name = || by_name(word).filter(|_| is_header || !is_assignment(word));
+        self.judge(word).or_else(by_name).filter(|masked| masked != word)
+    }
+
+    /// Whether the next word may be a secret as a whole.
+    pub fn expects_secret(&self) -> bool {
+        !matches!(self.expect, Expect::Anything)
+    }
+
+    fn expects_named(&self) -> bool {
+        matches!(self.expect, Expect::Named(_))
+    }
+
+    /// What is expected does not follow.
+    pub fn expect_nothing(&mut self) {
+        self.expect = Expect::Anything;
+    }
+
+    /// The next word, by what stands before it and by what it is to the program.
+    fn judge(&mut self, word: &str) -> Option<String> {
+        match std::mem::take(&mut self.expect) {
+            Expect::Secret(part) if !is_option(word) => {
+                return Some(mask_part(word, part).unwrap_or_else(|| word.to_owned()));
+            }
+            Expect::Named(name) if !is_option(word) => {
+                let shown = if is_harmless(&name, word) { word } else { MASK };
+                return Some(shown.to_owned());
+            }
+            // `vault login username=x`
+            Expect::Nth(1) if !is_option(word) && !word.contains('=') => {
+                return Some(MASK.to_owned());
+            }
+            Expect::Nth(nth) => {
+                let passed = usize::from(!is_option(word));
+                self.expect = Expect::Nth(nth.saturating_sub(passed).max(1));
+                return None;
+            }
+            _ => {}
         }
         if !word.starts_with('-') {
             self.note_program(word);
         }
+        if matches!(word, "-H" | "--header") {
+            self.expect = Expect::Header;
+            return None;
+        }
+        let behind = |known: &&Position| {
+            known.behind == word && self.programs.iter().any(|program| program == known.program)
+        };
+        if let Some(position) = POSITIONS.iter().find(behind) {
+            self.expect = Expect::Nth(position.nth);
+            return None;
+        }
         if let Some(masked) = self.short_option(word) {
-            return masked;
+            return Some(masked);
         }
         if word.starts_with("--") && USER_AND_PASSWORD.contains(&word) {
             self.expect = Expect::Secret(Part::After(':'));
-            return word.to_owned();
+            return Some(word.to_owned());
         }
-        if word == "-c" && self.programs.iter().any(|program| SHELLS.contains(&&**program)) {
-            self.expect = Expect::Command;
-            return word.to_owned();
+        // `--password= X` has a blank too much.
+        let name = word.strip_suffix('=').unwrap_or(word);
+        if is_option(name) && !name.contains('=') && is_secret_name(name) && !is_switch(name) {
+            self.expect = Expect::Named(name.to_owned());
         }
-        if is_option(word) && !word.contains('=') {
-            if is_secret_name(word) && !is_switch(word) {
-                self.expect = Expect::Named(word.to_owned());
-            }
-            return mask_text(word).into_owned();
-        }
-        mask_named(word).into_owned()
+        None
     }
 
+    /// A program by its name or path, also behind `command=`.
     fn note_program(&mut self, word: &str) {
-        let name = base_name(word);
+        let name = base_name(word.rsplit('=').next().unwrap_or(word));
         let known = SHELLS.contains(&name)
-            || SHORT_OPTIONS.iter().any(|short| short.programs.contains(&name));
+            || SHORT_OPTIONS.iter().any(|short| short.programs.contains(&name))
+            || POSITIONS.iter().any(|known| known.program == name);
         if known && self.programs.len() < MAX_PROGRAMS {
             self.programs.push(name.to_owned());
         }
@@ -266,7 +383,8 @@ impl Masker {
                 return Some(word.to_owned());
             }
             if !value.is_empty() && short.attached {
-                return Some(format!("{}{}", short.option, mask_part(value, short.part)));
+                let masked = mask_part(value, short.part);
+                return Some(format!("{}{}", short.option, masked.as_deref().unwrap_or(value)));
             }
         }
         None
@@ -282,64 +400,51 @@ fn is_option(word: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
-fn mask_part(value: &str, part: Part) -> String {
+/// The value with its secret part masked; `None` if it has none.
+fn mask_part(value: &str, part: Part) -> Option<String> {
     match part {
-        Part::Whole if value.is_empty() => String::new(),
-        Part::Whole => MASK.to_owned(),
-        Part::After(mark) => match value.split_once(mark) {
-            Some((user, password)) if !password.is_empty() => {
-                format!("{}{mark}{MASK}", mask_text(user))
-            }
-            _ => mask_text(value).into_owned(),
-        },
+        Part::Whole if value.is_empty() || is_published_port(value) => None,
+        Part::Whole => Some(MASK.to_owned()),
+        Part::After(mark) => {
+            let (user, password) = value.split_once(mark)?;
+            (!password.is_empty()).then(|| format!("{user}{mark}{MASK}"))
+        }
     }
 }
 
-/// Masks `NAME=value`, `--name=value` and `Name: value`, by name and by pattern.
-fn mask_named(word: &str) -> Cow<'_, str> {
-    let Some(at) = word.find(['=', ':']) else { return mask_text(word) };
-    let (name, value) =
-        (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());
-    let is_header = word.get(at..).is_some_and(|rest| rest.starts_with(": "));
-    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if !is_name || (!is_header && !word.get(at..).is_some_and(|rest| rest.starts_with('='))) {
-        return mask_text(word);
+/// `docker run --name mongo -p 127.0.0.1:27017:27017`: what is a program by its name may be none.
+fn is_published_port(value: &str) -> bool {
+    value.contains(':') && value.bytes().all(|byte| byte.is_ascii_digit() || b".:".contains(&byte))
+}
+
+/// `password=value` is found in any text.
+fn is_assignment(word: &str) -> bool {
+    let name = word.split_once('=').map(|(name, _)| name);
+    name.is_some_and(|name| is_secret_name(name) && !name.contains(':'))
+}
+
+/// `NAME=value`, `--name=value`, `--name:value`, `/name:value` and `Name: value` masked, if the name
+/// is that of a secret.
+fn by_name(word: &str) -> Option<String> {
+    let at = word.find(['=', ':'])?;
+    let (name, rest) = word.split_at_checked(at)?;
+    let bare = name.strip_prefix('/').unwrap_or(name);
+    let value = rest.get(1..)?;
+    if !bare.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        return None;
     }
+    let separator = match rest.chars().next() {
+        Some('=') if bare == name => "=",
+        // `-v /secret:/mount` is no secret.
+        Some(':') if name.starts_with(['-', '/']) && !value.starts_with(['/', ' ']) => ":",
+        Some(':') if value.starts_with(' ') => ": ",
+        _ => return None,
+    };
     if USER_AND_PASSWORD.contains(&name) {
-        return Cow::Owned(format!("{name}={}", mask_part(value, Part::After(':'))));
+        return Some(format!(
+            "{name}{separator}{}",
+            mask_part(value.trim_start(), Part::After(':'))?
+        ));
     }
-    if !names_a_secret(name, value) {
-        return mask_text(word);
-    }
-    let separator = if is_header { ": " } else { "=" };
-    Cow::Owned(format!("{name}{separator}{}", mask_value(name, value.trim_start())))
-}
-
-/// Masks a command line that is one word. Blanks stay as they are; quotes hold words together.
-fn mask_command(command: &str) -> String {
-    let mut masker = Masker::default();
-    let mut out = String::with_capacity(command.len());
-    let mut word = String::new();
-    let mut quote = None;
-    for c in command.chars() {
-        match (c, quote) {
-            ('"' | '\'', None) => quote = Some(c),
-            (c, Some(open)) if c == open => quote = None,
-            _ => {}
-        }
-        if c.is_whitespace() && quote.is_none() {
-            if !word.is_empty() {
-                out.push_str(&masker.word(&word, false));
-                word.clear();
-            }
-            out.push(c);
-        } else {
-            word.push(c);
-        }
-    }
-    if !word.is_empty() {
-        out.push_str(&masker.word(&word, false));
-    }
-    // What spans several words: JSON, a URL with a blank in its password.
-    mask_text(&out).into_owned()
+    names_a_secret(name, value).then(|| format!("{name}{separator}{MASK}"))
 }

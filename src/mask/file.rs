@@ -13,7 +13,7 @@ use super::line::{
     is_closer, is_key_material, is_tag, masked, open_quote, section, unescaped,
 };
 use super::name::{is_secret_name, names_a_secret};
-use super::{MASK, erlang, json, mask_text, until_stable, xml};
+use super::{MASK, command, erlang, json, mask_text, until_stable, xml};
 
 /// Masks a file whose name is not known; see [`mask_file`].
 pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
@@ -40,6 +40,7 @@ fn mask_once(text: &str, form: Form) -> String {
     let terms = (form == Form::Erlang).then(|| erlang::mask(text));
     let text = elements.as_deref().or(terms.as_deref()).unwrap_or(text);
     let mut masker = Masker::new(text, form);
+    let mut commands = command::Lines::default();
     let mut out = String::with_capacity(text.len());
     // Python's text files end lines at a lone carriage return, too.
     for line in text.split_inclusive(['\n', '\r']) {
@@ -50,7 +51,7 @@ fn mask_once(text: &str, form: Form) -> String {
             out.push_str(line);
             continue;
         }
-        out.push_str(&masker.line(body));
+        out.push_str(&commands.mask(masker.line(body), form));
         out.push_str(line.get(body.len()..).unwrap_or_default());
     }
     out

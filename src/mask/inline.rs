@@ -13,6 +13,8 @@ use super::name::{is_harmless, is_secret_name};
 const MAX_NAME_BYTES: usize = 128;
 /// Blanks around a separator.
 const MAX_BLANKS: usize = 8;
+/// `sh -c 'export SECRET='"'"'value'"'"''`
+pub(super) const NESTED: &[u8] = b"'\"'\"'";
 /// Names that are secrets in the query of a signed URL only.
 const SIGNATURES: &[&str] = &["sig", "signature", "x-amz-signature", "x-goog-signature"];
 
@@ -48,6 +50,8 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
         }
         let value = match *byte == b':' && !key.quoted {
             true => value_in_braces(text, at + 1),
+            // `['--password=', 'x']`: the quote ends the word.
+            false if ends_word(bytes.get(at + 1..).unwrap_or_default(), key.within) => continue,
             false => value_after(text, at + 1, key.quoted),
         };
         let value = object(text, &key, value.clone()).unwrap_or(value);
@@ -62,6 +66,8 @@ struct Key<'a> {
     name: &'a str,
     quoted: bool,
     in_query: bool,
+    /// The quote that a name without quotes stands behind.
+    within: Option<u8>,
     /// Behind a brace or a comma.
     first: bool,
 }
@@ -90,6 +96,13 @@ fn object(text: &str, key: &Key<'_>, value: Range<usize>) -> Option<Range<usize>
     });
     let start = value.start + 1;
     Some(start..end.map_or(text.len(), |end| start + end))
+}
+
+/// Whether a text begins with this quote, behind which no value can begin.
+fn ends_word(text: &[u8], quote: Option<u8>) -> bool {
+    quote.is_some()
+        && text.first() == quote.as_ref()
+        && text.get(1).is_none_or(|byte| byte.is_ascii_whitespace() || b",])}".contains(byte))
 }
 
 /// Where the value of an unquoted name in braces is: up to the next comma or brace, unless it is
@@ -135,6 +148,7 @@ fn key_before(text: &str, from: usize, at: usize) -> Option<Key<'_>> {
         name,
         quoted: quote.is_some(),
         in_query: matches!(before, Some(b'?' | b'&')),
+        within: before.copied().filter(|byte| quote.is_none() && matches!(byte, b'"' | b'\'')),
         first: matches!(first, Some(b'{' | b',')),
     })
 }
@@ -150,6 +164,11 @@ fn value_after(text: &str, mut from: usize, quoted_key: bool) -> Range<usize> {
     let opener = from + usize::from(escaped);
     let rest = |from: usize| bytes.get(from..).unwrap_or_default();
     let end_of = |from: usize, length: Option<usize>| from..length.map_or(text.len(), |l| from + l);
+    // A quote within quotes, as a shell needs it.
+    if let Some(inner) = rest(from).strip_prefix(NESTED) {
+        let end = inner.windows(NESTED.len()).position(|part| part == NESTED);
+        return end_of(from + NESTED.len(), end);
+    }
     match bytes.get(opener) {
         Some(quote @ (b'"' | b'\'')) => {
             let start = opener + 1;

@@ -2,6 +2,7 @@
 //!
 //! The text must be valid JSON (`serde_json` has said so); nothing is parsed into values here.
 
+use super::argv::Masker;
 use super::group::Group;
 use super::{MASK, mask_text, name};
 
@@ -12,6 +13,8 @@ pub(super) fn mask(text: &str) -> String {
     // stands in say of them.
     let mut names: Vec<(String, Option<Group>)> = Vec::new();
     let mut name = String::new();
+    // The strings of each may be the words of a command line.
+    let mut commands: Vec<Masker> = Vec::new();
     // What `"name": "DB_PASSWORD"` says of the `"value": …` beside it; and how deep that stands.
     let mut named: Option<(usize, String)> = None;
     let mut rest = text;
@@ -22,8 +25,12 @@ pub(super) fn mask(text: &str) -> String {
             '{' | '[' => {
                 let around = group(&names).filter(|group| group.covers_items());
                 names.push((name.clone(), around.or_else(|| Group::of(&name))));
+                commands.push(Masker::default());
             }
-            '}' | ']' => name = names.pop().unwrap_or_default().0,
+            '}' | ']' => {
+                name = names.pop().unwrap_or_default().0;
+                commands.pop();
+            }
             ',' => name = names.last().cloned().unwrap_or_default().0,
             _ => {}
         }
@@ -34,13 +41,17 @@ pub(super) fn mask(text: &str) -> String {
             {
                 name = of;
             }
+            // A member is no next word.
+            if let Some(command) = commands.last_mut() {
+                command.expect_nothing();
+            }
             out.push_str(token);
         } else if first == '"' || first == '-' || first.is_ascii_alphanumeric() {
             if first == '"' && matches!(name.as_str(), "name" | "key") {
                 let value = end_of_name(serde_json::from_str(token).unwrap_or_default());
                 named = Some((names.len(), value));
             }
-            out.push_str(&mask_scalar(&name, group(&names), token));
+            out.push_str(&mask_scalar(&name, group(&names), token, commands.last_mut()));
         } else {
             out.push_str(token);
         }
@@ -86,12 +97,18 @@ fn group(names: &[(String, Option<Group>)]) -> Option<Group> {
 }
 
 /// A scalar as it stands in the text. What is masked becomes a string, so that it stays JSON.
-fn mask_scalar(name: &str, group: Option<Group>, token: &str) -> String {
+fn mask_scalar(
+    name: &str,
+    group: Option<Group>,
+    token: &str,
+    command: Option<&mut Masker>,
+) -> String {
     let value: String = serde_json::from_str(token).unwrap_or_else(|_| token.to_owned());
+    let word = command.and_then(|command| command.word_of_text(&value));
     if name::names_a_secret(name, &value) || group.is_some_and(|group| group.hides(name, &value)) {
         return format!("\"{MASK}\"");
     }
-    let masked = mask_text(&value);
+    let masked = mask_text(word.as_deref().unwrap_or(&value));
     if masked == value {
         return token.to_owned();
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::MASK;
+use super::argv::PROSE;
 use super::name::{is_secret_name, names_a_secret};
 
 /// `name = value`.
@@ -32,8 +33,8 @@ pub(super) fn assignment(content: &str) -> Option<Assignment<'_>> {
 }
 
 /// `name value` of redis, nginx, haproxy and netrc: where the secret begins. The name may be a later
-/// word: `user u password p`, `proxy_set_header Authorization …`. A path is no name, and in a quoted
-/// text only an option is: `AuthName "Secret zone"`, `"app --password p"`.
+/// word: `user u password p`, `proxy_set_header Authorization …`. A path is no name, nor is what
+/// stands in a quoted text: `AuthName "Secret zone"`.
 pub(super) fn directive_secret(content: &str) -> Option<usize> {
     let mut at = 0;
     let mut name = "";
@@ -50,7 +51,10 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
         if word.starts_with(['=', ':']) || (index == 0 && word.contains(['=', ':'])) {
             return None;
         }
-        if is_secret_name(name) && !word.starts_with('{') {
+        // haproxy: `if { path /token }`
+        let is_path = name.starts_with('/') || word.starts_with(['{', '}']);
+        let is_prose = PROSE.contains(&word) && at < content.len();
+        if is_secret_name(name) && !is_path && !is_prose {
             let bare = content.get(start..)?.trim_end().trim_end_matches([';', '{']);
             let bare = bare.trim_matches(['"', '\'']);
             return (names_a_secret(name, bare) && !is_expression(bare)).then_some(start);
@@ -77,7 +81,9 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
         if closes {
             quoted = None;
         }
-        let is_name = !word.contains(['=', ':', '/', '<']) && (!in_text || word.starts_with('-'));
+        // What follows an option is judged as in any command line.
+        let is_option = word.starts_with('-');
+        let is_name = !word.contains(['=', ':', '/', '<']) && !in_text && !is_option;
         name = if is_name { word } else { "" };
     }
     None

@@ -4,7 +4,7 @@
 //! There is one masker, and every text of the target goes through it before anything is cut or
 //! saved. Two kinds of rules: by *name*, where something says what a value is (an option, a
 //! variable, a key), and by *pattern*, always: user information in every URL, tokens that announce
-//! themselves, private keys, `password=…` inside a longer text.
+//! themselves, private keys, `password=…` and command lines inside a longer text.
 //!
 //! Promises: linear time; idempotent (masking what is masked changes nothing, so a masked recording
 //! replays to the same report); lines stay lines. It does not guess by entropy: a random-looking
@@ -15,6 +15,7 @@
 
 mod argv;
 mod block;
+mod command;
 mod erlang;
 mod file;
 mod form;
@@ -34,7 +35,7 @@ mod corpus;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub use argv::mask_argv;
+pub use argv::{mask_argv, mask_list};
 pub use file::{mask_config_text, mask_file};
 pub use name::is_secret_name;
 pub use policy::Secrets;
@@ -62,7 +63,9 @@ pub fn mask_value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
 pub fn mask_text(value: &str) -> Cow<'_, str> {
     let mut masked = Cow::Borrowed(value);
     for _ in 0..MAX_PASSES {
-        let Some(next) = replace(&masked, secrets(&masked)) else { break };
+        let replaced = replace(&masked, secrets(&masked));
+        let text = replaced.as_deref().unwrap_or(&masked);
+        let Some(next) = command::mask(text).or(replaced) else { break };
         masked = Cow::Owned(next);
     }
     masked

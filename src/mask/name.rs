@@ -64,6 +64,9 @@ const SECRET_ENDINGS: &[&str] = &[
     "authorization",
     "erlangcookie",
     "rabbitcookie",
+    "authsalt",
+    "hashsalt",
+    "noncesalt",
     "passwordsalt",
     "secretsalt",
     "setcookie",
@@ -186,6 +189,30 @@ const SWITCH_WORDS: &[&str] = &[
     "server", "reset", "prompt",
 ];
 
+/// What a name begins with that only says where a credential is.
+const LOADS: &[&str] = &["load", "import"];
+
+/// Where nsswitch.conf has users looked up: `passwd: files systemd`.
+const NAME_SERVICES: &[&str] = &[
+    "files",
+    "compat",
+    "systemd",
+    "sss",
+    "ldap",
+    "nis",
+    "nisplus",
+    "winbind",
+    "db",
+    "dns",
+    "cache",
+    "altfiles",
+    "extrausers",
+    "hesiod",
+];
+
+/// How a public key begins.
+const PUBLIC_KEYS: &[&str] = &["ssh-ed25519", "ssh-rsa", "ssh-dss", "ecdsa-sha2-"];
+
 /// Values that are no secrets under any name.
 const NO_SECRETS: &[&str] = &[
     "true",
@@ -223,10 +250,19 @@ pub fn is_secret_name(name: &str) -> bool {
     let squashed = squashed.trim_end_matches(|c: char| c.is_ascii_digit());
     let Some(last) = words.last() else { return false };
     let last = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    // systemd: `LoadCredential=name:/path` says where it is.
+    if last == "credential" && words.first().is_some_and(|first| LOADS.contains(&&**first)) {
+        return false;
+    }
     if last == "pass" && words.iter().any(|word| PASSES_REQUESTS.contains(&&**word)) {
         return false;
     }
-    SECRET_WORDS.contains(&last) || SECRET_ENDINGS.iter().any(|end| squashed.ends_with(end))
+    // `hash_salt`, `AUTH_SALT`; what is called `salt` alone may be SaltStack's.
+    if last == "salt" && words.len() > 1 {
+        return true;
+    }
+    let one = squashed.strip_suffix('s').filter(|one| one.ends_with("key")).unwrap_or(squashed);
+    SECRET_WORDS.contains(&last) || SECRET_ENDINGS.iter().any(|end| one.ends_with(end))
 }
 
 /// Whether this value under this name is a secret.
@@ -245,6 +281,8 @@ pub(super) fn names_a_secret(name: &str, value: &str) -> bool {
     let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));
     let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
     (looks_random(value) && (words.len() == 1 || mixed))
+        // `salt = x9$F…`, and no host of SaltStack's.
+        || (last == "salt" && !value.bytes().all(in_host) && value != super::MASK && !is_path(value))
         || (last == "auth" && is_user_and_password(value))
 }
 
@@ -264,6 +302,9 @@ pub(super) fn is_harmless(name: &str, value: &str) -> bool {
         || is_reference(value)
         || is_path(value)
         || is_key_file(name, value)
+        || (words(name) == ["passwd"] && value.split_whitespace().all(is_name_service))
+        || is_mount(name, value)
+        || PUBLIC_KEYS.iter().any(|begin| value.starts_with(begin))
         || (is_switch(name) && value.bytes().all(|b| b.is_ascii_digit()))
 }
 
@@ -284,6 +325,17 @@ fn is_reference(value: &str) -> bool {
     })
 }
 
+/// `/secrets:/run/x`, as containers have it.
+fn is_mount(name: &str, value: &str) -> bool {
+    let from = name.rsplit(' ').next().unwrap_or_default().trim_start_matches(['"', '\'']);
+    from.starts_with('/') && value.starts_with('/')
+}
+
+/// One of nsswitch.conf, or what it does then: `[NOTFOUND=return]`.
+fn is_name_service(word: &str) -> bool {
+    NAME_SERVICES.contains(&word) || (word.starts_with('[') && word.ends_with("=return]"))
+}
+
 /// `ssl_key = server.key`.
 fn is_key_file(name: &str, value: &str) -> bool {
     let is_file = |(stem, ending): (&str, &str)| {
@@ -301,6 +353,11 @@ fn is_path(value: &str) -> bool {
         .strip_prefix('/')
         .and_then(|rest| rest.split_once('/'))
         .is_some_and(|(root, rest)| ROOTS.contains(&root) && !rest.contains([' ', '=']))
+}
+
+/// A byte of the name of a host.
+fn in_host(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.:/".contains(&byte)
 }
 
 /// `user:password`, and neither a number, a word nor a path behind the colon.

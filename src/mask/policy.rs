@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{is_secret_name, mask_argv, mask_file, mask_text, mask_value};
+use super::{MASK, is_secret_name, mask_argv, mask_file, mask_text, mask_value};
 
 /// What becomes of secrets. Its methods are the masker's entry points, which do nothing where the
 /// user asked to see everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Secrets {
-    /// They are replaced by [`MASK`](super::MASK).
+    /// They are replaced by [`MASK`].
     #[default]
     Masked,
     /// They are shown, and stored: `--show-secrets`.
@@ -27,7 +27,7 @@ impl Secrets {
     /// The value of something that has a name: see [`mask_value`].
     pub fn mask_value<'a>(self, name: &str, value: &'a str) -> Cow<'a, str> {
         match self {
-            Secrets::Masked => mask_value(name, value),
+            Secrets::Masked => of_one_length(mask_value(name, value)),
             Secrets::Shown => Cow::Borrowed(value),
         }
     }
@@ -35,7 +35,7 @@ impl Secrets {
     /// Any text: see [`mask_text`].
     pub fn mask_text(self, text: &str) -> Cow<'_, str> {
         match self {
-            Secrets::Masked => mask_text(text),
+            Secrets::Masked => of_one_length(mask_text(text)),
             Secrets::Shown => Cow::Borrowed(text),
         }
     }
@@ -43,7 +43,10 @@ impl Secrets {
     /// A command line: see [`mask_argv`].
     pub fn mask_argv(self, argv: &[String]) -> Vec<String> {
         match self {
-            Secrets::Masked => mask_argv(argv),
+            Secrets::Masked => {
+                let masked = mask_argv(argv).into_iter();
+                masked.map(|word| of_one_length(Cow::Owned(word)).into_owned()).collect()
+            }
             Secrets::Shown => argv.to_vec(),
         }
     }
@@ -62,6 +65,27 @@ impl Secrets {
     }
 }
 
+/// How many asterisks are a secret that was overwritten in recorded memory, at least: so long is the
+/// shortest one that is.
+const OVERWRITTEN: &str = "******";
+
+/// A secret that was overwritten in recorded memory has an asterisk for each of its characters. How
+/// many these are is not told.
+fn of_one_length(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains(OVERWRITTEN) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some((before, behind)) = rest.split_once(OVERWRITTEN) {
+        out.push_str(before);
+        out.push_str(MASK);
+        rest = behind.trim_start_matches('*');
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Secrets::{Masked, Shown};
@@ -78,5 +102,19 @@ mod tests {
         assert_eq!(&*Masked.mask_file("a.conf", b"password = pw\n"), b"password = ***\n");
         assert_eq!(&*Shown.mask_file("a.conf", b"password = pw\xff\n"), b"password = pw\xff\n");
         assert!(Masked.hides("password") && !Shown.hides("password"));
+    }
+
+    #[test]
+    fn what_was_overwritten_in_memory_does_not_tell_its_length() {
+        for (text, shown) in [
+            ("******", "***"),
+            ("app -z ********** y", "app -z *** y"),
+            ("***", "***"),
+            ("*****", "*****"),
+        ] {
+            assert_eq!(Masked.mask_text(text), shown);
+            assert_eq!(Masked.mask_value("stripe_key", text), shown);
+            assert_eq!(Masked.mask_argv(&[text.to_owned()]), [shown]);
+        }
     }
 }

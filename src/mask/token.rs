@@ -137,6 +137,30 @@ const IN_CONTEXT: &[(&[&str], &str)] = &[
         &["</"],
         r"<(?i-u:[a-z0-9_.:-]{0,60}(?:password|passwd|passphrase|secret|token|api[_-]?key))>([^<]+)</",
     ),
+    // Hashes of passwords, behind what tells their kind: $6$salt$hash of crypt(3) and htpasswd
+    (
+        &["$"],
+        r"\$(?:[156]|apr1|md5|sha1)\$((?:rounds=[0-9]{1,9}\$)?[^\s$:\x22',]{0,64}\$[./A-Za-z0-9]{20,})",
+    ),
+    (&["$2"], r"\$2[abxy]?\$[0-9]{2}\$([./A-Za-z0-9]{20,})"),
+    (&["$y$", "$gy$", "$7$"], r"\$(?:y|gy|7)\$([./A-Za-z0-9$]{20,})"),
+    (&["$argon2", "$scrypt$"], r"\$(?:argon2(?:id|i|d)|scrypt)\$([A-Za-z0-9+/=,$.-]{20,})"),
+    (&["$p$", "$h$"], r"\$[PH]\$([./A-Za-z0-9]{20,})"),
+    // Django's, PostgreSQL's
+    (
+        &["pbkdf2"],
+        r"(?-u:\b)pbkdf2[_a-z0-9-]{0,20}\$([0-9]{1,9}\$[^\s$:\x22',]{1,64}\$[A-Za-z0-9+/=]{20,})",
+    ),
+    (&["scram-sha-"], r"SCRAM-SHA-(?:1|256)\$([0-9]{1,9}:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=:]{20,})"),
+    // LDAP's {SSHA}…, which htpasswd has as {SHA}
+    (
+        &["sha", "md5}", "crypt}", "argon2}", "plain}", "cleartext}"],
+        r"\{(?:S?SHA(?:256|384|512)?|SSHA(?:-?[0-9]{3})?|S?MD5|CRYPT|ARGON2|PLAIN|CLEARTEXT)\}([A-Za-z0-9+/=$.,_-]{16,})",
+    ),
+    // Redis: user u on #sha256
+    (&[" #", "\t#"], r"[ \t]#([0-9a-f]{64})(?-u:\b)"),
+    // jdbc:oracle:thin:user/password@host
+    (&["jdbc:oracle:"], r"(?i-u:jdbc:oracle:[a-z0-9]{1,10}:)[^\s/@:\x22']{0,64}/([^\s]+)@"),
     // openssl's -passin pass:…
     (&["pass:"], r"(?-u:\b)pass:([^\s]+)"),
 ];

@@ -18,11 +18,12 @@ const RFC_SCHEMES: &[&str] = &[
 ];
 
 static SCHEME: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"[A-Za-z][A-Za-z0-9+.\-]*://").ok());
+    LazyLock::new(|| Regex::new(r"[A-Za-z][A-Za-z0-9+.\-]*:(?://|\\/\\/)").ok());
 
 /// Adds the passwords of all URLs of a text.
 pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
-    if !text.contains("://") {
+    // JSON may write `http:\/\/`, also where it stands in another text.
+    if !text.contains("://") && !text.contains(r":\/\/") {
         return;
     }
     let Some(scheme) = SCHEME.as_ref() else { return };
@@ -36,7 +37,8 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
         if start.end < done {
             continue;
         }
-        let name = text.get(start.start..start.end - "://".len()).unwrap_or_default();
+        let name = text.get(start.clone()).unwrap_or_default();
+        let name = name.trim_end_matches([':', '/', '\\']);
         let end = ends.of(index, start);
         done = find_in_url(text, name, start.end, end, &mut ends.at, spans);
     }

@@ -1,8 +1,9 @@
 //! Values of a live object, masked by what they look like. Never by their names: the options say
 //! themselves which of them are secret, and `token_ttl = 600` is not.
 
+use crate::config::settings::masked_command;
 use crate::data::Data;
-use crate::mask::{MASK, Secrets, mask_text, mask_value};
+use crate::mask::{MASK, Secrets};
 use crate::text::Text;
 
 /// Values inside values that are looked at. What lies deeper is masked as a whole.
@@ -27,16 +28,19 @@ fn mask(value: &Data, depth: usize) -> Data {
         Data::Text(text) => Data::Text(masked_text(text)),
         Data::Object(text) => Data::Object(masked_text(text)),
         Data::List(_) | Data::Map(_) if depth >= MAX_DEPTH => Data::text(MASK),
-        Data::List(items) => Data::List(items.iter().map(|item| mask(item, depth + 1)).collect()),
+        Data::List(items) => {
+            let items = masked_command(items);
+            Data::List(items.iter().map(|item| mask(item, depth + 1)).collect())
+        }
         // A key that stands in the value itself is no name of an option: `password:abc`.
         Data::Map(items) => Data::Map(
             items
                 .iter()
                 .map(|(key, item)| {
                     let item = match item {
-                        Data::Text(text) => {
-                            Data::Text(mask_value(key.raw(), text.raw()).as_ref().into())
-                        }
+                        Data::Text(text) => Data::Text(
+                            Secrets::Masked.mask_value(key.raw(), text.raw()).as_ref().into(),
+                        ),
                         item => mask(item, depth + 1),
                     };
                     (masked_text(key), item)
@@ -48,7 +52,7 @@ fn mask(value: &Data, depth: usize) -> Data {
 }
 
 fn masked_text(text: &Text) -> Text {
-    mask_text(text.raw()).as_ref().into()
+    Secrets::Masked.mask_text(text.raw()).as_ref().into()
 }
 
 fn is_nan(value: &Data) -> bool {

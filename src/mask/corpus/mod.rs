@@ -19,6 +19,14 @@ fn file(text: &str) -> String {
     String::from_utf8_lossy(&mask_config_text(text.as_bytes())).into_owned()
 }
 
+fn masked_text(text: &str) -> String {
+    mask_text(text).into_owned()
+}
+
+fn masked_file(path: &str, text: &str) -> String {
+    String::from_utf8_lossy(&mask_file(path, text.as_bytes())).into_owned()
+}
+
 /// How many secrets are looked for at least, each in one place of one kind.
 const SECRETS: usize = 300;
 
@@ -51,6 +59,18 @@ impl Leaks {
         self.check(&argv.join(" "), &mask_argv(&argv).join(" "));
     }
 
+    /// A command line wherever one may stand.
+    fn check_command(&mut self, command: &str) {
+        let argv = words(command);
+        self.check(command, &mask_argv(&argv).join("|"));
+        for (path, text) in commands_in_files(&argv) {
+            self.check_file(path, &text);
+        }
+        for text in commands_in_texts(&argv) {
+            self.check(&text, &mask_text(&text));
+        }
+    }
+
     /// A value under a name in a command line, an environment, files, a URL, and variables.
     fn check_named(&mut self, name: &str, value: &str) {
         let (upper, kebab, camel) = (name.to_uppercase(), name.replace('_', "-"), camel(name));
@@ -71,6 +91,73 @@ impl Leaks {
         self.check(name, &mask_text(&format!("{{'a': 1, '{name}': '{value}'}}")));
         self.check(name, &mask_text(&format!("Foo(a=1, {camel}='{value}')")));
     }
+}
+
+/// A word as a shell needs it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    match word {
+        word if word.chars().all(plain) => word.to_owned(),
+        word if word.contains('\'') => format!("\"{word}\""),
+        word => format!("'{word}'"),
+    }
+}
+
+/// A command line as one text and as a list.
+fn commands_in_texts(argv: &[String]) -> Vec<String> {
+    let line = argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    let list = |quote: &str| {
+        let words: Vec<_> = argv.iter().map(|word| format!("{quote}{word}{quote}")).collect();
+        format!("[{}]", words.join(", "))
+    };
+    let mut texts = vec![
+        line.clone(),
+        format!("cd /srv/a && {line}; ps -p 1"),
+        format!("ExecStart=/usr/bin/{line}"),
+        format!("first\n  {line}\nlast"),
+    ];
+    if argv.iter().all(|word| !word.contains(['"', '\''])) {
+        texts.push(list("'"));
+        texts.push(format!("sh -c \"{line}\""));
+    }
+    if argv.iter().all(|word| !word.contains('"')) {
+        texts.push(list("\""));
+    }
+    texts
+}
+
+/// A command line in files of any kind.
+fn commands_in_files(argv: &[String]) -> Vec<(&'static str, String)> {
+    let shell: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
+    let line = shell.join(" ");
+    let json = |line: &str| serde_json::to_string(line).unwrap_or_default();
+    let words: Vec<String> = argv.iter().map(|word| json(word)).collect();
+    let on_lines = |before: &str, behind: &str| {
+        let line = |word: &String| format!("{before}{word}{behind}\n");
+        words.iter().map(line).collect::<String>()
+    };
+    let mut files = vec![
+        ("a.service", format!("[Service]\nExecStart=/usr/bin/{line}\n")),
+        ("a.service", format!("[Service]\nExecStart={}\n", shell.join(" \\\n  "))),
+        ("a.conf", format!("[program:x]\ncommand={line}\n")),
+        ("a.conf", format!("# command = {line}\n")),
+        ("a.sh", format!("#!/bin/sh\nexec {line}\n")),
+        ("a.json", format!("{{\"a\": {}, \"b\": 1}}", json(&line))),
+        ("a.json", format!("{{\"a\": [{}]}}", words.join(","))),
+        ("a.json", format!("{{\n \"a\": [\n{} \"x\"\n ]\n}}\n", on_lines("  ", ","))),
+        ("a.yaml", format!("a: [{}]\nb: 1\n", words.join(", "))),
+        ("a.yaml", format!("a:\n{}b: 1\n", on_lines("  - ", ""))),
+        ("a.yaml", format!("a:\n{}b: 1\n", on_lines("- ", ""))),
+        ("a.toml", format!("a = [{}]\n", words.join(", "))),
+        ("a.toml", format!("a = [\n{}]\n", on_lines("  ", ","))),
+        ("a.toml", format!("a = {}\n", json(&line))),
+    ];
+    if !line.contains(": ") && !line.contains(['{', '"', '#']) {
+        files.push(("a.yaml", format!("a: {line}\nb: 1\n")));
+        files.push(("a.yaml", format!("a: {{cmd: {line}, b: 1}}\n")));
+        files.push(("a.yaml", format!("a: >-\n  {line}\nb: 1\n")));
+    }
+    files
 }
 
 /// `admin_pass` as `adminPass`.
@@ -102,7 +189,7 @@ fn no_secret_of_the_corpus_leaks() {
         leaks.check_file("a.json", &format!("{{\"{name}\": \"{value}\"}}"));
     }
     for command in SECRET_COMMANDS {
-        leaks.check(command, &mask_argv(&words(command)).join("|"));
+        leaks.check_command(command);
     }
     for text in SECRET_FILES {
         leaks.check_file("", text);
@@ -127,9 +214,20 @@ fn at_most_two_innocent_values_of_two_hundred_are_masked() {
         }
     }
     for command in INNOCENT_COMMANDS {
-        if mask_argv(&words(command)) != words(command) {
-            masked.push(format!("{command} -> {:?}", mask_argv(&words(command))));
+        let argv = words(command);
+        if mask_argv(&argv) != argv {
+            masked.push(format!("{command} -> {:?}", mask_argv(&argv)));
         }
+        let texts =
+            commands_in_texts(&argv).into_iter().map(|text| (text.clone(), masked_text(&text)));
+        let files = commands_in_files(&argv).into_iter();
+        let files = files.map(|(path, text)| (text.clone(), masked_file(path, &text)));
+        masked.extend(
+            texts
+                .chain(files)
+                .filter(|(text, shown)| text != shown)
+                .map(|(text, shown)| format!("{text} -> {shown}")),
+        );
     }
     let count = INNOCENT.len() + INNOCENT_COMMANDS.len();
     assert!(count >= INNOCENTS, "only {count}");
@@ -195,6 +293,20 @@ fn what_a_masked_word_does_not_show_is_told_part_by_part() {
     // What can not be told apart is one part.
     assert_eq!(hidden_parts("onetwo", "******"), ["onetwo"]);
     assert_eq!(hidden_parts("a1c", "a***b***c"), ["1"]);
+}
+
+#[test]
+fn prose_and_conditions_of_a_file_are_no_directives() {
+    for text in [
+        "description: |\n  A JWT for the API\n  Send a token that you got\n",
+        "frontend x\n  http-request deny if { path /token } !{ src 10.0.0.0/8 }\n",
+        "  - /secrets:/secrets:ro\n",
+        "passwd:         files systemd\n",
+        "[Service]\nLoadCredential=name:/path\n",
+    ] {
+        assert_eq!(masked_file("a.yaml", text), text);
+        assert_eq!(masked_file("a.conf", text), text);
+    }
 }
 
 #[test]

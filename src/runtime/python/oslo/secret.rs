@@ -1,14 +1,14 @@
 //! The secrets of configurations: what must not be kept in a recording.
 //!
 //! They are the values of options that say to be secret, wherever the program got them from, and
-//! what shows by its name or by itself to be one. The defaults of options are none: they are in
-//! the program's source.
+//! what shows by its name or by itself to be one. The default of such an option is one as well,
+//! unless it is a word or an address: these are everywhere in the program's memory.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::config::oslo::registry::{Namespace, Opt, Registry, variable};
 use crate::data::Data;
-use crate::mask::{hidden_parts, mask_argv, mask_text, mask_value};
+use crate::mask::{hidden_parts, mask_argv, mask_list, mask_text, mask_value};
 use crate::repr::quote;
 use crate::target::environment::option;
 
@@ -73,6 +73,15 @@ fn section(name: &str) -> String {
     if name == DEFAULT { name.to_owned() } else { name.to_lowercase() }
 }
 
+/// Whether a default, or a part of a value, is a word, a number or an address without a password: `rabbit://`. To overwrite
+/// it would take it out of names and of other values.
+fn is_everywhere(default: &str) -> bool {
+    let in_word = |byte: u8| byte.is_ascii_lowercase() || b"_-. ".contains(&byte);
+    default.bytes().all(in_word)
+        || default.bytes().all(|byte| byte.is_ascii_digit())
+        || (default.contains("://") && !default.contains('@'))
+}
+
 #[derive(Default)]
 struct Secrets(BTreeSet<String>);
 
@@ -95,6 +104,10 @@ impl Secrets {
     }
 
     fn add_option(&mut self, option: &Opt) {
+        match option.secret {
+            true => self.add_default(&option.default, option.dest.raw()),
+            false => self.add_data(&option.default, Some(false), option.dest.raw()),
+        }
         let Opt { override_value, set_default, cached, driver, .. } = option;
         for value in [override_value, set_default, cached, driver].into_iter().flatten() {
             if *value != option.default {
@@ -116,6 +129,16 @@ impl Secrets {
             // Of a variable for no option its end says what it is, as it would in a file.
             let option = option(name.raw()).unwrap_or_default();
             self.add(value.raw(), known.get(name.raw()).copied(), option);
+        }
+    }
+
+    /// The default of a secret option.
+    fn add_default(&mut self, default: &Data, name: &str) {
+        match default {
+            Data::Text(text) if is_everywhere(text.raw()) => {}
+            Data::List(items) => items.iter().for_each(|item| self.add_default(item, name)),
+            Data::Map(items) => items.iter().for_each(|(_, item)| self.add_default(item, name)),
+            value => self.add_data(value, Some(true), name),
         }
     }
 
@@ -146,6 +169,7 @@ impl Secrets {
             }
             Data::List(items) => {
                 items.iter().for_each(|item| self.add_data(item, is_secret, name));
+                self.add_command(items);
             }
             Data::Map(items) => {
                 items.iter().for_each(|(_, item)| self.add_data(item, is_secret, name));
@@ -154,11 +178,31 @@ impl Secrets {
         }
     }
 
+    /// The secrets of a list that is a command line.
+    fn add_command(&mut self, items: &[Data]) {
+        let text = |item: &Data| match item {
+            Data::Text(text) => Some(text.raw().to_owned()),
+            _ => None,
+        };
+        let words: Option<Vec<String>> = items.iter().map(text).collect();
+        let words = words.unwrap_or_default();
+        let masked = mask_list(words.iter().map(String::as_str)).unwrap_or_default();
+        words.iter().zip(masked).for_each(|(word, masked)| self.add_hidden(word, &masked));
+    }
+
     /// A text that an option has of which this is known; where none has this name, the name tells.
     fn add(&mut self, text: &str, is_secret: Option<bool>, name: &str) {
         match is_secret {
             Some(true) => {
                 self.0.insert(text.to_owned());
+                // What was parsed of a list or a mapping lies in memory in pieces.
+                if !text.contains("://") {
+                    let items = text.split(',').filter(|item| item.len() < text.len());
+                    let values = text.split(',').filter_map(|item| item.split_once(':'));
+                    let values = values.map(|(_, value)| value);
+                    let parts = items.chain(values).map(str::trim);
+                    self.0.extend(parts.filter(|part| !is_everywhere(part)).map(str::to_owned));
+                }
                 // It may stand elsewhere in other words.
                 self.add_hidden(text, &mask_text(text));
             }
@@ -169,5 +213,63 @@ impl Secrets {
 
     fn add_hidden(&mut self, text: &str, masked: &str) {
         self.0.extend(hidden_parts(text, masked).into_iter().map(str::to_owned));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::oslo::registry::{Group, ParsedFile, ParsedSection};
+
+    fn option(dest: &str, secret: bool, default: Data) -> Opt {
+        Opt { dest: dest.into(), name: dest.into(), secret, default, ..Opt::default() }
+    }
+
+    fn list(items: &[&str]) -> Data {
+        Data::List(items.iter().map(|item| Data::text(*item)).collect())
+    }
+
+    #[test]
+    fn defaults_and_all_values_of_secret_options_are_secrets() {
+        let options = vec![
+            Opt { multi: true, ..option("many", true, list(&["Default1", "Default2"])) },
+            option("one", true, Data::text("Default3")),
+            option("word", true, Data::text("default")),
+            option("address", true, Data::text("rabbit://")),
+            option("pairs", true, Data::None),
+            option("open", false, Data::text("Default4")),
+            option("command", false, list(&["app", "--password", "Default5"])),
+        ];
+        let values = |name: &str, values: &[&str]| {
+            (name.into(), values.iter().map(|value| (*value).into()).collect())
+        };
+        let section = ParsedSection {
+            name: "DEFAULT".into(),
+            options: vec![
+                values("many", &["Value1", "Value2"]),
+                values("pairs", &["a:Value3,b:Value4"]),
+            ],
+        };
+        let file = ParsedFile { path: None, sections: vec![section] };
+        let namespace = Namespace { files: vec![file], arguments: Vec::new() };
+        let group = Group { key: None, name: "DEFAULT".into(), options };
+        let registry =
+            Registry { groups: vec![group], namespace: Some(namespace), ..Registry::default() };
+        let mut found = secrets(&[registry]);
+        found.retain(|secret| secret.len() >= 6);
+        let expected = [
+            "Default1",
+            "Default2",
+            "Default3",
+            "Default5",
+            "Value1",
+            "Value2",
+            "Value3",
+            "Value4",
+            "a:Value3",
+            "a:Value3,b:Value4",
+            "b:Value4",
+        ];
+        assert_eq!(found, expected);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::mask::{self, MASK, Secrets, mask_argv};
+use crate::mask::{self, MASK, Secrets};
 
 /// What is known of a value before it is looked at.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +62,5 @@ pub fn is_secret_type(name: &str) -> bool {
 
 /// How the items of a sequence of texts are shown, if it looks like a command.
 pub fn command(items: &[String]) -> Option<Vec<String>> {
-    let option = |item: &String| item.len() > 1 && item.starts_with('-');
-    items.iter().any(option).then(|| mask_argv(items))
+    mask::mask_list(items.iter().map(String::as_str))
 }
