@@ -21,6 +21,20 @@ const MAX_NOTE: u64 = 4096;
 struct Metadata {
     name: String,
     version: Option<String>,
+    /// `fedora`.
+    os: Option<String>,
+    /// `cpe:/o:fedoraproject:fedora:39`.
+    #[serde(rename = "osCpe")]
+    os_cpe: Option<String>,
+}
+
+impl Metadata {
+    /// Who made the system that it was built for: that it runs on may be another, in a container.
+    fn vendor(&self) -> Option<Text> {
+        let of_cpe = || self.os_cpe.as_deref()?.strip_prefix("cpe:/o:")?.split(':').next();
+        let vendor = self.os.as_deref().or_else(of_cpe)?;
+        Some(vendor).filter(|vendor| !vendor.is_empty()).map(Into::into)
+    }
 }
 
 /// The package that an ELF file says it belongs to.
@@ -46,9 +60,9 @@ fn pairs(section: &[u8]) -> Option<Text> {
 fn parse(section: &[u8]) -> Option<SystemPackage> {
     let metadata: Metadata = serde_json::from_slice(json(section)?).ok()?;
     Some(SystemPackage {
+        origin: metadata.vendor(),
         name: metadata.name.into(),
         version: metadata.version.map(Into::into),
-        origin: None,
         database: "package note",
     })
 }
@@ -84,6 +98,20 @@ mod tests {
         assert_eq!(found, Some("bash 5.2.26-3.fc40 (package note)".into()));
         let all = pairs(&note(KIND, text));
         assert_eq!(all, Some("name=bash, osCpe=x, type=rpm, version=5.2.26-3.fc40".into()));
+    }
+
+    #[test]
+    fn a_note_says_whose_system_it_was_built_for() {
+        for (more, vendor) in [
+            (r#""osCpe":"cpe:/o:fedoraproject:fedora:39""#, Some("fedoraproject")),
+            (r#""os":"fedora","osVersion":"39""#, Some("fedora")),
+            (r#""osCpe":"cpe:/o:""#, None),
+            (r#""osCpe":"x""#, None),
+        ] {
+            let text = format!(r#"{{"name":"bash",{more}}}"#);
+            let found = parse(&note(KIND, text.as_bytes()));
+            assert_eq!(found.map(|package| package.origin), Some(vendor.map(Into::into)));
+        }
     }
 
     #[test]
