@@ -34,7 +34,7 @@ pub enum Native {
     None,
     /// Names and lines; but in threads that run a language that guru reads only names of its
     /// interpreter and of the C library. There such threads wait, and what they wait in says a name;
-    /// where lines are installed they took half the time of a whole report.
+    /// where lines are installed they took two thirds of the time of a report.
     #[default]
     Names,
     /// Names and lines of everything.

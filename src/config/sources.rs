@@ -44,9 +44,11 @@ pub fn configurations(sources: &Sources<'_>, lookup: &dyn Lookup) -> Vec<Tree> {
         add(&mut found, named, lookup);
     }
     let variables = sources.variables.iter();
-    let variables =
-        variables.filter_map(|(name, value)| of_variable(name, value, &sources.process, lookup));
-    add(&mut found, variables, lookup);
+    for (path, why) in
+        variables.filter_map(|(name, value)| of_variable(name, value, &sources.process, lookup))
+    {
+        add_of_variable(&mut found, path, why, lookup);
+    }
     let is_data = |path: &str| DATA.iter().any(|prefix| path.starts_with(prefix));
     let open = sources.open.iter().filter(|path| ends_like_configuration(path) && !is_data(path));
     let open = open.filter(|path| is_file(path, lookup)).take(MAX_OPEN);
@@ -99,13 +101,32 @@ fn is_file(path: &str, lookup: &dyn Lookup) -> bool {
 /// Reads files, each a configuration of its own, unless it is in one already.
 fn add(found: &mut Vec<Tree>, files: impl Iterator<Item = (String, String)>, lookup: &dyn Lookup) {
     for (path, why) in files {
-        if found.iter().flat_map(|tree| &tree.files).any(|file| file.path == path) {
-            continue;
-        }
-        let mut reader = Reader::new(&PLAIN, "/", lookup);
-        reader.read(path, why);
-        found.push(reader.finish());
+        add_with(found, path, |path, reader| reader.read(path, why), lookup);
     }
+}
+
+/// Adds the file of a variable. One that is not there is nothing that is missing: variables are
+/// inherited, and many programs need no file.
+fn add_of_variable(found: &mut Vec<Tree>, path: String, why: String, lookup: &dyn Lookup) {
+    let add = |path: String, reader: &mut Reader<'_>| match lookup.is_absent(&path) {
+        true => reader.doubt(path, why, "no such file"),
+        false => reader.read(path, why),
+    };
+    add_with(found, path, add, lookup);
+}
+
+fn add_with(
+    found: &mut Vec<Tree>,
+    path: String,
+    add: impl FnOnce(String, &mut Reader<'_>),
+    lookup: &dyn Lookup,
+) {
+    if found.iter().flat_map(|tree| &tree.files).any(|file| file.path == path) {
+        return;
+    }
+    let mut reader = Reader::new(&PLAIN, "/", lookup);
+    add(path, &mut reader);
+    found.push(reader.finish());
 }
 
 #[cfg(test)]

@@ -153,9 +153,15 @@ impl<'a> Recorder<'a> {
         let mut kept = self.kept.borrow_mut();
         let mut wanted: Vec<u64> =
             pages.iter().copied().filter(|page| !kept.index.contains_key(page)).collect();
-        wanted.truncate(self.budget.saturating_sub(kept.used) / PAGE_LEN);
         if wanted.is_empty() {
             return;
+        }
+        let room = self.budget.saturating_sub(kept.used) / PAGE_LEN;
+        if wanted.len() > room {
+            // What is wanted most comes first.
+            let mut seen = HashSet::new();
+            wanted.retain(|page| seen.insert(*page));
+            wanted.truncate(room);
         }
         wanted.sort_unstable();
         wanted.dedup();

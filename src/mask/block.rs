@@ -125,6 +125,7 @@ impl Statements {
             self.statement = Statement::default();
         }
         let (tokens, comment) = tokens(line, from);
+        let last_word = tokens.iter().rposition(|token| token.kind == Kind::Word);
         let mut value_end = None;
         let mut index = 0;
         while let Some(token) = tokens.get(index) {
@@ -148,7 +149,11 @@ impl Statements {
                 value_end = Some(last);
                 let start = token.range.start + inside;
                 let last = if self.is_key() { index - 1 } else { last };
-                let last = self.whole_value(line, &tokens, start, last);
+                let end = tokens.get(last).map_or(start, |token| token.range.end);
+                let last = match self.is_whole_line(line, start..end) {
+                    true => last.max(last_word.unwrap_or(last)),
+                    false => last,
+                };
                 let end = tokens.get(last).map_or(start, |token| token.range.end);
                 let shown = self.bare(line, start..end);
                 let value = line.get(shown.clone()).unwrap_or_default();
@@ -251,21 +256,14 @@ impl Statements {
         }
     }
 
-    /// The last token of a value. An unquoted text behind `name =` that has a `=` of its own
-    /// (`a=1; sid=x;`) is one value up to the line's end.
-    fn whole_value(&self, line: &str, tokens: &[Token], start: usize, last: usize) -> usize {
-        let end = tokens.get(last).map_or(start, |token| token.range.end).min(start + MAX_WORD);
-        let value = line.as_bytes().get(start..end).unwrap_or_default();
+    /// Whether a value goes on up to the line's end: an unquoted text behind `name =` that has a `=` of
+    /// its own (`a=1; sid=x;`).
+    fn is_whole_line(&self, line: &str, value: Range<usize>) -> bool {
+        let end = value.end.min(value.start + MAX_WORD);
+        let value = line.as_bytes().get(value.start..end).unwrap_or_default();
         let is_plain = self.statement.assigned && !self.statement.in_parentheses;
-        if is_plain
-            && !value.starts_with(b"\"")
-            && !value.starts_with(b"'")
-            && value.contains(&b'=')
-        {
-            let in_line = tokens.iter().rposition(|token| token.kind == Kind::Word);
-            return in_line.map_or(last, |in_line| in_line.max(last));
-        }
-        last
+        let is_quoted = value.starts_with(b"\"") || value.starts_with(b"'");
+        is_plain && !is_quoted && value.contains(&b'=')
     }
 
     /// The part of a value that is secret if it is one: without quotes, `,` and the `)` of a condition.

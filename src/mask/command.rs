@@ -276,16 +276,18 @@ fn is_separator(byte: u8) -> bool {
 
 /// A word without what closes something that was opened before it, or ends a command.
 fn closed_before(word: &str) -> &str {
+    // What is taken off opens nothing, so that these stay true.
+    let [round, square, curly] = ['(', '[', '{'].map(|opener| word.contains(opener));
     let mut kept = word;
     while let Some(last) = kept.chars().next_back() {
-        let opener = match last {
-            ')' => '(',
-            ']' => '[',
-            '}' => '{',
-            ';' | ',' => '\0',
-            _ => break,
+        let belongs = match last {
+            ')' => round,
+            ']' => square,
+            '}' => curly,
+            ';' | ',' => false,
+            _ => true,
         };
-        if kept.contains(opener) {
+        if belongs {
             break;
         }
         kept = kept.get(..kept.len() - 1).unwrap_or_default();

@@ -362,6 +362,8 @@ impl Masker {
     ) -> Cow<'a, str> {
         let at = indent + found.value_at;
         let value = line.get(at..).unwrap_or_default().trim_end();
+        let is_anchor = self.form.behind_tags(value).is_empty();
+        let value = if is_anchor { "" } else { value };
         let opens_list = matches!(value, "{" | "[" | "(");
         let bare = value.trim_end_matches([',', ';']).trim_matches(['"', '\'']);
         let name = self.name_of(found.name, bare, indent);

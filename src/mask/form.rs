@@ -64,14 +64,15 @@ impl Form {
         Cow::Owned(out)
     }
 
-    /// A value without YAML's tags and anchors before it: `!vault |`, `&name text`.
+    /// A value without YAML's tags and anchors before it: `!vault |`, `&name text`. An anchor alone
+    /// stands before what follows: masked, all that refers to it would lead nowhere.
     pub fn behind_tags(self, value: &str) -> &str {
         let mut rest = value;
-        while self == Form::Yaml
-            && rest.starts_with(['!', '&'])
-            && let Some((_, behind)) = rest.split_once([' ', '\t'])
-        {
-            rest = behind.trim_start();
+        while self == Form::Yaml && rest.starts_with(['!', '&']) {
+            match rest.split_once([' ', '\t']) {
+                Some((_, behind)) => rest = behind.trim_start(),
+                None => return "",
+            }
         }
         rest
     }

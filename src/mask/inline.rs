@@ -13,6 +13,9 @@ use super::name::{is_harmless, is_secret_name};
 const MAX_NAME_BYTES: usize = 128;
 /// Blanks around a separator.
 const MAX_BLANKS: usize = 8;
+/// The longest value that may be harmless, in bytes. In it others are looked for, each up to its own
+/// end: without this that would take quadratic time.
+const MAX_HARMLESS: usize = 4096;
 /// `sh -c 'export SECRET='"'"'value'"'"''`
 pub(super) const NESTED: &[u8] = b"'\"'\"'";
 /// Names that are secrets in the query of a signed URL only.
@@ -55,7 +58,8 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
             false => value_after(text, at + 1, key.quoted),
         };
         let value = object(text, &key, value.clone()).unwrap_or(value);
-        if !is_harmless(key.name, text.get(value.clone()).unwrap_or_default()) {
+        let judged = text.get(value.clone()).filter(|value| value.len() <= MAX_HARMLESS);
+        if judged.is_none_or(|value| !is_harmless(key.name, value)) {
             from = value.end;
             spans.push(value);
         }

@@ -145,6 +145,11 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
     ),
     (
         "a.yaml",
+        "passwords: &p\n  bob: hunter2\nother: *p\n",
+        "passwords: &p\n  bob: \"***\"\nother: *p\n",
+    ),
+    (
+        "a.yaml",
         "volumes:\n- secret:\n    secretName: web\n    optional: true\n",
         "volumes:\n- secret:\n    secretName: web\n    optional: true\n",
     ),

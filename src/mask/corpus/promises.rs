@@ -156,6 +156,7 @@ fn masking_takes_time_in_proportion_to_the_text() {
         "u:p@h,",
         "http://u:p@h ",
         "password=[",
+        "'password':[/etc/",
         "'password':/etc/",
         "http://u:p@h?a=",
         "key=:",
@@ -213,6 +214,20 @@ fn masking_takes_time_in_proportion_to_the_text() {
         let _ = mask_file("a.toml", part.as_bytes());
         // A quadratic pass over 1 MiB takes hours in a debug build.
         assert!(start.elapsed().as_secs() < 60, "{piece}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn what_ends_a_line_is_not_looked_at_for_every_word_before() {
+    let (names, ends) = ("f= ".repeat(100_000), ";".repeat(300_000));
+    for text in [
+        format!("x = --a -a{}", ",".repeat(1 << 20)),
+        format!("a {{\n{names}v {ends}\n}}"),
+        format!("{}]", "'password':[/etc/".repeat(60_000)),
+    ] {
+        let start = std::time::Instant::now();
+        let _ = (mask_text(&text), mask_config_text(text.as_bytes()));
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     }
 }
 
