@@ -84,6 +84,8 @@ impl Form {
         match shown.chars().next_back() {
             None => self == Form::Yaml,
             Some('[' | ',') => true,
+            // A mapping with this for a name is one, at least.
+            Some('{') => self == Form::Yaml,
             Some('=') => self == Form::Toml,
             Some(':') => self == Form::Yaml && (has_blank || shown.ends_with("\":")),
             Some('-') => {

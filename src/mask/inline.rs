@@ -42,7 +42,7 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
             continue;
         }
         match key.name {
-            "name" | "key" => named = short_value(text, at + 1).or(named),
+            "name" | "key" => named = short_value(text, at + 1, in_braces).or(named),
             "value" => key.name = named.take().unwrap_or(key.name),
             _ => {}
         }
@@ -57,7 +57,9 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
             false if ends_word(bytes.get(at + 1..).unwrap_or_default(), key.within) => continue,
             false => value_after(text, at + 1, key.quoted),
         };
-        let value = object(text, &key, value.clone()).unwrap_or(value);
+        let holds_names = key.quoted || in_braces;
+        let object = holds_names.then(|| object(text, &key, value.clone()));
+        let value = object.flatten().unwrap_or(value);
         let judged = text.get(value.clone()).filter(|value| value.len() <= MAX_HARMLESS);
         if judged.is_none_or(|value| !is_harmless(key.name, value)) {
             from = value.end;
@@ -76,10 +78,15 @@ struct Key<'a> {
     first: bool,
 }
 
-/// The quoted text behind a separator, if it could be a name.
-fn short_value(text: &str, from: usize) -> Option<&str> {
+/// The text behind a separator, if it could be a name: a quoted one, in braces also a word.
+fn short_value(text: &str, from: usize, in_braces: bool) -> Option<&str> {
     let rest = text.get(from..)?.trim_start_matches([' ', '\t']);
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let Some(quote) = quote else {
+        let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+        let length = rest.bytes().take(MAX_NAME_BYTES).take_while(in_name).count();
+        return rest.get(..length).filter(|_| in_braces && length > 0);
+    };
     let inner = rest.get(1..)?;
     let end = inner.bytes().take(MAX_NAME_BYTES).position(|byte| char::from(byte) == quote)?;
     inner.get(..end)
@@ -89,7 +96,7 @@ fn short_value(text: &str, from: usize) -> Option<&str> {
 fn object(text: &str, key: &Key<'_>, value: Range<usize>) -> Option<Range<usize>> {
     let is_group = |group: Group| group.covers_items();
     let inner = text.get(value.start..)?.strip_prefix('{')?;
-    if !key.quoted || !value.is_empty() || !Group::of(key.name).is_some_and(is_group) {
+    if !value.is_empty() || !Group::of(key.name).is_some_and(is_group) {
         return None;
     }
     let mut depth = 1_usize;
@@ -214,7 +221,8 @@ fn end_of_quoted(text: &[u8], quote: u8, escaped: bool) -> Option<usize> {
     None
 }
 
-/// Where an unquoted value ends. A comma may be part of a password, unless a name follows it.
+/// Where an unquoted value ends. A comma may be part of a password, unless a name or a quote
+/// follows it.
 fn end_of_word(text: &str, from: usize) -> usize {
     let bytes = text.as_bytes();
     let rest = bytes.get(from..).unwrap_or_default();
@@ -228,7 +236,9 @@ fn end_of_word(text: &str, from: usize) -> usize {
                 let name =
                     name.take_while(|b| b.is_ascii_alphanumeric() || b"_.-".contains(b)).count();
                 let mut behind = next.get(name..).unwrap_or_default().iter().take(MAX_BLANKS);
-                name > 0 && behind.find(|b| **b != b' ') == Some(&b'=')
+                // `[A_TOKEN=x, "B=1"]`
+                matches!(next.first(), Some(b'"' | b'\''))
+                    || (name > 0 && behind.find(|b| **b != b' ') == Some(&b'='))
             }
             byte => byte.is_ascii_whitespace(),
         };

@@ -34,6 +34,8 @@ pub struct Symbol {
     pub name: Text,
     /// Where it begins.
     pub start: FileAddr,
+    /// Whether it says how long it is. One that does not may name what lies behind it.
+    pub sized: bool,
 }
 
 impl<'a> Image<'a> {
@@ -132,7 +134,8 @@ impl<'a> Image<'a> {
                 // `clock_nanosleep@GLIBC_2.2.5`: the name and its version.
                 let version = name.iter().position(|byte| *byte == b'@');
                 name.truncate(version.filter(|at| *at > 0).unwrap_or(name.len()));
-                Some(Symbol { name: Text::from_bytes(&name), start: FileAddr(rank.start) })
+                let (name, start) = (Text::from_bytes(&name), FileAddr(rank.start));
+                Some(Symbol { name, start, sized: rank.sized })
             })
             .collect()
     }

@@ -101,10 +101,11 @@ fn in_module(
     let places: Vec<FileAddr> = sorted.iter().map(|(place, _)| *place).collect();
     let mut symbols = image.symbols_at(&places);
     // A stripped file has names for what it exports only; its debug file has the rest.
-    if let Some(debug) = debug.as_ref().filter(|_| symbols.iter().any(Option::is_none)) {
+    let is_sure = |symbol: &Option<Symbol>| symbol.as_ref().is_some_and(|symbol| symbol.sized);
+    if let Some(debug) = debug.as_ref().filter(|_| !symbols.iter().all(is_sure)) {
         let more = debug.symbols_at(&places);
-        for (symbol, more) in symbols.iter_mut().zip(more).filter(|(symbol, _)| symbol.is_none()) {
-            *symbol = more;
+        for (symbol, more) in symbols.iter_mut().zip(more).filter(|(symbol, _)| !is_sure(symbol)) {
+            *symbol = more.or_else(|| symbol.take());
         }
     }
     let lined = sorted.iter().filter(|(_, detail)| *detail == Detail::Lines);
@@ -162,7 +163,7 @@ mod tests {
     }
 
     fn symbol(name: &str) -> Option<Symbol> {
-        Some(Symbol { name: name.into(), start: FileAddr(1) })
+        Some(Symbol { name: name.into(), start: FileAddr(1), sized: true })
     }
 
     #[test]

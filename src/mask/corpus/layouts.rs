@@ -145,6 +145,21 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
     ),
     (
         "a.yaml",
+        "env:\n- {name: DB_PASSWORD, value: hunter2}\n- {name: A, value: keep}\n",
+        "env:\n- {name: DB_PASSWORD, value: \"***\"}\n- {name: A, value: keep}\n",
+    ),
+    (
+        "a.yaml",
+        "env: [DB_PASSWORD=hunter2, \"X=1\", Y=2]\n",
+        "env: [DB_PASSWORD=***, \"X=1\", Y=2]\n",
+    ),
+    (
+        "a.yaml",
+        "g: {passwords: {bob: hunter2}, a: b}\nc: 1\n",
+        "g: {passwords: {\"***\"}, a: b}\nc: 1\n",
+    ),
+    (
+        "a.yaml",
         "passwords: &p\n  bob: hunter2\nother: *p\n",
         "passwords: &p\n  bob: \"***\"\nother: *p\n",
     ),
