@@ -2,7 +2,7 @@
 //! file_event_handler`, with the options beside it. Whether anybody watches it is another matter.
 
 use crate::analysis::Analysis;
-use crate::config::oslo::registry::Registry;
+use crate::config::oslo::registry::{Registry, variable};
 use crate::config::oslo::resolve::{Given, resolve};
 use crate::data::Data;
 use crate::runtime::python::oslo_reports;
@@ -35,12 +35,17 @@ fn by_object(
     })
 }
 
-/// By its files as they are now, for a process whose memory was not read.
+/// By the environment of its start and by its files as they are now, for a process whose memory was
+/// not read.
 pub fn by_files(analysis: &Analysis<'_>) -> Option<ReportWatcher> {
+    let target = &analysis.evidence.snapshot.target;
     let parsed = section::oslo_files(analysis)?;
-    let group = parsed.groups.iter().find(|group| group.name == GROUP)?;
+    let group = parsed.groups.iter().find(|group| group.name == GROUP);
     watcher(|name| {
-        let option = group.options.iter().find(|option| option.name == name)?;
+        if let Some(value) = target.variable(&variable(GROUP, name)) {
+            return Some(Data::text(value));
+        }
+        let option = group?.options.iter().find(|option| option.name == name)?;
         // What refers to other options is not known without their defaults.
         let value = option.effective().filter(|value| !value.text.contains('$'))?;
         Some(Data::text(value.text.as_str()))
