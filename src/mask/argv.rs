@@ -217,6 +217,11 @@ const POSITIONS: &[Position] = &[
 const USER_AND_PASSWORD: &[&str] =
     &["--user", "--proxy-user", "--auth", "--userpwd", "--http-user"];
 
+/// Programs whose `--user` is followed by the rules of an ACL: `--user bob on '>password' '~*'`.
+const ACL_PROGRAMS: &[&str] = &["redis-server", "valkey-server"];
+/// What begins a password there, or its hash, that is added or taken away.
+const ACL_MARKS: &[char] = &['>', '<', '#', '!'];
+
 /// Their `-c` is followed by a command line in one word.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "su", "runuser"];
 
@@ -261,6 +266,8 @@ enum Expect {
     Header,
     /// The last of so many words, options aside, is a secret.
     Nth(usize),
+    /// The rules of an ACL, up to the next option.
+    Rules,
 }
 
 /// Judges the words of a command line, one after the other.
@@ -279,7 +286,7 @@ impl Masker {
     /// Masks the next word of a real command line: a shell's command, the title that a program gave
     /// itself and what is a secret by itself, too.
     fn mask(&mut self, word: &str) -> String {
-        let judged = self.judge(word).or_else(|| by_name(word));
+        let judged = self.judge(word).or_else(|| by_name(word)).or_else(|| options_in(word));
         mask_text(judged.as_deref().unwrap_or(word)).into_owned()
     }
 
@@ -319,6 +326,10 @@ impl Masker {
                 let shown = if is_harmless(&name, word) { word } else { MASK };
                 return Some(shown.to_owned());
             }
+            Expect::Rules if !is_option(word) => {
+                self.expect = Expect::Rules;
+                return Some(mask_rules(word));
+            }
             // `vault login username=x`
             Expect::Nth(1) if !is_option(word) && !word.contains('=') => {
                 return Some(MASK.to_owned());
@@ -348,7 +359,8 @@ impl Masker {
             return Some(masked);
         }
         if word.starts_with("--") && USER_AND_PASSWORD.contains(&word) {
-            self.expect = Expect::Secret(Part::After(':'));
+            let has_rules = word == "--user" && self.runs_one_of(ACL_PROGRAMS);
+            self.expect = if has_rules { Expect::Rules } else { Expect::Secret(Part::After(':')) };
             return Some(word.to_owned());
         }
         // `--password= X` has a blank too much.
@@ -359,10 +371,15 @@ impl Masker {
         None
     }
 
+    fn runs_one_of(&self, programs: &[&str]) -> bool {
+        self.programs.iter().any(|program| programs.contains(&&**program))
+    }
+
     /// A program by its name or path, also behind `command=`.
     fn note_program(&mut self, word: &str) {
         let name = base_name(word.rsplit('=').next().unwrap_or(word));
         let known = SHELLS.contains(&name)
+            || ACL_PROGRAMS.contains(&name)
             || SHORT_OPTIONS.iter().any(|short| short.programs.contains(&name))
             || POSITIONS.iter().any(|known| known.program == name);
         if known && self.programs.len() < MAX_PROGRAMS {
@@ -373,8 +390,7 @@ impl Masker {
     /// Masks a word that begins with an option of [`SHORT_OPTIONS`], or expects its value next.
     fn short_option(&mut self, word: &str) -> Option<String> {
         let known = |short: &&ShortOption| {
-            word.starts_with(short.option)
-                && self.programs.iter().any(|program| short.programs.contains(&&**program))
+            word.starts_with(short.option) && self.runs_one_of(short.programs)
         };
         for short in SHORT_OPTIONS.iter().filter(known) {
             let value = word.get(short.option.len()..).unwrap_or_default();
@@ -398,6 +414,29 @@ fn is_option(word: &str) -> bool {
     word.starts_with('-')
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// Rules of an ACL with the passwords in them masked; one word may have them all.
+fn mask_rules(word: &str) -> String {
+    let mask = |rule: &str| {
+        let bare = rule.trim_end();
+        let blanks = rule.get(bare.len()..).unwrap_or_default();
+        match bare.strip_prefix(ACL_MARKS) {
+            Some(secret) if !secret.is_empty() => {
+                let mark = bare.get(..bare.len() - secret.len()).unwrap_or_default();
+                format!("{mark}{MASK}{blanks}")
+            }
+            _ => rule.to_owned(),
+        }
+    };
+    word.split_inclusive([' ', '\t', '\n']).map(mask).collect()
+}
+
+/// Options in the value of one: `--opts=--password x`.
+fn options_in(word: &str) -> Option<String> {
+    let (name, value) = word.split_once('=')?;
+    let has_options = value.starts_with('-') && value.contains(' ') && !name.contains(' ');
+    has_options.then(|| format!("{name}={}", mask_text(value)))
 }
 
 /// The value with its secret part masked; `None` if it has none.

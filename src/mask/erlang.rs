@@ -1,7 +1,8 @@
 //! Masks Erlang terms, such as RabbitMQ's `advanced.config`: `{default_pass, <<"x">>}`.
 //!
 //! The first of a tuple is its name, and the values behind it are secrets if the name says so. The
-//! second of the pair in `{dn_lookup_bind, {"cn=x", "y"}}` is a password (of the LDAP backend).
+//! second of the pair in `{dn_lookup_bind, {"cn=x", "y"}}` is a password (of the LDAP backend). In a
+//! map, what stands before `=>` is the name of what stands behind: `#{password => <<"x">>}`.
 
 use std::ops::Range;
 
@@ -15,7 +16,7 @@ const MAX_NAME: usize = 128;
 /// Tuples whose value is a pair of a user and a password.
 const PAIRS: &[&str] = &["dn_lookup_bind", "other_bind"];
 
-/// Whether a text is terms: it begins with a bracket and ends with one and a full stop.
+/// Whether a text is terms: it begins with a bracket (`#{` is that of a map) and ends with one and a full stop.
 pub(super) fn is_terms(text: &str) -> bool {
     let code = |line: &&str| !line.is_empty() && !line.starts_with('%');
     let mut lines = text.lines().map(str::trim);
@@ -23,7 +24,10 @@ pub(super) fn is_terms(text: &str) -> bool {
         let line = line.split('%').next().unwrap_or_default().trim_end();
         line.ends_with("].") || line.ends_with("}.")
     };
-    lines.clone().find(code).is_some_and(|line| line.starts_with(['[', '{']))
+    lines
+        .clone()
+        .find(code)
+        .is_some_and(|line| line.starts_with(['[', '{']) || line.starts_with("#{"))
         && lines.rfind(code).is_some_and(ends)
 }
 
@@ -31,13 +35,18 @@ pub(super) fn is_terms(text: &str) -> bool {
 #[derive(Default)]
 struct Bracket<'a> {
     is_tuple: bool,
+    is_map: bool,
     /// How many commas there were.
     index: usize,
     name: &'a str,
+    /// The last string, atom or number: of a map, `=>` makes it a name.
+    last: &'a str,
     /// The name that makes what is in it secret; the texts only, if that is the name of a value that
     /// it is in: `{password, {encrypted, <<"x">>}}`.
     secret: Option<&'a str>,
     is_inner: bool,
+    /// What makes all of a map secret, whatever the names in it.
+    around: Option<&'a str>,
     /// It is the pair of a user and a password.
     is_pair: bool,
 }
@@ -62,7 +71,8 @@ fn find(text: &str, offset: usize, spans: &mut Vec<Range<usize>>) {
         match byte {
             b'{' | b'[' if open.len() >= MAX_DEPTH => beyond += 1,
             b'{' | b'[' => {
-                let bracket = inside(open.last(), *byte == b'{');
+                let is_map = *byte == b'{' && text.as_bytes().get(..start).is_some_and(is_map_mark);
+                let bracket = inside(open.last(), *byte == b'{' && !is_map, is_map);
                 open.push(bracket);
             }
             b'}' | b']' if beyond > 0 => beyond -= 1,
@@ -72,7 +82,22 @@ fn find(text: &str, offset: usize, spans: &mut Vec<Range<usize>>) {
             b',' => {
                 if let Some(bracket) = open.last_mut() {
                     bracket.index += 1;
+                    bracket.last = "";
+                    if bracket.is_map {
+                        bracket.is_value_of("");
+                    }
                 }
+            }
+            b'=' if bytes.get(at) == Some(&b'>') => {
+                at += 1;
+                if let Some(bracket) = open.last_mut().filter(|bracket| bracket.is_map) {
+                    bracket.is_value_of(bracket.last);
+                }
+            }
+            // A character: `$"` begins no string.
+            b'$' => {
+                at = end_of_character(text, at);
+                scalar(text, start..at, offset, &mut open, spans);
             }
             b'%' => {
                 let line = text.get(at..).unwrap_or_default();
@@ -87,12 +112,9 @@ fn find(text: &str, offset: usize, spans: &mut Vec<Range<usize>>) {
                 scalar(text, start + 1..end, offset, &mut open, spans);
                 at = (end + 1).min(bytes.len());
             }
-            byte if byte.is_ascii_alphanumeric()
-                || matches!(byte, b'_' | b'$')
-                || !byte.is_ascii() =>
-            {
+            byte if byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii() => {
                 let in_word =
-                    |b: &u8| b.is_ascii_alphanumeric() || b"_@.-#$".contains(b) || !b.is_ascii();
+                    |b: &u8| b.is_ascii_alphanumeric() || b"_@.-#".contains(b) || !b.is_ascii();
                 let rest = bytes.get(at..).unwrap_or_default();
                 at += rest.iter().take_while(|b| in_word(b)).count();
                 scalar(text, start..at, offset, &mut open, spans);
@@ -106,15 +128,42 @@ fn find_in_comment(line: &str, at: usize, spans: &mut Vec<Range<usize>>) {
     find(line.trim_start_matches('%'), at + line.len() - line.trim_start_matches('%').len(), spans);
 }
 
+/// Whether a brace behind this is that of a map.
+fn is_map_mark(before: &[u8]) -> bool {
+    before.last() == Some(&b'#')
+}
+
+/// Where a character ends whose `$` stands before: `$a`, `$\n`.
+fn end_of_character(text: &str, from: usize) -> usize {
+    let mut chars = text.get(from..).unwrap_or_default().chars();
+    let first = chars.next();
+    let second = chars.next().filter(|_| first == Some('\\'));
+    from + first.map_or(0, char::len_utf8) + second.map_or(0, char::len_utf8)
+}
+
+impl<'a> Bracket<'a> {
+    /// What follows in a map is the value of this name; of none, if it is empty.
+    fn is_value_of(&mut self, name: &'a str) {
+        self.name = if name.len() <= MAX_NAME { name } else { "" };
+        let is_secret = is_secret_name(self.name);
+        self.secret = if is_secret { Some(self.name) } else { self.around };
+        self.is_inner = !is_secret;
+    }
+}
+
 /// What a bracket is that begins in another.
-fn inside<'a>(around: Option<&Bracket<'a>>, is_tuple: bool) -> Bracket<'a> {
-    let Some(around) = around else { return Bracket { is_tuple, ..Bracket::default() } };
+fn inside<'a>(around: Option<&Bracket<'a>>, is_tuple: bool, is_map: bool) -> Bracket<'a> {
+    let Some(around) = around else { return Bracket { is_tuple, is_map, ..Bracket::default() } };
     let is_value = !around.is_tuple || around.index > 0;
+    let secret = around.secret.filter(|_| is_value);
+    let is_pair = around.is_map || around.index > 0;
     Bracket {
         is_tuple,
-        secret: around.secret.filter(|_| is_value),
-        is_inner: is_tuple || around.is_inner,
-        is_pair: is_tuple && around.index > 0 && PAIRS.contains(&around.name),
+        is_map,
+        secret,
+        around: secret,
+        is_inner: is_tuple || is_map || around.is_inner,
+        is_pair: is_tuple && is_pair && PAIRS.contains(&around.name),
         ..Bracket::default()
     }
 }
@@ -131,6 +180,7 @@ fn scalar<'a>(
     let before = range.start.checked_sub(1).and_then(|before| text.as_bytes().get(before));
     let is_text = matches!(before, Some(b'"'));
     let Some(bracket) = open.last_mut() else { return };
+    bracket.last = value;
     if bracket.is_tuple && bracket.index == 0 {
         let name = if value.len() <= MAX_NAME { value } else { "" };
         bracket.name = name;

@@ -4,6 +4,7 @@
 //! masked as well: a password that was commented out is still a password.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::block::Statements;
 use super::form::Form;
@@ -86,6 +87,15 @@ const MAX_HELD: usize = 64;
 
 /// How many lines a quoted value may have: a chain of certificates has less.
 const MAX_QUOTED_LINES: usize = 500;
+/// The longest tag that ends a text of several lines.
+const MAX_TAG: usize = 64;
+
+/// A secret of several lines that a tag ends: `password = <<EOF`.
+struct Heredoc {
+    tag: String,
+    is_comment: bool,
+    lines: usize,
+}
 
 struct Masker {
     form: Form,
@@ -100,6 +110,9 @@ struct Masker {
     quoted: Option<(char, usize)>,
     /// Where each of the quotes is for the last time.
     last_quotes: [(char, Option<usize>); 3],
+    heredoc: Option<Heredoc>,
+    /// Where each word that is alone on its line is for the last time, if there may be heredocs.
+    last_tags: HashMap<String, usize>,
     /// How much of the text was read, with this line.
     read: usize,
     /// The line before ended in a backslash within a secret.
@@ -107,6 +120,8 @@ struct Masker {
     /// The name that the line before left in two, at a backslash.
     half_name: String,
     statements: Statements,
+    /// The last statement ended in a mask: its quote may be open.
+    may_be_quoted: bool,
     /// The name of YAML's `? name`.
     explicit: String,
     in_private_key: bool,
@@ -128,10 +143,13 @@ impl Masker {
             has_sections: false,
             quoted: None,
             last_quotes: ['"', '\'', '`'].map(|quote| (quote, text.rfind(quote))),
+            heredoc: None,
+            last_tags: last_tags(text),
             read: 0,
             carried: false,
             half_name: String::new(),
             statements: Statements::default(),
+            may_be_quoted: false,
             explicit: String::new(),
             in_private_key: false,
             braces: 0,
@@ -146,6 +164,9 @@ impl Masker {
         if let Some(quoted) = self.quoted.take() {
             self.quoted = within_quotes(line, quoted);
             return Cow::Borrowed("");
+        }
+        if let Some(heredoc) = self.heredoc.take() {
+            return self.within_heredoc(line, heredoc);
         }
         if std::mem::take(&mut self.carried) {
             self.carried = goes_on(line);
@@ -171,8 +192,11 @@ impl Masker {
         if self.form == Form::Erlang {
             return mask_text(line);
         }
-        if self.form == Form::Blocks && !content.starts_with('#') && !content.starts_with("//") {
-            return self.statements(line).into();
+        if self.form == Form::Blocks {
+            let is_comment = content.starts_with('#') || content.starts_with("//");
+            if !is_comment || self.is_in_statement() {
+                return self.statements(line).into();
+            }
         }
         if self.form == Form::Yaml {
             indent += length_of_dashes(content);
@@ -196,10 +220,34 @@ impl Masker {
     /// A line of statements, and the comment behind them.
     fn statements(&mut self, line: &str) -> String {
         let (mut masked, comment) = self.statements.line(line);
-        if let Some(comment) = line.get(comment..).filter(|comment| !comment.is_empty()) {
+        self.may_be_quoted = masked.is_empty() || masked.trim_end().ends_with(MASK);
+        let comment = line.get(comment..).filter(|comment| !comment.is_empty());
+        // In a quoted secret that goes on, it is none.
+        if let Some(comment) = comment.filter(|_| !self.is_in_statement()) {
             masked.push_str(&self.beginning(comment, comment, 0, ""));
         }
         masked
+    }
+
+    /// Whether a quoted secret of a statement is open: then a comment is read as part of it.
+    fn is_in_statement(&mut self) -> bool {
+        self.may_be_quoted && self.statements.line("#").1 > 0
+    }
+
+    /// A line of a secret that a tag ends.
+    fn within_heredoc<'a>(&mut self, line: &'a str, heredoc: Heredoc) -> Cow<'a, str> {
+        let Heredoc { tag, is_comment, lines } = heredoc;
+        let content = if is_comment { uncommented(line) } else { line.trim_start() };
+        if content.trim_end() == tag {
+            return line.into();
+        }
+        if lines < MAX_QUOTED_LINES {
+            self.heredoc = Some(Heredoc { tag, is_comment, lines: lines + 1 });
+        }
+        match content.is_empty() {
+            true => line.into(),
+            false => masked(line, line.len() - content.len()),
+        }
     }
 
     /// Ends what this line is not part of any more. A comment may stand anywhere.
@@ -272,7 +320,7 @@ impl Masker {
         indent: usize,
         half_name: &str,
     ) -> Cow<'a, str> {
-        let uncommented = content.trim_start_matches(['#', ';', '/', ' ', '\t']);
+        let uncommented = uncommented(content);
         let is_comment = is_comment(content);
         let (content, indent) = if is_comment {
             (uncommented, line.len() - uncommented.len())
@@ -403,6 +451,16 @@ impl Masker {
             self.quoted = Some((quote, 0));
             return format!("{}{quote}{MASK}{quote}", line.get(..at).unwrap_or_default()).into();
         }
+        let begun = heredoc(value).filter(|_| secret && self.form == Form::Any);
+        if let Some((before, tag)) = begun
+            && self.last_tags.get(tag).is_some_and(|last| *last >= self.read)
+        {
+            self.heredoc = Some(Heredoc { tag: tag.to_owned(), is_comment, lines: 0 });
+            self.open = None;
+            let (head, mark) = line.split_at_checked(at + before).unwrap_or((line, ""));
+            let head = head.get(..at).unwrap_or_default();
+            return if before == 0 { line.into() } else { format!("{head}{MASK} {mark}").into() };
+        }
         let hidden = |group: Group| group.hides(name, bare);
         if !(names_a_secret(name, bare) || self.is_held(hidden) || parents.is_some_and(hidden)) {
             return mask_text(line);
@@ -443,6 +501,40 @@ impl Masker {
 
 fn is_comment(content: &str) -> bool {
     content.starts_with(['#', ';']) || content.starts_with("//")
+}
+
+/// A line without blanks and the marks of a comment before it.
+fn uncommented(line: &str) -> &str {
+    line.trim_start_matches(['#', ';', '/', ' ', '\t'])
+}
+
+/// Where `<<TAG` begins that a value ends in, and the tag: HCL's `<<-EOT`, a shell's `$(cat <<'EOF'`.
+fn heredoc(value: &str) -> Option<(usize, &str)> {
+    let (before, tag) = value.rsplit_once("<<")?;
+    let tag = tag.strip_prefix(['-', '~']).unwrap_or(tag).trim().trim_matches(['"', '\'']);
+    is_heredoc_tag(tag).then_some((before.len(), tag))
+}
+
+fn is_heredoc_tag(tag: &str) -> bool {
+    let in_tag = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    !tag.is_empty() && tag.len() <= MAX_TAG && tag.bytes().all(in_tag)
+}
+
+/// Where each line begins that may be a tag; of those that are the same, the last one.
+fn last_tags(text: &str) -> HashMap<String, usize> {
+    let mut tags = HashMap::new();
+    if !text.contains("<<") {
+        return tags;
+    }
+    let mut at = 0;
+    for line in text.split_inclusive(['\n', '\r']) {
+        let tag = uncommented(line).trim_end();
+        if is_heredoc_tag(tag) {
+            tags.insert(tag.to_owned(), at);
+        }
+        at += line.len();
+    }
+    tags
 }
 
 /// A line of a quoted secret: what of the quotes is still open behind it. A secret that never ends

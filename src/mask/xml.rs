@@ -111,6 +111,11 @@ fn tag_name(text: &str) -> &str {
     text.get(..length).unwrap_or_default()
 }
 
+/// A name without its prefix: `p:name`.
+fn local_name(tag: &str) -> &str {
+    tag.rsplit(':').next().unwrap_or(tag)
+}
+
 /// How long a tag is, with `>`; a `>` in quotes ends none. 0 if it does not end.
 fn end_of_tag(text: &str) -> usize {
     let mut quote = None;
@@ -128,7 +133,7 @@ fn end_of_tag(text: &str) -> usize {
 
 /// What an element is that begins in another.
 fn element<'a>(tag: &'a str, attributes: &'a str, parent: Option<&mut Element<'a>>) -> Element<'a> {
-    let local = tag.rsplit(':').next().unwrap_or(tag);
+    let local = local_name(tag);
     let named = NAMING_ATTRIBUTES.iter().find_map(|name| attribute(attributes, name));
     let own = [Some(local), named].into_iter().flatten();
     let mut secret = own.clone().find(|name| is_secret_name(name));
@@ -170,7 +175,8 @@ fn content<'a>(
     let Some((element, around)) = open.split_last_mut().filter(|_| !bare.is_empty()) else {
         return;
     };
-    if let Some(parent) = around.last_mut().filter(|_| NAMING.contains(&element.tag)) {
+    let names_next = NAMING.contains(&local_name(element.tag));
+    if let Some(parent) = around.last_mut().filter(|_| names_next) {
         parent.named = Some(bare);
         return;
     }

@@ -317,7 +317,85 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
         "<key name=\"password\">\n <default>''</default>\n <summary>keep</summary>\n</key>\n<p>\n and pass it on,\n</p>\n",
     ),
     ("", "see <token> and\n<b>keep</b>\n", "see <token> and\n<b>keep</b>\n"),
+    // A prefix says nothing.
+    (
+        "a.xml",
+        "<p:x><p:name>db.password</p:name><p:value>hunter2</p:value></p:x>\n",
+        "<p:x><p:name>db.password</p:name><p:value>***</p:value></p:x>\n",
+    ),
+    // A character is no quote, and a map has names.
+    (
+        "advanced.config",
+        "[{x,[{sep,$\"},{esc,$\\\"},{password,<<\"hunter2\">>}]}].\n",
+        "[{x,[{sep,$\"},{esc,$\\\"},{password,<<\"***\">>}]}].\n",
+    ),
+    (
+        "advanced.config",
+        "[{x,#{password => <<\"hunter2\">>, a => <<\"keep\">>, dn_lookup_bind => {\"keep\", \"hunter2\"}}}].\n",
+        "[{x,#{password => <<\"***\">>, a => <<\"keep\">>, dn_lookup_bind => {\"keep\", \"***\"}}}].\n",
+    ),
+    // What looks like a comment is part of a quoted secret.
+    (
+        "a.conf",
+        "server {\n listen 80;\n password \"abc\n#hunter2\n//hunter2\ndef\";\n # keep\n}\n",
+        "server {\n listen 80;\n password ***\n\n\n;\n # keep\n}\n",
+    ),
+    (
+        "a.conf",
+        "server {\n listen 80;\n password \"abc #hunter2\ndef\";\n}\n",
+        "server {\n listen 80;\n password *** \n;\n}\n",
+    ),
+    (
+        "a.conf",
+        "server {\n listen 80;\n password hunter2\n# keep\n//keep\n x y;\n}\n",
+        "server {\n listen 80;\n password ***\n# keep\n//keep\n x y;\n}\n",
+    ),
+    // A tag ends a secret of several lines.
+    (
+        "a.hcl",
+        "storage \"x\" {\n  password = <<EOF\nhunter2\n# hunter2\nEOF\n  a = \"keep\"\n}\n",
+        "storage \"x\" {\n  password = <<EOF\n***\n***\nEOF\n  a = \"keep\"\n}\n",
+    ),
+    (
+        "a.hcl",
+        "token = <<-EOT\n    hunter2\n\n    hunter2 = 1\n  EOT\nb = 1\n# token = <<EOT\n# hunter2\n# EOT\n# keep\n",
+        "token = <<-EOT\n    ***\n\n    ***\n  EOT\nb = 1\n# token = <<EOT\n# ***\n# EOT\n# keep\n",
+    ),
+    ("a.conf", "password = <<hunter2\nkeep\n", "password = ***\nkeep\n"),
+    (
+        "a.config",
+        "#{token => <<\"hunter2\">>,\n a => <<\"keep\">>}.\n",
+        "#{token => <<\"***\">>,\n a => <<\"keep\">>}.\n",
+    ),
 ];
+
+#[test]
+fn passwords_in_the_rules_of_an_acl_are_masked_in_a_command_line() {
+    for (command, expected) in [
+        (
+            "redis-server|--user|bob|on|>hunter2|~*|--port|1",
+            "redis-server|--user|bob|on|>***|~*|--port|1",
+        ),
+        (
+            "/usr/bin/valkey-server|--user|bob on >hunter2 ~*",
+            "/usr/bin/valkey-server|--user|bob on >*** ~*",
+        ),
+        ("redis-server|--user|bob|#hunter2|on", "redis-server|--user|bob|#***|on"),
+        ("app|--user|bob|>keep", "app|--user|bob|>keep"),
+    ] {
+        assert_eq!(mask_argv(&words(command)), words(expected));
+    }
+}
+
+#[test]
+fn options_in_the_value_of_an_option_are_masked() {
+    for (command, expected) in [
+        ("app|--opts=--password hunter2", "app|--opts=--password ***"),
+        ("app|--opts=-a --keep b", "app|--opts=-a --keep b"),
+    ] {
+        assert_eq!(mask_argv(&words(command)), words(expected));
+    }
+}
 
 #[test]
 fn of_every_layout_the_secrets_are_masked_and_nothing_else() {
