@@ -128,6 +128,7 @@ impl<'a> Answers<'a> {
             unconverted: answer.unconverted || problem.is_some(),
             unchecked: answer.unchecked && problem.is_none(),
             problem: problem.map(Problem::words),
+            limited: problem.is_some_and(|problem| problem.cause.is_limit()),
             written: (!refers.is_empty()).then(|| answer.source.value.written()),
             refers,
             ..of_source(&answer.source)
@@ -356,9 +357,15 @@ impl<'a> Answers<'a> {
 }
 
 /// Whether what the program was told before is not what it would be answered now. Of what only it
-/// can work out, and of secrets, which may be overwritten in one place only, that is not known.
+/// can work out, of what was too much for us, and of secrets, which may be overwritten in one place
+/// only, that is not known. Of a secret mapping the text is overwritten, which is no mapping then.
 fn is_other(cached: &Data, answer: &Answer) -> bool {
-    let is_known = !answer.unconverted && !same::has_mask(cached) && !same::has_mask(&answer.value);
+    let is_limited = answer.problem.is_some_and(|problem| problem.cause.is_limit());
+    let is_known = !answer.unconverted
+        && !is_limited
+        && !same::has_mask(cached)
+        && !same::has_mask(&answer.value)
+        && !same::has_mask(&answer.source.value.written());
     is_known && !(answer.problem.is_none() && same::value(cached, &answer.value))
 }
 

@@ -8,7 +8,10 @@ use super::kind::Check;
 use crate::data::Data;
 
 /// What a pattern may cost when it is looked for the first time, which compiles it.
-const PATTERN_WORK: usize = 1 << 16;
+const COMPILE_WORK: usize = 1 << 16;
+
+/// What each byte of a text may cost in which a pattern is looked for: the states of the pattern.
+const MATCH_WORK: usize = 256;
 
 /// Fails with why the type refuses this value.
 pub fn allow(checks: &[Check], value: &Data, work: &Work<'_>) -> Result<(), Refused> {
@@ -59,7 +62,10 @@ fn one(check: &Check, value: &Data, work: &Work<'_>) -> Result<(), Refused> {
             require(items.len() as u64 >= *least, "it has too few items")
         }
         (Check::Pattern(pattern), Data::Text(text)) => {
-            work.take(PATTERN_WORK.saturating_add(text.raw().len()))?;
+            if !pattern.is_compiled() {
+                work.take(COMPILE_WORK)?;
+            }
+            work.take(text.raw().len().saturating_mul(MATCH_WORK))?;
             let is_in = pattern.is_in(text.raw()).ok_or(Refused::Unchecked)?;
             require(is_in, "it does not match its pattern")
         }

@@ -103,7 +103,7 @@ fn one(kind: &Kind, value: Data, depth: usize, work: &Work<'_>) -> Result<Data, 
         (Kind::Address(version), value) => host::address(text_of(value), *version),
         (Kind::HostName, value) => host::name(value),
         (Kind::Host { version, underscores }, value) => host::host(value, *version, *underscores),
-        (Kind::Uri { schemes }, Data::Text(text)) => host::uri(text, schemes),
+        (Kind::Uri { schemes }, Data::Text(text)) => host::uri(text, schemes, work),
         (Kind::Uri { .. }, _) => Err(Refused::Invalid("it is no text")),
         (Kind::List { item, .. }, Data::List(items)) => list_of(item, items, depth, work),
         (Kind::List { item, bounds }, Data::Text(text)) => {

@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::convert::Refused;
+use super::convert::{Refused, Work};
 use super::kind::Version;
 use crate::data::Data;
 use crate::text::Text;
@@ -83,7 +83,9 @@ fn is_part(part: &str, underscores: bool) -> bool {
 }
 
 /// `URI`, but for its length: scheme and host must be there, host and path be good.
-pub fn uri(value: Text, schemes: &[Text]) -> Result<Data, Refused> {
+pub fn uri(value: Text, schemes: &[Text], work: &Work<'_>) -> Result<Data, Refused> {
+    let size: usize = schemes.iter().map(|scheme| scheme.raw().len() + 1).sum();
+    work.take(size + value.raw().len())?;
     let is_one = || {
         let (scheme, rest) = value.raw().split_once(':')?;
         let mut letters = scheme.chars();

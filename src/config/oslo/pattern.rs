@@ -63,6 +63,11 @@ impl Pattern {
         (&self.text, self.flags)
     }
 
+    /// Whether it was asked before.
+    pub fn is_compiled(&self) -> bool {
+        self.translated.get().is_some()
+    }
+
     /// Whether `search` finds it in a text; `None` where only Python could tell.
     pub fn is_in(&self, text: &str) -> Option<bool> {
         let translated = || translate(self.text.raw(), self.flags).map(Arc::new);

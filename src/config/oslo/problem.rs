@@ -35,6 +35,13 @@ pub enum Cause {
     TooMuch,
 }
 
+impl Cause {
+    /// Whether it is a limit of ours: the program may well have a value.
+    pub fn is_limit(self) -> bool {
+        matches!(self, Cause::TooDeep | Cause::TooLong | Cause::TooMuch)
+    }
+}
+
 impl Problem {
     /// The same, of an option that refers to this one.
     pub fn of_reference(self) -> Problem {

@@ -71,6 +71,8 @@ pub struct Resolved {
     pub used: Option<(Text, Text)>,
     /// Why the value cannot be had. It never quotes the value.
     pub problem: Option<String>,
+    /// Whether that is a limit of ours: the program may well have a value.
+    pub limited: bool,
     /// Whether it is what the process was told before, and now something else sets it, or sets it to
     /// something else: by what it was set then is not known.
     pub remembered: bool,

@@ -128,6 +128,9 @@ fn changes(
     place: &dyn Fn((usize, u32)) -> Option<Origin>,
 ) -> Drift {
     let what = match (&change.problem, change.set_by) {
+        (Some(problem), _) if change.limited => {
+            Some(format!("what it would be is not known: {problem}"))
+        }
         (Some(problem), _) => Some(format!("it could not be used: {problem}")),
         _ if change.secret && !secrets.are_shown() => {
             Some("a secret: only that it differs is told".to_owned())

@@ -105,6 +105,7 @@ fn remark(option: &Resolved) -> Option<(&Resolved, String)> {
     let text = match &option.problem {
         // A secret that was overwritten in the evidence may have been a number.
         Some(_) if option.secret => return None,
+        Some(problem) if option.limited => format!("its value is not known: {problem}"),
         Some(problem) => format!("the process has no value for it: {problem}"),
         None if option.remembered => {
             "the process remembers this value, and what sets it now gives another one".to_owned()

@@ -39,6 +39,8 @@ pub struct Change {
     pub place: Option<(usize, u32)>,
     /// Why there would be no value.
     pub problem: Option<String>,
+    /// Whether that is a limit of ours.
+    pub limited: bool,
     /// If it is written as it was: the changed options that it refers to, by groups and names.
     pub refers: Vec<(Text, Text)>,
 }
@@ -146,6 +148,7 @@ impl Comparison<'_> {
                 set_by: then.set_by,
                 place,
                 problem: then.problem.clone(),
+                limited: then.limited,
                 refers: if is_as_written { then.refers.clone() } else { Vec::new() },
             });
         }

@@ -65,7 +65,7 @@ pub fn has_mask(value: &Data) -> bool {
             Data::Text(text) => text.raw().contains(MASK),
             Data::List(items) if depth < MAX_DEPTH => items.iter().any(|item| has(item, depth + 1)),
             Data::Map(items) if depth < MAX_DEPTH => {
-                items.iter().any(|(_, item)| has(item, depth + 1))
+                items.iter().any(|(key, item)| key.raw().contains(MASK) || has(item, depth + 1))
             }
             _ => false,
         }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::oslo::parse;
-use crate::config::oslo::registry::{Group, Kind, Opt, ParsedFile, ParsedSection};
+use crate::config::oslo::registry::{Check, Group, Kind, Opt, ParsedFile, ParsedSection, Pattern};
 use crate::repr;
 
 /// An object with the options `DEFAULT.o`, `DEFAULT.p` and `grp.o`, and what a test changes.
@@ -169,6 +169,36 @@ fn what_was_told_before_and_would_not_be_told_now_has_no_source() {
     // A secret may have been overwritten in one place only.
     case.o().cached = Some(Data::text("***"));
     assert!(!case.resolved()[0].remembered);
+}
+
+#[test]
+fn a_mapping_whose_text_was_overwritten_keeps_its_source() {
+    let mut case = Case::new();
+    let value = Box::new(Kind::String { quotes: false });
+    case.o().kind = Kind::Dict { value, bounds: false, separator: ":".into() };
+    case.o().cached = Some(Data::Map(vec![("a".into(), Data::text("QZ16"))]));
+    case.file("[DEFAULT]\no = *************\n");
+    assert_eq!(shown(&case.resolved()[0]), "{'a': 'QZ16'} File 0:[DEFAULT]o");
+    case.o().multi = true;
+    assert!(!case.resolved()[0].remembered);
+}
+
+#[test]
+fn what_is_too_much_for_us_is_no_change_and_no_fault_of_the_process() {
+    let mut case = Case::new();
+    case.o().kind = Kind::Range { inclusive: true };
+    case.o().cached = Some(Data::Object("range(1024, 65536)".into()));
+    case.file("[DEFAULT]\no = 1024-65535\n");
+    assert_eq!(shown(&case.resolved()[0]), "range(1024, 65536) File 0:[DEFAULT]o");
+    assert!(!case.resolved()[0].remembered);
+    case.o().cached = None;
+    assert!(case.resolved()[0].limited);
+    // A pattern is compiled once, however many items are checked by it.
+    let pattern = Check::Pattern(Pattern::new("^[a-z]+$".into(), 32));
+    let item = Box::new(Kind::Checked(Box::new(Kind::String { quotes: false }), vec![pattern]));
+    case.o().kind = Kind::List { item, bounds: false };
+    case.file(&format!("[DEFAULT]\no = {}\n", "ab,".repeat(1000)));
+    assert_eq!(case.resolved()[0].problem, None);
 }
 
 #[test]

@@ -22,6 +22,9 @@ const MAX_DEPTH: usize = 8;
 /// The most choices of one type.
 const MAX_CHOICES: usize = 10_000;
 
+/// The most schemes of a type of URIs.
+const MAX_SCHEMES: usize = 256;
+
 /// What a class of types makes of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
@@ -243,10 +246,12 @@ impl<'r, 'a> Kinds<'r, 'a> {
             Some(Some(Data::List(schemes))) => texts(schemes),
             // The letters of a text, one by one.
             Some(Some(Data::Text(text))) => {
-                Some(text.raw().chars().map(|c| Text::from(c.to_string())).collect())
+                let letters = text.raw().chars().take(MAX_SCHEMES + 1);
+                Some(letters.map(|c| Text::from(c.to_string())).collect())
             }
             Some(_) => None,
         };
+        let schemes = schemes.filter(|schemes: &Vec<Text>| schemes.len() <= MAX_SCHEMES);
         let length = self.count(fields, "max_length", Check::Length, i64::MIN);
         match schemes {
             Some(schemes) => Kind::Uri { schemes }.with(length.into_iter().collect()),

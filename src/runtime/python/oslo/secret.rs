@@ -195,6 +195,11 @@ impl Secrets {
         match is_secret {
             Some(true) => {
                 self.0.insert(text.to_owned());
+                // What a file continues on the next lines was read line by line.
+                if text.contains('\n') {
+                    let lines = text.lines().map(str::trim).filter(|line| !is_everywhere(line));
+                    self.0.extend(lines.map(str::to_owned));
+                }
                 // What was parsed of a list or a mapping lies in memory in pieces.
                 if !text.contains("://") {
                     let items = text.split(',').filter(|item| item.len() < text.len());
@@ -248,6 +253,7 @@ mod tests {
             options: vec![
                 values("many", &["Value1", "Value2"]),
                 values("pairs", &["a:Value3,b:Value4"]),
+                values("one", &["First1\nsecond\nsql://u:Third3@h"]),
             ],
         };
         let file = ParsedFile { path: None, sections: vec![section] };
@@ -262,6 +268,9 @@ mod tests {
             "Default2",
             "Default3",
             "Default5",
+            "First1",
+            "First1\nsecond\nsql://u:Third3@h",
+            "Third3",
             "Value1",
             "Value2",
             "Value3",
@@ -269,6 +278,7 @@ mod tests {
             "a:Value3",
             "a:Value3,b:Value4",
             "b:Value4",
+            "sql://u:Third3@h",
         ];
         assert_eq!(found, expected);
     }
