@@ -10,8 +10,8 @@ use super::block::Statements;
 use super::form::Form;
 use super::group::Group;
 use super::line::{
-    Assignment, assignment, begins_private_key, directive_secret, goes_on, is_block_mark,
-    is_closer, is_key_material, is_tag, masked, open_quote, section, unescaped,
+    Assignment, assignment, begins_private_key, behind_item, directive_secret, goes_on,
+    is_block_mark, is_closer, is_key_material, is_tag, masked, open_quote, section, unescaped,
 };
 use super::name::{is_secret_name, names_a_secret};
 use super::{MASK, command, erlang, json, mask_text, until_stable, xml};
@@ -293,6 +293,9 @@ impl Masker {
         if content.trim_end_matches([']', '}', ')', ',', ';', ' ']).is_empty() {
             return Cow::Borrowed(line);
         }
+        if let Some(item) = self.quoted_item(line, content, indent) {
+            return item;
+        }
         let Some(open) = self.open.as_mut().filter(|_| self.form == Form::Yaml) else {
             return self.form.quote_masks(masked(line, indent));
         };
@@ -310,6 +313,24 @@ impl Masker {
         }
         open.begun = true;
         self.form.quote_masks(masked(line, indent))
+    }
+
+    /// A quoted item of a list of secrets, with what closes the list behind it.
+    fn quoted_item<'a>(
+        &mut self,
+        line: &'a str,
+        content: &str,
+        indent: usize,
+    ) -> Option<Cow<'a, str>> {
+        if !matches!(self.form, Form::Toml | Form::Yaml) {
+            return None;
+        }
+        let tail = behind_item(content)?;
+        if tail.contains([']', '}', ')']) {
+            self.open.take_if(|open| open.list);
+            self.held.pop_if(|held| held.bracket);
+        }
+        Some(format!("{}\"{MASK}\"{tail}", line.get(..indent)?).into())
     }
 
     /// A line that begins something.
@@ -335,6 +356,15 @@ impl Masker {
         }
         if content.starts_with('[') && !self.covers_items() {
             return mask_text(line);
+        }
+        // `- {a: x, b: y}` among secrets: what it is made of is not told.
+        let is_whole = |ends: [char; 2]| content.starts_with(ends[0]) && content.ends_with(ends[1]);
+        if self.form == Form::Yaml
+            && self.covers_items()
+            && (is_whole(['{', '}']) || is_whole(['[', ']']))
+            && content.len() > 2
+        {
+            return format!("{}\"{MASK}\"", line.get(..indent).unwrap_or_default()).into();
         }
         if is_tag(content) {
             return mask_text(line);
@@ -394,6 +424,9 @@ impl Masker {
         if content.trim_end_matches(['[', '{', '(', ']', '}', ')', ',', ';', ' ']).is_empty() {
             return Cow::Borrowed(line);
         }
+        if let Some(item) = self.quoted_item(line, content, indent) {
+            return item;
+        }
         self.carried = self.form == Form::Any && goes_on(line);
         let value = content.split_once([' ', '\t']).filter(|_| self.form == Form::Any);
         let value = value.map_or(content, |(_, value)| value.trim_start());
@@ -412,7 +445,9 @@ impl Masker {
         let value = line.get(at..).unwrap_or_default().trim_end();
         let is_anchor = self.form.behind_tags(value).is_empty();
         let value = if is_anchor { "" } else { value };
-        let opens_list = matches!(value, "{" | "[" | "(");
+        let opener = value.split_once('#').filter(|_| self.form != Form::Any);
+        let opener = opener.map_or(value, |(opener, _)| opener.trim_end());
+        let opens_list = matches!(opener, "{" | "[" | "(");
         let bare = value.trim_end_matches([',', ';']).trim_matches(['"', '\'']);
         let name = self.name_of(found.name, bare, indent);
         let whole_name = half(half_name, &unescaped(found.name));

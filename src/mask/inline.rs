@@ -210,7 +210,7 @@ fn is_template(value: &[u8]) -> bool {
 }
 
 /// The length of a quoted text, up to the quote that is (or is not) behind a backslash.
-fn end_of_quoted(text: &[u8], quote: u8, escaped: bool) -> Option<usize> {
+pub(super) fn end_of_quoted(text: &[u8], quote: u8, escaped: bool) -> Option<usize> {
     let mut backslash = false;
     for (index, byte) in text.iter().enumerate() {
         if *byte == quote && backslash == escaped {

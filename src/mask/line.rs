@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::MASK;
 use super::argv::PROSE;
+use super::inline::end_of_quoted;
 use super::name::{is_secret_name, names_a_secret};
 
 /// `name = value`.
@@ -87,6 +88,16 @@ pub(super) fn directive_secret(content: &str) -> Option<usize> {
         name = if is_name { word } else { "" };
     }
     None
+}
+
+/// What stands behind a quoted item of a list that is alone on its line: commas and closing brackets.
+pub(super) fn behind_item(content: &str) -> Option<&str> {
+    let quote = content.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let inner = content.get(1..)?;
+    let tail = inner.get(end_of_quoted(inner.as_bytes(), quote, false)? + 1..)?;
+    let behind = tail.trim_start_matches([',', ']', '}', ')', ' ', '\t']);
+    let tail = tail.get(..tail.len() - behind.len())?;
+    (behind.is_empty() || behind.starts_with('#')).then(|| tail.trim_end())
 }
 
 /// What another part of the program fills in: haproxy's `%[var(x)]`, Apache's `%{X}e`.

@@ -149,6 +149,17 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
         "env:\n- {name: DB_PASSWORD, value: \"***\"}\n- {name: A, value: keep}\n",
     ),
     (
+        "a.toml",
+        "[secrets]\nl = [\n \"hunter2\",\n \"hunter2\" ]\n[z]\na=1\n",
+        "[secrets]\nl = [\n \"***\",\n \"***\" ]\n[z]\na=1\n",
+    ),
+    ("a.toml", "tokens = [ # c\n \"hunter2\"\n]\nx = 1\n", "tokens = [ # c\n \"***\"\n]\nx = 1\n"),
+    (
+        "a.yaml",
+        "passwords:\n  - {a: hunter2, b: hunter2}\n  - x: hunter2\nother: 1\n",
+        "passwords:\n  - \"***\"\n  - x: \"***\"\nother: 1\n",
+    ),
+    (
         "a.yaml",
         "env: [DB_PASSWORD=hunter2, \"X=1\", Y=2]\n",
         "env: [DB_PASSWORD=***, \"X=1\", Y=2]\n",
