@@ -108,6 +108,11 @@ struct Token {
 }
 
 impl Statements {
+    /// Whether a quoted secret goes on in the next line.
+    pub fn is_quoted(&self) -> bool {
+        self.quoted.is_some()
+    }
+
     /// The line, masked, up to a comment; and where that begins.
     pub fn line(&mut self, line: &str) -> (String, usize) {
         let mut out = Out { line, text: String::new(), chunk: String::new(), done: 0 };

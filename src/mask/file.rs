@@ -120,8 +120,6 @@ struct Masker {
     /// The name that the line before left in two, at a backslash.
     half_name: String,
     statements: Statements,
-    /// The last statement ended in a mask: its quote may be open.
-    may_be_quoted: bool,
     /// The name of YAML's `? name`.
     explicit: String,
     in_private_key: bool,
@@ -149,7 +147,6 @@ impl Masker {
             carried: false,
             half_name: String::new(),
             statements: Statements::default(),
-            may_be_quoted: false,
             explicit: String::new(),
             in_private_key: false,
             braces: 0,
@@ -194,7 +191,7 @@ impl Masker {
         }
         if self.form == Form::Blocks {
             let is_comment = content.starts_with('#') || content.starts_with("//");
-            if !is_comment || self.is_in_statement() {
+            if !is_comment || self.statements.is_quoted() {
                 return self.statements(line).into();
             }
         }
@@ -220,18 +217,12 @@ impl Masker {
     /// A line of statements, and the comment behind them.
     fn statements(&mut self, line: &str) -> String {
         let (mut masked, comment) = self.statements.line(line);
-        self.may_be_quoted = masked.is_empty() || masked.trim_end().ends_with(MASK);
         let comment = line.get(comment..).filter(|comment| !comment.is_empty());
         // In a quoted secret that goes on, it is none.
-        if let Some(comment) = comment.filter(|_| !self.is_in_statement()) {
+        if let Some(comment) = comment.filter(|_| !self.statements.is_quoted()) {
             masked.push_str(&self.beginning(comment, comment, 0, ""));
         }
         masked
-    }
-
-    /// Whether a quoted secret of a statement is open: then a comment is read as part of it.
-    fn is_in_statement(&mut self) -> bool {
-        self.may_be_quoted && self.statements.line("#").1 > 0
     }
 
     /// A line of a secret that a tag ends.
