@@ -47,8 +47,8 @@ const HOT_SHARE: usize = 4;
 /// How many bytes of stack a thread is expected to use, to have the memory at hand.
 const EXPECTED_STACK: usize = 8 << 10;
 
-/// How long the pages that the rehearsal needed are read again while all threads stand still: those
-/// of 10,000 greenlets take 14. Those that are not stay as they were just before.
+/// How long the pages that the rehearsal needed are read again while all threads stand still. Those
+/// that are not stay as they were just before.
 const HOT_FETCH: Duration = Duration::from_millis(20);
 
 /// How long everything may be read again at that instant, where threads came or went: there is no

@@ -16,8 +16,14 @@ const MAX_VARIABLES: u64 = 20_000;
 /// The most of them that are for options.
 const MAX_OPTIONS: usize = 2_000;
 
-/// The longest name and value, in bytes. No program can be started with a longer one.
-const MAX_BYTES: u64 = 128 << 10;
+/// The longest name, in bytes.
+const MAX_NAME: u64 = 4 << 10;
+
+/// The longest value, in bytes. No program can be started with a longer one.
+const MAX_VALUE: u64 = 128 << 10;
+
+/// The most bytes of names and values for options in all: each object of oslo.config has them.
+const MAX_TOTAL: usize = 512 << 10;
 
 /// The variables for options. `None` if they can not be read, or several interpreters have others:
 /// which of these an object belongs to is not known.
@@ -35,20 +41,23 @@ fn variables(objects: &Objects<'_>, environ: Addr) -> Option<BTreeMap<Text, Text
     if !objects.has_flag(data, flags::DICT)? || objects.dict_len(data)? > MAX_VARIABLES {
         return None;
     }
-    let text = |object| {
-        let bytes = objects.bytes(object, MAX_BYTES)?;
+    let text = |object, limit| {
+        let bytes = objects.bytes(object, limit)?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     };
     let mut found = BTreeMap::new();
+    let mut total = 0_usize;
     for (name, value) in objects.dict_items(data)? {
-        let name = text(name)?;
+        let name = text(name, MAX_NAME)?;
         if option(&name).is_none() {
             continue;
         }
-        if found.len() == MAX_OPTIONS {
+        let value = text(value, MAX_VALUE)?;
+        total = total.saturating_add(name.len() + value.len());
+        if found.len() == MAX_OPTIONS || total > MAX_TOTAL {
             return None;
         }
-        found.insert(name.into(), text(value)?.into());
+        found.insert(name.into(), value.into());
     }
     Some(found)
 }
