@@ -156,7 +156,8 @@ fn variables_of_every_usual_name_lead_to_files() {
     command.env("PIP_CONFIG_FILE", "/dev/null").env("APP_SETTINGS", "app.config.Production");
     let target = Target::start(command);
     let output = run_guru(&target, "json");
-    assert_eq!(output.status.code(), Some(1));
+    // What a variable names and is not there is told, and is nothing that is missing.
+    assert_eq!(output.status.code(), Some(0));
     let report: Report = serde_json::from_str(&stdout_of(&output)).unwrap();
     let shown: BTreeMap<String, String> = configuration(&report)
         .iter()
