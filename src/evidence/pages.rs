@@ -277,7 +277,7 @@ impl Memory for Recorder<'_> {
         by_page(addr, buf, |page, inside, piece| self.read_page(page, inside, piece))
     }
 
-    fn expect(&self, places: &[Addr]) {
+    fn announce(&self, places: &[Addr]) {
         let pages: Vec<u64> = places.iter().map(|place| place.0 / PAGE).collect();
         if !self.is_late() {
             self.fetch(&pages);
@@ -429,13 +429,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_expected_is_fetched_in_one_call_and_touched_when_it_is_read() {
+    fn what_is_announced_is_fetched_in_one_call_and_touched_when_it_is_read() {
         let source = Pattern(Mutex::new(0));
         let recorder = Recorder::new(&source, 64 * PAGE_LEN);
-        recorder.expect(&[3, 9, 5].map(|page| Addr(page * PAGE + 8)));
+        recorder.announce(&[3, 9, 5].map(|page| Addr(page * PAGE + 8)));
         assert_eq!(recorder.u8(Addr(5 * PAGE)).unwrap(), 5);
         assert_eq!(recorder.u8(Addr(9 * PAGE)).unwrap_err().kind, FaultKind::Unmapped);
-        recorder.expect(&[Addr(3 * PAGE)]);
+        recorder.announce(&[Addr(3 * PAGE)]);
         assert_eq!(*source.0.lock().unwrap(), 1);
         assert_eq!(recorder.take_touched(), [5, 9]);
     }

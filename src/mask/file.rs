@@ -4,14 +4,15 @@
 //! masked as well: a password that was commented out is still a password.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use super::block::Statements;
 use super::form::Form;
 use super::group::Group;
+use super::heredoc::{Heredoc, Tags};
 use super::line::{
     Assignment, assignment, begins_private_key, behind_item, directive_secret, goes_on,
-    is_block_mark, is_closer, is_key_material, is_tag, masked, open_quote, section, unescaped,
+    is_block_mark, is_closer, is_key_material, is_tag, masked, open_quote, section, uncommented,
+    unescaped,
 };
 use super::name::{is_secret_name, names_a_secret};
 use super::{MASK, command, erlang, json, mask_text, until_stable, xml};
@@ -87,15 +88,6 @@ const MAX_HELD: usize = 64;
 
 /// How many lines a quoted value may have: a chain of certificates has less.
 const MAX_QUOTED_LINES: usize = 500;
-/// The longest tag that ends a text of several lines.
-const MAX_TAG: usize = 64;
-
-/// A secret of several lines that a tag ends: `password = <<EOF`.
-struct Heredoc {
-    tag: String,
-    is_comment: bool,
-    lines: usize,
-}
 
 struct Masker {
     form: Form,
@@ -111,8 +103,7 @@ struct Masker {
     /// Where each of the quotes is for the last time.
     last_quotes: [(char, Option<usize>); 3],
     heredoc: Option<Heredoc>,
-    /// Where each word that is alone on its line is for the last time, if there may be heredocs.
-    last_tags: HashMap<String, usize>,
+    tags: Tags,
     /// How much of the text was read, with this line.
     read: usize,
     /// The line before ended in a backslash within a secret.
@@ -142,7 +133,7 @@ impl Masker {
             quoted: None,
             last_quotes: ['"', '\'', '`'].map(|quote| (quote, text.rfind(quote))),
             heredoc: None,
-            last_tags: last_tags(text),
+            tags: Tags::of(text),
             read: 0,
             carried: false,
             half_name: String::new(),
@@ -163,7 +154,9 @@ impl Masker {
             return Cow::Borrowed("");
         }
         if let Some(heredoc) = self.heredoc.take() {
-            return self.within_heredoc(line, heredoc);
+            let (shown, rest) = heredoc.line(line);
+            self.heredoc = rest;
+            return shown;
         }
         if std::mem::take(&mut self.carried) {
             self.carried = goes_on(line);
@@ -223,22 +216,6 @@ impl Masker {
             masked.push_str(&self.beginning(comment, comment, 0, ""));
         }
         masked
-    }
-
-    /// A line of a secret that a tag ends.
-    fn within_heredoc<'a>(&mut self, line: &'a str, heredoc: Heredoc) -> Cow<'a, str> {
-        let Heredoc { tag, is_comment, lines } = heredoc;
-        let content = if is_comment { uncommented(line) } else { line.trim_start() };
-        if content.trim_end() == tag {
-            return line.into();
-        }
-        if lines < MAX_QUOTED_LINES {
-            self.heredoc = Some(Heredoc { tag, is_comment, lines: lines + 1 });
-        }
-        match content.is_empty() {
-            true => line.into(),
-            false => masked(line, line.len() - content.len()),
-        }
     }
 
     /// Ends what this line is not part of any more. A comment may stand anywhere.
@@ -477,11 +454,12 @@ impl Masker {
             self.quoted = Some((quote, 0));
             return format!("{}{quote}{MASK}{quote}", line.get(..at).unwrap_or_default()).into();
         }
-        let begun = heredoc(value).filter(|_| secret && self.form == Form::Any);
-        if let Some((before, tag)) = begun
-            && self.last_tags.get(tag).is_some_and(|last| *last >= self.read)
+        if secret
+            && self.form == Form::Any
+            && let Some((before, heredoc)) = Heredoc::begun(value, is_comment)
+            && self.tags.ends(&heredoc, self.read)
         {
-            self.heredoc = Some(Heredoc { tag: tag.to_owned(), is_comment, lines: 0 });
+            self.heredoc = Some(heredoc);
             self.open = None;
             let (head, mark) = line.split_at_checked(at + before).unwrap_or((line, ""));
             let head = head.get(..at).unwrap_or_default();
@@ -527,40 +505,6 @@ impl Masker {
 
 fn is_comment(content: &str) -> bool {
     content.starts_with(['#', ';']) || content.starts_with("//")
-}
-
-/// A line without blanks and the marks of a comment before it.
-fn uncommented(line: &str) -> &str {
-    line.trim_start_matches(['#', ';', '/', ' ', '\t'])
-}
-
-/// Where `<<TAG` begins that a value ends in, and the tag: HCL's `<<-EOT`, a shell's `$(cat <<'EOF'`.
-fn heredoc(value: &str) -> Option<(usize, &str)> {
-    let (before, tag) = value.rsplit_once("<<")?;
-    let tag = tag.strip_prefix(['-', '~']).unwrap_or(tag).trim().trim_matches(['"', '\'']);
-    is_heredoc_tag(tag).then_some((before.len(), tag))
-}
-
-fn is_heredoc_tag(tag: &str) -> bool {
-    let in_tag = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    !tag.is_empty() && tag.len() <= MAX_TAG && tag.bytes().all(in_tag)
-}
-
-/// Where each line begins that may be a tag; of those that are the same, the last one.
-fn last_tags(text: &str) -> HashMap<String, usize> {
-    let mut tags = HashMap::new();
-    if !text.contains("<<") {
-        return tags;
-    }
-    let mut at = 0;
-    for line in text.split_inclusive(['\n', '\r']) {
-        let tag = uncommented(line).trim_end();
-        if is_heredoc_tag(tag) {
-            tags.insert(tag.to_owned(), at);
-        }
-        at += line.len();
-    }
-    tags
 }
 
 /// A line of a quoted secret: what of the quotes is still open behind it. A secret that never ends

@@ -100,6 +100,11 @@ pub(super) fn behind_item(content: &str) -> Option<&str> {
     (behind.is_empty() || behind.starts_with('#')).then(|| tail.trim_end())
 }
 
+/// A line without blanks and the marks of a comment before it.
+pub(super) fn uncommented(line: &str) -> &str {
+    line.trim_start_matches(['#', ';', '/', ' ', '\t'])
+}
+
 /// What another part of the program fills in: haproxy's `%[var(x)]`, Apache's `%{X}e`.
 pub(super) fn is_expression(value: &str) -> bool {
     value.strip_prefix("%[").is_some_and(|rest| rest.find(']') == Some(rest.len() - 1))

@@ -20,6 +20,7 @@ mod erlang;
 mod file;
 mod form;
 mod group;
+mod heredoc;
 mod inline;
 mod json;
 mod line;

@@ -53,7 +53,7 @@ pub trait Memory {
 
     /// Tells that these places are likely to be read next: whoever needs a call of the kernel for
     /// each can fetch them together.
-    fn expect(&self, _: &[Addr]) {}
+    fn announce(&self, _: &[Addr]) {}
 }
 
 /// The longest C string that is read, in bytes.

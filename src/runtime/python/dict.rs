@@ -98,7 +98,7 @@ impl<'a> Items<'a> {
         self.chunk_start = self.next;
         // Whoever looks for a name compares it with each.
         let keys = self.chunk.iter().map(|(_, key, _)| *key).filter(|key| !key.is_null());
-        memory.expect(&keys.collect::<Vec<Addr>>());
+        memory.announce(&keys.collect::<Vec<Addr>>());
         Some(())
     }
 }
