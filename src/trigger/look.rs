@@ -1,7 +1,7 @@
 //! What guru looks at before it asks a process for its report: from outside, and without a stop.
 
 use super::configured;
-use crate::analysis::analyse;
+use crate::analysis::{Analysis, analyse};
 use crate::asked::{Asked, Native};
 use crate::assemble;
 use crate::error::Error;
@@ -10,7 +10,7 @@ use crate::inspect::{self, GiveUp};
 use crate::report::{Execution, ExecutionKind, ProcessSummary};
 use crate::runtime::python::oslo_reports;
 use crate::runtime::{ReportWatcher, SignalHandler};
-use crate::stack::Frame;
+use crate::stack::{Frame, StackEnd};
 use crate::target::live::LiveProcess;
 
 /// How often it looks until it has read the handlers: a running process changes under its eyes.
@@ -101,12 +101,32 @@ impl Look {
             process: Some(assemble::process(&analysis)),
             parent: Some(target.ppid),
             watchers: match runtime {
+                Some(_) if analysis.watchers.is_empty() && has_unread(&analysis) => {
+                    Err("not every stack could be read".to_owned())
+                }
                 Some(_) => Ok(analysis.watchers),
                 None => Err(unread.clone()),
             },
             handlers: analysis.handlers.ok_or(unread),
         }
     }
+}
+
+/// Whether a thread that watches may have been missed: one whose stack in Python ends early, or
+/// that watches a file which could not be read.
+fn has_unread(analysis: &Analysis<'_>) -> bool {
+    let green = analysis.green.iter().flatten();
+    analysis.threads.iter().chain(green).any(|thread| {
+        let frames = &thread.stack.frames;
+        matches!(thread.stack.end, StackEnd::Broken(_) | StackEnd::Limit(_))
+            || frames.iter().any(is_watching)
+    })
+}
+
+/// Whether a frame is that of the function that watches a file.
+fn is_watching(frame: &Frame) -> bool {
+    let (Some(function), Some(file)) = (&frame.function, &frame.file) else { return false };
+    oslo_reports::is_watching(function.raw(), file.raw())
 }
 
 /// Why the memory of a process may not be read, if it may not.
