@@ -17,6 +17,7 @@ use crate::evidence::Evidence;
 use crate::merge;
 use crate::module::{Module, Modules};
 use crate::note::Note;
+use crate::part::Kind;
 use crate::report::{Execution, NamedObject, RuntimeSummary};
 use crate::runtime::{LoadedModule, RegisteredSection, ReportWatcher, SignalHandler};
 use crate::stack::StackEnd;
@@ -67,12 +68,23 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
     let snapshot = &evidence.snapshot;
     let modules = Modules::new(&evidence.files, &snapshot.mappings);
     let mut notes = snapshot.notes.clone();
-    let visitors = runtimes::detect(evidence, &modules, &mut notes);
-    let visited = runtimes::visit(evidence, &visitors, &mut notes);
+    let parts = &evidence.parts;
+    let (visitors, visited);
+    match parts.begin(Kind::Runtime, "") {
+        Some(_part) => {
+            visitors = runtimes::detect(evidence, &modules, &mut notes);
+            visited = runtimes::visit(evidence, &visitors, &mut notes);
+        }
+        None => (visitors, visited) = (Vec::new(), runtimes::Interpreted::default()),
+    }
     let asked = &snapshot.asked;
-    let raw = match asked.native {
-        Native::None => snapshot.threads.iter().map(|_| None).collect(),
-        _ => native::unwind(evidence, &modules),
+    let unwinding = match asked.native {
+        Native::None => None,
+        _ => parts.begin(Kind::Unwinding, ""),
+    };
+    let raw = match unwinding {
+        Some(_part) => native::unwind(evidence, &modules),
+        None => snapshot.threads.iter().map(|_| None).collect(),
     };
     let runs_language = |tid| visited.threads.contains_key(&tid);
     let of_threads = snapshot.threads.iter().zip(&raw).map(|(thread, raw)| {
@@ -87,7 +99,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         module.is_some_and(|path| interpreters.contains(&path) || merge::is_of_c_library(path))
     };
     let lookups = native::lookups(of_threads, is_machinery);
-    let known = symbol::resolve(&lookups, &modules, &evidence.files);
+    let known = symbol::resolve(&lookups, &modules, &evidence.files, parts);
     let secrets = asked.secrets;
     let sources = Sources::new(&evidence.files, snapshot.target.directory.clone(), secrets);
     let threads = snapshot.threads.iter().zip(raw).map(|(thread, raw)| {

@@ -1,19 +1,22 @@
 //! `guru trigger`: asks processes for the reports that they make of themselves, one after the other.
 
+use std::fs::File;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use guru::assemble;
 use guru::error::{Error, Status};
 use guru::evidence::Evidence;
 use guru::inspect::{Options, inspect};
+use guru::part::{Kind, Parts};
 use guru::render::sanitize::line;
 use guru::report::Report;
 use guru::section::SECTIONS;
 use guru::target::live::facts;
 use guru::trigger::{self, Answer, End, Wanted};
+use guru::worker::{Failure, Outcome, Time, supervise};
 
 use crate::cli;
-use crate::output::{Printer, Sink, complain, complain_of, deadline, give_up};
+use crate::output::{self, Printer, Sink, complain, complain_of};
 
 /// The name of the format that is no format: the bytes of the process.
 pub const RAW: &str = "raw";
@@ -27,11 +30,8 @@ pub fn run(options: &cli::Trigger) -> Result<Status, Error> {
     let patience = Duration::from_secs(options.timeout);
     let mut worst = Status::Complete;
     let targets = targets(options);
-    let all = u32::try_from(targets.len()).unwrap_or(u32::MAX);
-    deadline((patience + BESIDES).saturating_mul(all));
     for (nth, target) in targets.iter().enumerate() {
-        let asker = Asker { options, patience, pid: target.pid, descends: target.descends };
-        let asked = asker.ask(&mut sink)?;
+        let asked = ask(options, patience, target, &mut sink)?;
         // Most descendants have no report, and nobody asked for theirs.
         if asked.asked || !target.descends {
             worst = worst.max(asked.status);
@@ -42,6 +42,49 @@ pub fn run(options: &cli::Trigger) -> Result<Status, Error> {
     }
     sink.close();
     Ok(worst)
+}
+
+/// Asks one process, by a worker.
+fn ask(
+    options: &cli::Trigger,
+    patience: Duration,
+    target: &Target,
+    sink: &mut Sink,
+) -> Result<Asked, Error> {
+    let (pid, descends) = (target.pid, target.descends);
+    let work = |parts: &Parts, printed: &File| {
+        let asker = Asker { options, patience, pid, descends, parts };
+        let asked = Sink::of_worker(printed).and_then(|mut sink| asker.ask(&mut sink));
+        let asked = asked.unwrap_or_else(|error| {
+            complain_of(&error);
+            Asked { status: error.status(), asked: false, dumped: false }
+        });
+        asked.to_code()
+    };
+    // What it says before it is asked, it says again if it has to be looked at again.
+    let mut said = Vec::new();
+    let mut say = |line: &str| {
+        if !said.iter().any(|known| known == line) {
+            said.push(line.to_owned());
+            output::relay(line);
+        }
+    };
+    let failure = match supervise(Time::from_now(patience + BESIDES), &mut say, &work) {
+        Outcome::Done(code, printed) => {
+            sink.pass_on(printed)?;
+            return Ok(Asked::of_code(code));
+        }
+        Outcome::Failed(Failure::Interrupted(signal)) => output::end_by(signal),
+        Outcome::Failed(failure) => failure,
+    };
+    complain(&format!("{pid}: {failure}"));
+    let (status, asked) = match failure {
+        Failure::TimedOut => (Status::Timeout, false),
+        // It was asked, and guru failed to bring what it answered.
+        Failure::Died { committed: true, .. } => (Status::Timeout, true),
+        _ => (Status::CannotInspect, false),
+    };
+    Ok(Asked { status, asked, dumped: false })
 }
 
 struct Target {
@@ -62,8 +105,10 @@ fn targets(options: &cli::Trigger) -> Vec<Target> {
         add(*pid, false);
         if options.tree {
             let own = std::process::id().cast_signed();
-            let descendants = facts::descendants(*pid).into_iter().map(|process| process.pid);
-            descendants.filter(|pid| *pid != own).for_each(|pid| add(pid, true));
+            facts::descendant_pids(*pid)
+                .into_iter()
+                .filter(|pid| *pid != own)
+                .for_each(|pid| add(pid, true));
         }
     }
     targets
@@ -84,12 +129,25 @@ struct Asked {
     dumped: bool,
 }
 
+impl Asked {
+    /// The same as the exit status of a worker.
+    fn to_code(&self) -> u8 {
+        self.status as u8 | u8::from(self.asked) << 3 | u8::from(self.dumped) << 4
+    }
+
+    fn of_code(code: u8) -> Asked {
+        let status = Status::of(code & 7).unwrap_or(Status::CannotInspect);
+        Asked { status, asked: code & 1 << 3 != 0, dumped: code & 1 << 4 != 0 }
+    }
+}
+
 /// Asks one process.
 struct Asker<'a> {
     options: &'a cli::Trigger,
     patience: Duration,
     pid: i32,
     descends: bool,
+    parts: &'a Parts,
 }
 
 impl Asker<'_> {
@@ -103,7 +161,7 @@ impl Asker<'_> {
             via: self.options.via,
         };
         let mut warn = |text: &str| self.say(text);
-        match trigger::trigger(self.pid, &options, &mut warn, give_up) {
+        match trigger::trigger(self.pid, &options, &mut warn, self.parts) {
             Ok(answer) => self.answered(&answer, sink),
             Err(error) => {
                 let status = self.not_asked(error, sink)?;
@@ -178,7 +236,10 @@ impl Asker<'_> {
             }
             return Ok(Status::Complete);
         }
-        let report = match answer.report(self.options.secrets()) {
+        let reading = self.parts.begin(Kind::OwnReport, "");
+        let report = answer.report(self.options.secrets());
+        drop(reading);
+        let report = match report {
             Ok(report) => report,
             Err(unread) => {
                 self.say(&format!(
@@ -260,7 +321,8 @@ impl Asker<'_> {
     fn look(&self) -> Result<Evidence, Error> {
         let asked =
             guru::asked::Asked { secrets: self.options.secrets(), ..guru::asked::Asked::default() };
-        inspect(self.pid, Options { asked, ..Options::default() }, give_up)
+        let parts = self.parts.clone();
+        inspect(self.pid, Options { asked, parts, ..Options::default() })
     }
 
     /// Prints the report from outside, and first why it is not the process's own.

@@ -11,6 +11,7 @@ pub fn report(evidence: &Evidence, sections: &[&dyn Section]) -> Report {
     let analysis = analyse(evidence);
     let mut sections = section::build(sections, &analysis);
     sections.extend(section::build_own(&analysis));
+    let notes = [analysis.notes.as_slice(), &evidence.parts.notes()].concat();
     Report {
         schema: SCHEMA,
         guru: env!("CARGO_PKG_VERSION").to_owned(),
@@ -19,7 +20,7 @@ pub fn report(evidence: &Evidence, sections: &[&dyn Section]) -> Report {
         secrets_shown: evidence.snapshot.asked.secrets.are_shown(),
         no_own_report: None,
         sections,
-        notes: analysis.notes,
+        notes,
     }
 }
 

@@ -12,7 +12,7 @@ use guru::error::{Error, Status};
 use guru::inspect::{Options, inspect};
 use guru::new_file::NewFile;
 
-use crate::output::{Printer, Sink, complain, deadline, give_up};
+use crate::output::{Printer, Sink, complain, deadline};
 use crate::{cli, print};
 
 /// What the service is configured with. The password is there to be masked.
@@ -44,7 +44,7 @@ pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     let mut service = Command::new(own);
     service.arg("demo-service").arg("--config-file").arg(&place.configuration);
     let service = Service::start(service)?;
-    let evidence = inspect(service.pid(), inspected.clone(), give_up)?;
+    let evidence = inspect(service.pid(), inspected.clone())?;
     let mut partial = print(&evidence, printer, &mut sink)?.is_partial();
     drop(service);
 
@@ -54,7 +54,7 @@ pub fn run(options: &cli::Demo) -> Result<Status, Error> {
     if options.output.output.is_none() && options.output.format != "json" {
         match Service::start(script) {
             Ok(service) => {
-                let evidence = inspect(service.pid(), inspected.clone(), give_up)?;
+                let evidence = inspect(service.pid(), inspected.clone())?;
                 partial |= print(&evidence, printer, &mut sink)?.is_partial();
             }
             Err(_) => complain("no python3 was found to show the second half of the demo"),

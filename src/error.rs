@@ -22,6 +22,15 @@ pub enum Status {
     TargetChanged = 5,
 }
 
+impl Status {
+    /// The status that has this number.
+    pub fn of(code: u8) -> Option<Status> {
+        use Status::*;
+        let all = [Complete, Partial, Usage, CannotInspect, Timeout, TargetChanged];
+        all.into_iter().find(|status| *status as u8 == code)
+    }
+}
+
 /// What can happen to a process while it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -19,18 +19,20 @@ use crate::module::Modules;
 use crate::note::Note;
 use crate::own::definition::Definition;
 use crate::own::live;
+use crate::part::{Kind, Parts};
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
 use crate::target::live::stop::Refused;
 use crate::target::live::tasks::Tasks;
-use crate::target::live::{LiveProcess, facts, refusal};
+use crate::target::live::{LiveProcess, facts, refusal, served};
 use crate::target::memory::Memory;
 use crate::target::search::Search;
 use crate::target::{Mapping, ThreadFacts, Tid};
 
 mod beside;
 mod hold;
+mod holder;
 mod plan;
 mod recorded;
 mod search;
@@ -71,12 +73,9 @@ pub struct Options {
     pub definitions: Vec<Definition>,
     /// When the commands of such sections must have ended, however long each may take.
     pub commands_until: Option<Instant>,
+    /// Which parts of the work are done.
+    pub parts: Parts,
 }
-
-/// What to do when the threads can not be let go, because reading the memory of the process does
-/// not return (memory that another program serves: userfaultfd, FUSE). Only the end of this
-/// program ends such a read and sets the process free, so it must not return.
-pub type GiveUp = fn(&Error) -> !;
 
 /// A runtime that was found.
 struct Found {
@@ -97,6 +96,10 @@ impl Found {
     }
 }
 
+/// The part of looking into memory that is the runtimes', and the one that is the stacks'.
+const RUNTIMES: &str = "runtimes";
+const STACKS: &str = "stacks";
+
 /// How often a process may execute another program while it is looked at.
 const MAX_PROGRAMS: usize = 5;
 
@@ -104,35 +107,40 @@ const MAX_PROGRAMS: usize = 5;
 ///
 /// A process that was just started may still be about to execute its program: then it is looked at
 /// again.
-pub fn inspect(id: i32, options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
+pub fn inspect(id: i32, options: Options) -> Result<Evidence, Error> {
     for _ in 1..MAX_PROGRAMS {
-        match attempt(id, options.clone(), give_up) {
+        match attempt(id, options.clone()) {
             Err(Error::Changed { what: Change::Executed, .. }) => {}
             done => return done,
         }
     }
-    attempt(id, options, give_up)
+    attempt(id, options)
 }
 
-fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, Error> {
+fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
     let (process, by_thread) = LiveProcess::open(id)?;
     let mut notes = Vec::new();
     if by_thread {
         let pid = process.pid;
         notes.push(Note::remark("process", format!("{id} is a thread of {pid}; reporting {pid}")));
     }
-    let mut target = process.facts()?;
+    let parts = options.parts.clone();
+    let mut target = process.facts(&parts)?;
     target.arch = process.arch()?;
-    let mappings = process.mappings()?;
+    let mappings = match parts.begin(Kind::Mappings, "") {
+        Some(_part) => process.mappings()?,
+        None => Vec::new(),
+    };
     let opener = LiveOpener::new(process.living, mappings.clone());
     let files = Files::live(Box::new(opener)).with_secrets(options.asked.secrets);
     // That takes as long as all that follows up to the search, where there are many processes.
     let pid = process.pid;
-    let descendants = Beside::start(move || facts::descendants(pid));
+    let beside = parts.beside();
+    let descendants = Beside::start(move || facts::descendants(pid, &beside));
     let before = turns(&process.tasks);
-    let threads = process.threads();
+    let threads = process.threads(&parts);
 
-    let memory = LiveMemory::new(process.living);
+    let memory = LiveMemory::guarded(process.living, served::ranges(process.living, &mappings));
     let rehearsal = Recorder::new(&memory, options.budget.memory);
     let tids: Vec<(Tid, Tid)> = threads.iter().map(ThreadFacts::tids).collect();
     let modules = Modules::new(&files, &mappings);
@@ -143,7 +151,11 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
         tids: &tids,
         first: process.pid,
     };
-    let mut runtimes = Runtimes::find(&preview, &rehearsal);
+    let looking = parts.begin(Kind::Memory, RUNTIMES);
+    let mut runtimes = match looking {
+        Some(_) => Runtimes::find(&preview, &rehearsal),
+        None => Runtimes { found: Vec::new(), pages: Vec::new() },
+    };
     let definitions = std::mem::take(&mut options.definitions);
     if !definitions.is_empty() {
         let known = sections::Known { target: &target, mappings: &mappings, modules: &modules };
@@ -153,12 +165,15 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
     search(&mut runtimes.found, &mappings, &memory, options.budget.memory);
     let plan =
         Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
+    drop(looking);
 
     // It must not be there when threads are held: a signal that ends guru would be taken by it.
     let descendants = descendants.wait();
 
     let stop = Instant::now();
-    let held = if options.untouched { None } else { Some(hold::hold(&plan, &memory, give_up)?) };
+    let hold = if options.untouched { None } else { parts.begin(Kind::Hold, "") };
+    let held = hold.as_ref().map(|_part| hold::hold(&plan, &memory)).transpose()?;
+    drop(hold);
     let taken = match held {
         None => recorded::of_untouched(&plan, &memory),
         Some(Ok(captured)) => {
@@ -166,6 +181,11 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
         }
         Some(Err(Refused::Gone)) => {
             return Err(Error::Changed { pid: process.pid, what: Change::Exited });
+        }
+        Some(Err(Refused::NoThread)) => {
+            let text = "no thread could be made to hold its threads: only blocked ones have stacks";
+            notes.push(Note::missing("threads", text));
+            recorded::of_untouched(&plan, &memory)
         }
         Some(Err(Refused::NotPermitted)) => match refusal::tracer(process.pid) {
             Some(tracer) => recorded::of_traced(&plan, tracer, &memory, &mut notes),
@@ -181,7 +201,9 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
     };
     let threads = plan.join(taken.threads, &mut notes);
     // With the process running again: how long they take is the caller's affair alone.
+    let commands = parts.begin(Kind::Commands, "");
     let ran = live::run(&options.asked.sections, process.pid, options.commands_until);
+    drop(commands);
     let mut snapshot = Snapshot {
         target,
         descendants,
@@ -199,7 +221,7 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
         files.hide(KnownSecrets::new(&secrets));
         snapshot.mask(secrets);
     }
-    Ok(Evidence { snapshot, files })
+    Ok(Evidence { snapshot, files, parts })
 }
 
 /// The runtimes in the process that answer with their threads.

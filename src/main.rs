@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod output;
 
+use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,9 +17,11 @@ use guru::asked::{Asked, Native};
 use guru::error::{Error, Status};
 use guru::evidence::{Evidence, store};
 use guru::inspect::{Options, inspect};
+use guru::part::{Kind, Parts};
 use guru::section::SECTIONS;
+use guru::worker::{Failure, Outcome, Time, supervise};
 use guru::{assemble, own, report};
-use output::{Printer, Sink, complain_of, deadline, give_up};
+use output::{Printer, Sink, complain, complain_of};
 
 fn main() -> ExitCode {
     let status = run(Cli::parse().command).unwrap_or_else(|error| {
@@ -47,20 +50,67 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     // Before any work is done, and before anything is printed.
     options.check();
     let mut sink = Sink::open(options.output.output.as_deref())?;
-    let printer = Printer::of(&options.output);
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
-    deadline(Duration::from_secs(options.timeout));
+    let time = Time::from_now(Duration::from_secs(options.timeout));
+    let work = |parts: &Parts, printed: &File| {
+        let done = Sink::of_worker(printed)
+            .and_then(|mut sink| examine(&options, parts, &mut sink, recording.as_ref()));
+        done.unwrap_or_else(|error| {
+            complain_of(&error);
+            error.status()
+        }) as u8
+    };
+    match supervise(time, &mut output::relay, &work) {
+        Outcome::Done(status, printed) => {
+            sink.pass_on(printed)?;
+            sink.close();
+            let status = Status::of(status).unwrap_or(Status::CannotInspect);
+            if let (Some(recording), Status::Complete | Status::Partial) = (recording, status) {
+                recording.keep();
+            }
+            Ok(status)
+        }
+        Outcome::Failed(failure) => {
+            drop((sink, recording));
+            Ok(failed(&failure, options.timeout))
+        }
+    }
+}
+
+/// Says why there is no report.
+fn failed(failure: &Failure, seconds: u64) -> Status {
+    match failure {
+        Failure::TimedOut => {
+            complain(&format!("no report within {seconds} s"));
+            Status::Timeout
+        }
+        Failure::Interrupted(signal) => output::end_by(*signal),
+        Failure::Died { .. } | Failure::NoWorker(_) => {
+            complain(&failure.to_string());
+            Status::CannotInspect
+        }
+    }
+}
+
+/// What the worker does: takes the evidence, prints the report and saves the recording.
+fn examine(
+    options: &cli::Report,
+    parts: &Parts,
+    sink: &mut Sink,
+    recording: Option<&store::RecordingFile>,
+) -> Result<Status, Error> {
+    let printer = Printer::of(&options.output);
     let until = options.commands_until();
-    let (secrets, native) = (options.secrets(), options.output.native_stacks());
     let asked = Asked {
         locals: options.locals,
-        objects: options.objects,
-        native,
-        sections: options.sections,
-        secrets,
+        objects: options.objects.clone(),
+        native: options.output.native_stacks(),
+        sections: options.sections.clone(),
+        secrets: options.secrets(),
     };
+    let parts = parts.clone();
     let evidence = match (&options.from, options.pid) {
-        (Some(path), _) => replay(path, asked, options.no_sections)?,
+        (Some(path), _) => replay(path, asked, options.no_sections, parts)?,
         (None, pid) => {
             let mut notes = Vec::new();
             let definitions = match options.no_sections {
@@ -68,17 +118,17 @@ fn report(options: cli::Report) -> Result<Status, Error> {
                 false => own::live::definitions(&mut notes),
             };
             let commands_until = Some(until);
-            let options = Options { asked, definitions, commands_until, ..Options::default() };
-            let mut evidence = inspect(pid.unwrap_or_default(), options, give_up)?;
+            let options =
+                Options { asked, definitions, commands_until, parts, ..Options::default() };
+            let mut evidence = inspect(pid.unwrap_or_default(), options)?;
             evidence.snapshot.notes.extend(notes);
             evidence
         }
     };
-    let report = print(&evidence, printer, &mut sink)?;
-    sink.close();
+    let report = print(&evidence, printer, sink)?;
     let status = if report.is_partial() { Status::Partial } else { Status::Complete };
     match recording {
-        Some(recording) => recording.save(answering_more(evidence))?,
+        Some(recording) => recording.write(answering_more(evidence))?,
         // The program ends: the kernel frees a hundred thousand pieces of memory at once.
         None => std::mem::forget((evidence, report)),
     }
@@ -97,9 +147,9 @@ fn answering_more(mut evidence: Evidence) -> Evidence {
 }
 
 /// The evidence of a recording, narrowed to what is asked for.
-fn replay(path: &Path, asked: Asked, no_sections: bool) -> Result<Evidence, Error> {
+fn replay(path: &Path, asked: Asked, no_sections: bool, parts: Parts) -> Result<Evidence, Error> {
     let asked = Asked { sections: own::masked(asked.sections, asked.secrets), ..asked };
-    let mut evidence = store::load(path)?;
+    let mut evidence = Evidence { parts, ..store::load(path)? };
     let held = &mut evidence.snapshot.asked;
     if no_sections {
         held.sections.retain(|section| section.defined_in.is_none());
@@ -111,6 +161,7 @@ fn replay(path: &Path, asked: Asked, no_sections: bool) -> Result<Evidence, Erro
 /// Makes the report and prints it.
 fn print(evidence: &Evidence, printer: Printer, sink: &mut Sink) -> Result<report::Report, Error> {
     let report = assemble::report(evidence, SECTIONS);
+    let _output = evidence.parts.begin(Kind::Output, "");
     printer.print(&report, sink)?;
     Ok(report)
 }

@@ -1,7 +1,7 @@
 //! Files that guru makes for its user: new, private, and gone again if nothing came of them.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Seek as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -21,11 +21,11 @@ impl NewFile {
         Ok(NewFile { file, path: path.to_owned(), filled: false })
     }
 
-    /// Lets `write` fill it; it stays if that succeeds.
-    pub fn fill(self, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-        write(&self.file)?;
-        self.keep();
-        Ok(())
+    /// Lets `write` fill it, from its start. It stays only if it is kept.
+    pub fn fill(&self, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+        self.file.set_len(0)?;
+        (&self.file).rewind()?;
+        write(&self.file)
     }
 
     /// What to write to. It stays only if it is kept.
@@ -62,10 +62,15 @@ mod tests {
         let path = directory.path().join("file");
         drop(NewFile::create(&path).unwrap());
         assert!(!path.exists());
-        let failing = NewFile::create(&path).unwrap().fill(|_| Err(io::Error::other("full")));
-        assert!(failing.is_err() && !path.exists());
+        let failing = NewFile::create(&path).unwrap();
+        failing.fill(|_| Err(io::Error::other("full"))).unwrap_err();
+        drop(failing);
+        assert!(!path.exists());
 
-        NewFile::create(&path).unwrap().fill(|mut file| file.write_all(b"text")).unwrap();
+        let file = NewFile::create(&path).unwrap();
+        file.fill(|mut file| file.write_all(b"a longer text")).unwrap();
+        file.fill(|mut file| file.write_all(b"text")).unwrap();
+        file.keep();
         assert_eq!(std::fs::read(&path).unwrap(), b"text");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert!(NewFile::create(&path).is_err());

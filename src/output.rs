@@ -1,7 +1,8 @@
 //! Where the program's words go: the report to standard output or a file, complaints to standard
 //! error, the manual to a directory.
 
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,10 +41,19 @@ pub fn deadline(time: Duration) {
     });
 }
 
-/// Ends the program, because nothing else lets the inspected process go.
-pub fn give_up(error: &Error) -> ! {
-    complain(&error.to_string());
-    std::process::exit(error.status() as i32)
+/// What a worker complains: a line that begins as those of [`complain`] do.
+pub fn relay(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Ends the program by the signal that a worker was ended by.
+pub fn end_by(signal: i32) -> ! {
+    let own = rustix::process::getpid();
+    if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
+        let _ = rustix::process::kill_process(own, signal);
+    }
+    // A signal that is ignored does nothing.
+    std::process::exit(Status::CannotInspect as i32)
 }
 
 /// What standard output is called in a message. One that was closed before the start cannot be
@@ -52,8 +62,16 @@ const STDOUT: &str = "standard output";
 
 /// Where reports go. What is written to a file stays if it was written whole.
 pub struct Sink {
-    file: Option<(NewFile, String)>,
+    to: To,
     written: bool,
+}
+
+enum To {
+    Stdout,
+    /// A new file, and what the user called it.
+    New(NewFile, String),
+    /// The file in memory that a worker prints into.
+    Memory(File),
 }
 
 impl Sink {
@@ -64,7 +82,26 @@ impl Sink {
             let failed = |error: io::Error| Error::Output { to: to.clone(), why: reason(&error) };
             NewFile::create(path).map_err(failed).map(|file| (file, to.clone()))
         });
-        Ok(Sink { file: file.transpose()?, written: false })
+        let to = file.transpose()?.map_or(To::Stdout, |(file, name)| To::New(file, name));
+        Ok(Sink { to, written: false })
+    }
+
+    /// Into what a worker prints.
+    pub fn of_worker(file: &File) -> Result<Sink, Error> {
+        let failed = |error| Error::Output { to: "memory".to_owned(), why: reason(&error) };
+        Ok(Sink { to: To::Memory(file.try_clone().map_err(failed)?), written: false })
+    }
+
+    /// Writes what a worker has printed.
+    pub fn pass_on(&mut self, mut printed: File) -> Result<(), Error> {
+        let empty = printed.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        if empty {
+            return Ok(());
+        }
+        self.write(|out| {
+            printed.rewind()?;
+            io::copy(&mut printed, out).map(drop)
+        })
     }
 
     /// Writes behind what was written before.
@@ -77,9 +114,10 @@ impl Sink {
             write(&mut out)?;
             out.flush()
         };
-        let (to, done) = match &mut self.file {
-            Some((file, to)) => (to.as_str(), buffered(&mut file.writer())),
-            None => (STDOUT, buffered(&mut io::stdout().lock())),
+        let (to, done) = match &mut self.to {
+            To::New(file, to) => (to.as_str(), buffered(&mut file.writer())),
+            To::Stdout => (STDOUT, buffered(&mut io::stdout().lock())),
+            To::Memory(file) => ("memory", buffered(file)),
         };
         self.written = done.is_ok();
         done.map_err(|error| Error::Output { to: to.to_owned(), why: reason(&error) })
@@ -87,7 +125,7 @@ impl Sink {
 
     /// Ends it. A file into which nothing was written is removed.
     pub fn close(self) {
-        if let Some((file, _)) = self.file
+        if let To::New(file, _) = self.to
             && self.written
         {
             file.keep();

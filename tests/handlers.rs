@@ -59,7 +59,7 @@ fn own(class: &str, log_dir: Option<&str>, service: Option<&str>) -> OwnReport {
 fn look(pid: i32) -> (Vec<SignalHandler>, Vec<ReportWatcher>) {
     let looks = [false, true].map(|untouched| {
         let options = Options { untouched, ..Options::default() };
-        let evidence = inspect(pid, options, |error| panic!("{error}")).unwrap();
+        let evidence = inspect(pid, options).unwrap();
         let analysis = analyse(&evidence);
         let handlers = analysis.handlers.unwrap();
         (handlers, analysis.watchers)

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// What everybody may use.
 const COMMON: &[&str] = &[
-    "addr", "arch", "asked", "data", "error", "new_file", "note", "path", "repr", "stack", "text",
-    "value",
+    "addr", "arch", "asked", "data", "error", "new_file", "note", "part", "path", "repr", "stack",
+    "text", "value",
 ];
 
 /// What each part of the library may use beside [`COMMON`] and itself. `target::live` is named on
@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("new_file", &[]),
     ("note", &[]),
+    ("part", &[]),
     ("path", &[]),
     ("repr", &[]),
     ("stack", &[]),
@@ -35,7 +36,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("native", &["module", "symbol", "target"]),
     ("runtime", &["config", "mask", "module", "report", "symbol", "target"]),
     ("merge", &["runtime"]),
-    ("own", &["evidence", "mask"]),
+    ("own", &["evidence", "mask", "worker"]),
+    ("worker", &["target::live"]),
     (
         "inspect",
         &[
@@ -135,6 +137,7 @@ fn the_file_system_is_touched_by_the_living_target_and_the_store_only() {
         let allowed = [
             "target/live",
             "own/live",
+            "worker",
             "evidence/store.rs",
             "new_file.rs",
             "main.rs",

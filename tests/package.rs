@@ -14,7 +14,7 @@ const NONE: &[&str] = &[];
 
 /// The fields and notes of the section; `version` is that of the Python in the process.
 fn section(pid: i32, version: Option<&str>) -> (Vec<Field>, Vec<String>) {
-    let Evidence { snapshot, files } = evidence(pid);
+    let Evidence { snapshot, files, .. } = evidence(pid);
     let modules = Modules::new(&files, &snapshot.mappings);
     let path = snapshot.target.executable.clone().unwrap();
     let interpreter = version.map(|version| Interpreter { version, path: &path, loaded: &[] });
@@ -129,7 +129,7 @@ fn children_stand_below_the_process_with_their_secrets_masked() {
     let script = "sh -c 'echo ready $PPID; read x; exit' child --password hunter2; exit";
     command.args(["-c", script]);
     let target = Target::start(command);
-    let Evidence { snapshot, files } = evidence(target.pid());
+    let Evidence { snapshot, files, .. } = evidence(target.pid());
     let (root, notes) = tree(&snapshot, &files);
     assert_eq!((root.pid, notes), (target.pid(), vec![]));
     assert_eq!(root.children.len(), 1);

@@ -21,6 +21,7 @@ use crate::evidence::files::Files;
 use crate::evidence::pages::Recording;
 use crate::evidence::ran::Ran;
 use crate::note::Note;
+use crate::part::Parts;
 use crate::report::Hold;
 use crate::target::search::Search;
 use crate::target::{Mapping, ProcessFacts, TargetFacts, Thread};
@@ -32,6 +33,8 @@ pub struct Evidence {
     pub snapshot: Snapshot,
     /// The files that the analysis may ask for.
     pub files: Files,
+    /// Which parts of the work on it are done, and who is told.
+    pub parts: Parts,
 }
 
 /// What was seen of a process at one moment.

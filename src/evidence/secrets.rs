@@ -73,6 +73,7 @@ mod tests {
     use crate::asked::own::OwnSection;
     use crate::evidence::ran::{End, Ran, Written};
     use crate::mask::Secrets;
+    use crate::part::Parts;
     use crate::target::files::FileRequest;
 
     /// Evidence that was recorded with its secrets.
@@ -87,7 +88,8 @@ mod tests {
         snapshot.ran = vec![Ran { title: "T".into(), end: End::Exited(0), output, errors }];
         snapshot.asked.sections = vec![section];
         let files = FakeRoot::new(&[("/a.conf", "password = hunter2\n")]).files();
-        Evidence { snapshot, files: files.with_secrets(Secrets::Shown) }
+        let files = files.with_secrets(Secrets::Shown);
+        Evidence { snapshot, files, parts: Parts::default() }
     }
 
     /// What of the evidence may hold a secret: the command, the environment, the file; a command of

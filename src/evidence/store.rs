@@ -18,6 +18,7 @@ use super::files::{FileLog, Files};
 use super::{Evidence, Snapshot};
 use crate::error::Error;
 use crate::new_file::NewFile;
+use crate::part::Parts;
 
 /// The first line. The number rises when older programs can no longer read what follows.
 const MAGIC: &[u8] = b"guru evidence 1\n";
@@ -44,11 +45,24 @@ impl RecordingFile {
         Ok(RecordingFile { file, path: path.display().to_string() })
     }
 
-    /// Writes evidence into it.
+    /// Writes evidence into it. It stays if that succeeds.
     pub fn save(self, evidence: Evidence) -> Result<(), Error> {
+        self.write(evidence)?;
+        self.keep();
+        Ok(())
+    }
+
+    /// Writes evidence into it, over what another attempt may have left there.
+    pub fn write(&self, evidence: Evidence) -> Result<(), Error> {
         let stored = Stored { snapshot: evidence.snapshot, files: evidence.files.into_log() };
         let written = self.file.fill(|file| write(&stored, BufWriter::new(file)));
-        written.map_err(|error| Error::Recording { path: self.path, why: error.to_string() })
+        written
+            .map_err(|error| Error::Recording { path: self.path.clone(), why: error.to_string() })
+    }
+
+    /// Lets it stay.
+    pub fn keep(self) {
+        self.file.keep();
     }
 }
 
@@ -91,7 +105,8 @@ pub fn load(path: &Path) -> Result<Evidence, Error> {
     let failed = |error: io::Error| recording(path, &error.to_string());
     let file = File::open(path).map_err(failed)?;
     let stored = read(BufReader::new(file)).map_err(failed)?;
-    Ok(Evidence { snapshot: stored.snapshot, files: Files::from_log(stored.files) })
+    let (snapshot, files) = (stored.snapshot, Files::from_log(stored.files));
+    Ok(Evidence { snapshot, files, parts: Parts::default() })
 }
 
 fn read(mut input: impl Read) -> io::Result<Stored> {

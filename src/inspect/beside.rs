@@ -13,8 +13,9 @@ pub enum Beside<T> {
 
 impl<T: Send + 'static> Beside<T> {
     /// Begins.
-    pub fn start(work: impl FnOnce() -> T + Copy + Send + 'static) -> Beside<T> {
-        Builder::new().spawn(work).map_or_else(|_| Beside::Done(work()), Beside::Thread)
+    pub fn start(work: impl FnOnce() -> T + Clone + Send + 'static) -> Beside<T> {
+        let same = work.clone();
+        Builder::new().spawn(work).map_or_else(|_| Beside::Done(same()), Beside::Thread)
     }
 
     /// Waits for the result. A panic of the work is one of whoever waits for it.

@@ -8,20 +8,21 @@
 //! recorded again at that instant.
 
 use std::collections::HashSet;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 
+use super::holder::{HeldThread, Holder, LetGo};
 use super::stacks::{Piece, Slab, Space, fit};
-use super::{Found, GiveUp, Plan, visit};
+use super::{Found, Plan, STACKS, visit};
 use crate::asked::Native;
 use crate::error::Error;
 use crate::evidence::pages::Recorder;
+use crate::part::Kind;
 use crate::runtime::{Part, Visit};
 use crate::target::Tid;
 use crate::target::live::memory::LiveMemory;
-use crate::target::live::stop::{Refused, Released, Stop, Wave};
+use crate::target::live::stop::{Refused, Released, Wave};
 
 /// What was recorded while the threads stood still, not yet looked at.
 pub struct Captured<'a> {
@@ -29,6 +30,8 @@ pub struct Captured<'a> {
     pub at: i64,
     /// Registers and times.
     pub released: Released,
+    /// Whether the threads ran again before everything was read.
+    pub early: bool,
     /// Memory that was read while the running threads ran.
     pub cold: Recorder<'a>,
     /// Memory that was read while all stood still.
@@ -65,13 +68,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Holds the threads, records them and lets them go.
 ///
-/// It runs on a system thread of its own: when that ends, the kernel lets go of whatever was
-/// seized, even of a thread that never came to a stop. And it is not interrupted in between: a
-/// ^C or ^Z is delivered when the target runs again.
+/// They are held by a system thread of its own ([`super::holder`]): when that ends, the kernel lets go
+/// of whatever was seized, even of a thread that never came to a stop. And it is not interrupted in
+/// between: a ^C or ^Z is delivered when the target runs again.
 pub fn hold<'a>(
     plan: &Plan<'_>,
     memory: &'a LiveMemory,
-    give_up: GiveUp,
 ) -> Result<Result<Captured<'a>, Refused>, Error> {
     let mut quiet = SigSet::empty();
     for signal in [
@@ -88,24 +90,17 @@ pub fn hold<'a>(
     let mut before = SigSet::empty();
     // Blocking these can fail for no reason that exists.
     let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&quiet), Some(&mut before));
-    let (done, wait) = mpsc::channel();
     let room = Room::new(plan, memory);
+    let patience = PATIENCE + PATIENCE * u32::try_from(plan.threads.len() / 1000).unwrap_or(0);
     let captured = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            // Nobody is left to hear it only if this program is given up.
-            let _ = done.send(capture(plan, memory, room));
-        });
-        let patience = PATIENCE + PATIENCE * u32::try_from(plan.threads.len() / 1000).unwrap_or(0);
-        match wait.recv_timeout(patience) {
-            Ok(captured) => captured,
-            // Its end without an answer is a panic, which the scope passes on.
-            Err(mpsc::RecvTimeoutError::Disconnected) => Ok(Err(Refused::Gone)),
-            // Nothing but the end of this process ends such a read, and lets the target go.
-            Err(mpsc::RecvTimeoutError::Timeout) => give_up(&Error::Timeout {
-                pid: plan.process.pid,
-                what: "its memory could not be read, and its threads not be let go,",
-                seconds: patience.as_secs(),
+        let wave_of = |tid| plan.wave_of(tid);
+        match Holder::seize(scope, plan.process.pid, wave_of, patience) {
+            Ok(holder) => capture(plan, &holder, memory, room).map(|captured| {
+                // Without an answer it failed, which the scope passes on.
+                let let_go = holder.release().ok_or(Refused::Gone)?;
+                Ok(captured.let_go(let_go))
             }),
+            Err(refused) => Ok(Err(refused)),
         }
     });
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
@@ -136,28 +131,46 @@ impl<'a> Room<'a> {
     }
 }
 
+/// What was recorded while the threads are still held.
+struct Standing<'a> {
+    at: i64,
+    cold: Recorder<'a>,
+    hot: Recorder<'a>,
+    slab: Slab,
+    cut: HashSet<Tid>,
+    newcomers: Vec<Tid>,
+}
+
+impl<'a> Standing<'a> {
+    fn let_go(self, LetGo { released, early }: LetGo) -> Captured<'a> {
+        let Standing { at, cold, hot, slab, cut, newcomers } = self;
+        Captured { at, released, early, cold, hot, slab, cut, newcomers }
+    }
+}
+
 fn capture<'a>(
     plan: &Plan<'_>,
+    holder: &Holder,
     memory: &'a LiveMemory,
     room: Room<'a>,
-) -> Result<Result<Captured<'a>, Refused>, Error> {
+) -> Result<Standing<'a>, Error> {
     let at = jiff::Timestamp::now().as_second();
     let Room { cold, mut hot, mut slab } = room;
     let kept_back = if plan.hot.is_empty() { 0 } else { plan.budget.stacks / HOT_SHARE };
 
-    let mut stop = match Stop::seize(plan.process.pid, &|tid| plan.wave_of(tid)) {
-        Ok(stop) => stop,
-        Err(refused) => return Ok(Err(refused)),
-    };
     // Nothing has been stopped yet. If the id belongs to another process by now, nothing is.
     plan.process.check_unchanged()?;
 
-    stop.halt(Wave::Stuck);
-    stop.halt(Wave::Cold);
+    let held = holder.halt(&[Wave::Stuck, Wave::Cold]);
     let budget = plan.budget.stacks - kept_back;
+    let reading = plan.parts.begin(Kind::Memory, STACKS);
+    let Some(_reading) = &reading else {
+        let (cut, newcomers) = (HashSet::new(), holder.halt_running().1);
+        return Ok(Standing { at, cold, hot, slab, cut, newcomers });
+    };
     let wanted = plan.asked.native != Native::None;
     let is_cold = |wave| wanted && wave != Wave::Hot;
-    let mut cut = read_stacks(&stop, is_cold, plan.space(), memory, &mut slab, budget);
+    let mut cut = read_stacks(&held, is_cold, plan.space(), memory, &mut slab, budget);
     cold.prefetch(&plan.cold_pages);
     visit(
         plan.found,
@@ -167,14 +180,13 @@ fn capture<'a>(
         true,
     );
     let known = same_threads(plan.found, &cold);
-    let stopped = stop.held().filter(|(_, wave, _)| *wave != Wave::Hot);
-    let stopped: HashSet<Tid> = stopped.map(|(tid, ..)| tid).collect();
+    let stopped = held.iter().filter(|(_, wave, _)| *wave != Wave::Hot);
+    let stopped: HashSet<Tid> = stopped.map(|(tid, ..)| *tid).collect();
 
-    stop.halt(Wave::Hot);
-    let newcomers = stop.halt_newcomers(&|tid| plan.wave_of(tid));
+    let (held, newcomers) = holder.halt_running();
     let left = plan.budget.stacks.saturating_sub(slab.len());
     let is_hot = |wave| wanted && wave == Wave::Hot;
-    cut.extend(read_stacks(&stop, is_hot, plan.space(), memory, &mut slab, left));
+    cut.extend(read_stacks(&held, is_hot, plan.space(), memory, &mut slab, left));
     hot.stop_at(Instant::now() + HOT_FETCH);
     hot.prefetch(&plan.hot_pages);
     hot.stop_at(Instant::now() + HOT_VISIT);
@@ -197,22 +209,21 @@ fn capture<'a>(
         hot.prefetch(&plan.cold_pages);
         visit_anew(plan, &hot);
     }
-    let released = stop.release();
-    Ok(Ok(Captured { at, released, cold, hot, slab, cut, newcomers }))
+    Ok(Standing { at, cold, hot, slab, cut, newcomers })
 }
 
 /// Reads the stacks of the threads of some waves. Returns whose were cut.
 fn read_stacks(
-    stop: &Stop,
+    held: &[HeldThread],
     wanted: impl Fn(Wave) -> bool,
     space: Space<'_>,
     memory: &LiveMemory,
     slab: &mut Slab,
     budget: usize,
 ) -> HashSet<Tid> {
-    let held = stop.held().filter(|(_, wave, _)| wanted(*wave));
+    let held = held.iter().filter(|(_, wave, _)| wanted(*wave));
     let mut pieces: Vec<Piece> =
-        held.flat_map(|(tid, _, registers)| space.pieces(tid, registers)).collect();
+        held.flat_map(|(tid, _, registers)| space.pieces(*tid, registers)).collect();
     let cut = fit(&mut pieces, budget);
     slab.read(memory, &pieces);
     cut

@@ -10,6 +10,7 @@ use crate::addr::Addr;
 use crate::asked::Asked;
 use crate::evidence::pages::Recorder;
 use crate::note::Note;
+use crate::part::Parts;
 use crate::runtime::Part;
 use crate::target::live::LiveProcess;
 use crate::target::live::stop::Wave;
@@ -27,6 +28,7 @@ pub struct Plan<'a> {
     pub hot: HashSet<Tid>,
     pub found: &'a [Found],
     pub asked: &'a Asked,
+    pub parts: &'a Parts,
     mappings: &'a [Mapping],
     stack_start: Option<Addr>,
     /// The pages that the blocked threads' data is in, and the lists of threads.
@@ -72,6 +74,7 @@ impl<'a> Plan<'a> {
             hot,
             found,
             asked,
+            parts: &options.parts,
             mappings,
             stack_start: process.stat().ok().map(|stat| Addr(stat.startstack)),
             cold_pages,

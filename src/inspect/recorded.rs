@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::hold::{Captured, visit_anew};
 use super::stacks::{Piece, Slab, fit};
-use super::{Found, Plan};
+use super::{Found, Plan, STACKS};
 use crate::arch::Registers;
 use crate::asked::Asked;
 use crate::evidence::Held;
 use crate::evidence::pages::{Recorder, Recording};
 use crate::note::Note;
+use crate::part::Kind;
 use crate::report::Hold;
 use crate::runtime::{Part, Roster, Visit};
 use crate::target::live::memory::LiveMemory;
@@ -40,9 +41,15 @@ pub fn of_capture(
     memory: &LiveMemory,
     notes: &mut Vec<Note>,
 ) -> Taken {
-    let Captured { at, released, cold, hot, slab, cut, newcomers } = captured;
+    let Captured { at, released, early, cold, hot, slab, cut, newcomers } = captured;
+    if early {
+        let text = "it could not be read in time, and the threads were let go before it was: stacks \
+                    may be mixtures";
+        notes.push(Note::missing("memory", text));
+    }
     let recorded = |registers, tid| {
-        let (registers, seen) = (Some(registers), Consistency::Stopped);
+        let seen = if early { Consistency::Torn } else { Consistency::Stopped };
+        let registers = Some(registers);
         Recorded { registers, seen, cut: cut.contains(&tid) }
     };
     let registers = released.registers.into_iter();
@@ -118,12 +125,14 @@ pub fn of_traced(
 /// Records a process without stopping it: what is blocked does not move.
 pub fn of_untouched(plan: &Plan<'_>, memory: &LiveMemory) -> Taken {
     let at = jiff::Timestamp::now().as_second();
-    let recorder = Recorder::new(memory, plan.budget.memory);
-    recorder.prefetch(&plan.cold_pages);
-    recorder.prefetch(&plan.hot_pages);
-    visit_anew(plan, &recorder);
     let mut recording = Recording::default();
-    recording.add_pages(recorder.into_pages());
+    if let Some(_reading) = plan.parts.begin(Kind::Memory, STACKS) {
+        let recorder = Recorder::new(memory, plan.budget.memory);
+        recorder.prefetch(&plan.cold_pages);
+        recorder.prefetch(&plan.hot_pages);
+        visit_anew(plan, &recorder);
+        recording.add_pages(recorder.into_pages());
+    }
     let mut threads = HashMap::new();
     let all: Vec<&ThreadFacts> = plan.threads.iter().filter(|thread| !thread.kernel).collect();
     watch(plan, &all, memory, &mut recording, &mut threads);
@@ -177,7 +186,9 @@ fn watch(
         recorded.insert(thread.tid, Recorded { registers, seen, cut: false });
     }
     let cut = fit(&mut pieces, plan.budget.stacks);
-    slab.read(memory, &pieces);
+    if let Some(_reading) = plan.parts.begin(Kind::Memory, STACKS) {
+        slab.read(memory, &pieces);
+    }
     for stack in slab.into_stacks() {
         recording.add_stack(stack);
     }

@@ -8,7 +8,6 @@
 //!
 //! ```
 //! use guru::analysis::Analysis;
-//! use guru::error::Error;
 //! use guru::inspect::{Options, inspect};
 //! use guru::note::Note;
 //! use guru::render::{Frames, Renderer as _, text::Plain};
@@ -36,14 +35,8 @@
 //!     }
 //! }
 //!
-//! // Called if only the end of this program can let the process go.
-//! fn give_up(error: &Error) -> ! {
-//!     eprintln!("{error}");
-//!     std::process::exit(error.status() as i32)
-//! }
-//!
 //! let mut process = std::process::Command::new("sleep").arg("1000").spawn()?;
-//! let evidence = inspect(process.id().cast_signed(), Options::default(), give_up);
+//! let evidence = inspect(process.id().cast_signed(), Options::default());
 //! process.kill()?;
 //! process.wait()?;
 //!
@@ -75,6 +68,7 @@ pub use configuration::oslo_files;
 
 use crate::analysis::Analysis;
 use crate::note::Note;
+use crate::part::Kind;
 use crate::report::{Block, SectionReport};
 
 /// A section of the report.
@@ -116,6 +110,12 @@ pub fn build(sections: &[&dyn Section], analysis: &Analysis<'_>) -> Vec<SectionR
         .filter(|section| section.is_wanted(analysis))
         .map(|section| {
             let mut notes = Vec::new();
+            let Some(_part) = analysis.evidence.parts.begin(Kind::Section, section.id()) else {
+                notes
+                    .push(Note::missing(section.id(), "left out: the notes of the report say why"));
+                let (id, title) = (section.id().to_owned(), section.title().to_owned());
+                return SectionReport { id, title, blocks: Vec::new(), notes };
+            };
             let built = catch_unwind(AssertUnwindSafe(|| section.build(analysis, &mut notes)));
             let blocks = built.unwrap_or_else(|_| {
                 let text = "guru failed to build this section: please report it as a defect";

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::addr::{Addr, CodeAddr, FileAddr};
 use crate::evidence::files::Files;
 use crate::module::{Module, Modules, Symbol};
+use crate::part::{Kind, Parts};
 use crate::text::Text;
 
 /// The most functions that are shown as inlined at one address.
@@ -68,6 +69,7 @@ pub fn resolve(
     addresses: &BTreeMap<Addr, Detail>,
     modules: &Modules<'_>,
     files: &Files,
+    parts: &Parts,
 ) -> HashMap<Addr, Vec<Function>> {
     let mut by_module: BTreeMap<Addr, Batch<'_, '_>> = BTreeMap::new();
     for (addr, detail) in addresses {
@@ -84,7 +86,7 @@ pub fn resolve(
     for (module, mut places) in by_module.into_values() {
         places.sort_unstable();
         let sorted: Vec<_> = places.iter().map(|(place, _, detail)| (*place, *detail)).collect();
-        let functions = in_module(module, &sorted, files);
+        let functions = in_module(module, &sorted, files, parts);
         known.extend(places.into_iter().map(|(_, addr, _)| addr).zip(functions));
     }
     known
@@ -95,9 +97,16 @@ fn in_module(
     module: &Module<'_>,
     sorted: &[(FileAddr, Detail)],
     files: &Files,
+    parts: &Parts,
 ) -> Vec<Vec<Function>> {
-    let Ok(image) = module.image() else { return vec![Vec::new(); sorted.len()] };
-    let debug = debug_file::find(image, module.path(), files);
+    let nothing = || vec![Vec::new(); sorted.len()];
+    let Some(_symbols) = parts.begin(Kind::Symbols, module.path().raw()) else { return nothing() };
+    let Ok(image) = module.image() else { return nothing() };
+    let debug_information = parts.begin(Kind::DebugInformation, module.path().raw());
+    let debug = match &debug_information {
+        Some(_part) => debug_file::find(image, module.path(), files),
+        None => None,
+    };
     let places: Vec<FileAddr> = sorted.iter().map(|(place, _)| *place).collect();
     let mut symbols = image.symbols_at(&places);
     // A stripped file has names for what it exports only; its debug file has the rest.
@@ -110,7 +119,7 @@ fn in_module(
     }
     let lined = sorted.iter().filter(|(_, detail)| *detail == Detail::Lines);
     let lined: Vec<FileAddr> = lined.map(|(place, _)| *place).collect();
-    let mut found = match lined.is_empty() {
+    let mut found = match lined.is_empty() || debug_information.is_none() {
         true => Vec::new(),
         false => dwarf::functions(debug.as_ref().unwrap_or(image), files, &lined),
     }

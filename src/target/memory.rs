@@ -21,6 +21,9 @@ pub enum FaultKind {
     OverBudget,
     /// The process is gone.
     Gone,
+    /// Another program would have to serve it (FUSE, a network file system, userfaultfd), and may
+    /// never do so.
+    Served,
 }
 
 /// A failed read.
@@ -39,6 +42,9 @@ impl fmt::Display for Fault {
             FaultKind::NotRecorded => "was not recorded",
             FaultKind::OverBudget => "was not recorded (over the budget)",
             FaultKind::Gone => "is gone with its process",
+            FaultKind::Served => {
+                "is another program's to serve (FUSE, userfaultfd, …), which was not asked"
+            }
         };
         write!(f, "memory at {} {why}", self.addr)
     }

@@ -153,6 +153,9 @@ impl Listener {
         let tap = match watch.map(|watch| Tap::seize(pid, plan.writer(pid), watch)).transpose() {
             Ok(tap) => Ok(tap),
             Err(Refused::Gone) => return Err(Error::Changed { pid, what: Change::Exited }),
+            Err(Refused::NoThread) => {
+                return Err(refused("cannot be watched: guru could make no thread".into(), None));
+            }
             Err(Refused::NotPermitted) if via == Via::Ptrace => return Err(refusal::reason(pid)),
             Err(Refused::NotPermitted) => Err(refusal::reason(pid)),
         };

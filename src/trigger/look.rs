@@ -6,7 +6,8 @@ use crate::asked::{Asked, Native};
 use crate::assemble;
 use crate::error::Error;
 use crate::evidence::Evidence;
-use crate::inspect::{self, GiveUp};
+use crate::inspect;
+use crate::part::Parts;
 use crate::report::{Execution, ExecutionKind, ProcessSummary};
 use crate::runtime::python::oslo_reports;
 use crate::runtime::{ReportWatcher, SignalHandler};
@@ -40,22 +41,24 @@ pub struct Look {
 
 impl Look {
     /// Looks at a process. What guru may not look at is not known; that is no error.
-    pub fn at(pid: i32, give_up: GiveUp) -> Result<Look, Error> {
-        let mut look = Look::once(pid, give_up)?;
+    pub fn at(pid: i32, parts: &Parts) -> Result<Look, Error> {
+        let mut look = Look::once(pid, parts)?;
         for _ in 1..ATTEMPTS {
             let has_runtime = look.process.as_ref().is_some_and(|one| !one.runtimes.is_empty());
             if look.handlers.is_ok() || !has_runtime {
                 break;
             }
-            look = Look::once(pid, give_up)?;
+            look = Look::once(pid, parts)?;
         }
         Ok(look)
     }
 
-    fn once(pid: i32, give_up: GiveUp) -> Result<Look, Error> {
+    fn once(pid: i32, parts: &Parts) -> Result<Look, Error> {
         let asked = Asked { native: Native::None, ..Asked::default() };
-        let options = inspect::Options { asked, untouched: true, ..inspect::Options::default() };
-        match inspect::inspect(pid, options, give_up) {
+        let parts = parts.clone();
+        let options =
+            inspect::Options { asked, parts, untouched: true, ..inspect::Options::default() };
+        match inspect::inspect(pid, options) {
             Ok(evidence) => Ok(Look::of(&evidence, &|| refused(pid))),
             Err(error @ (Error::NotPermitted { .. } | Error::Foreign { .. })) => {
                 Ok(Look::without(error.to_string()))

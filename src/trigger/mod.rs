@@ -30,9 +30,9 @@ use self::preflight::{Plan, Request, Seen};
 use self::sink::Place;
 use crate::error::{Change, Error};
 use crate::evidence::files::Files;
-use crate::inspect::GiveUp;
 use crate::mask::mask_argv;
 use crate::package::container::Container;
+use crate::part::{Kind, Parts};
 use crate::report::{self, ProcessSummary};
 use crate::target::live::handle::Handle;
 use crate::target::live::open::LiveOpener;
@@ -71,7 +71,7 @@ pub fn trigger(
     id: i32,
     options: &Options,
     warn: &mut dyn FnMut(&str),
-    give_up: GiveUp,
+    parts: &Parts,
 ) -> Result<Answer, Error> {
     let (process, handle) = open(id)?;
     let pid = process.pid;
@@ -84,11 +84,11 @@ pub fn trigger(
         // Whether there is another cannot be known; the kernel will say what else is refused.
         Err(_) => None,
     };
-    let look = Look::at(pid, give_up)?;
-    let known = process.facts()?;
+    let look = Look::at(pid, parts)?;
+    let known = process.facts(parts)?;
     let stderr = live::stderr::stderr(&process);
     let before = state(pid)?;
-    let plan = settle(&process, before, &look, &stderr, &options.wanted, give_up)?;
+    let plan = settle(&process, before, &look, &stderr, &options.wanted, parts)?;
     for warning in &plan.warnings {
         warn(warning);
     }
@@ -99,8 +99,11 @@ pub fn trigger(
     process.check_unchanged()?;
     let until = Instant::now() + options.wanted.patience;
     let since = jiff::Timestamp::now().as_second();
+    parts.commit();
+    let listening = parts.begin(Kind::Listening, "");
     ask(&process, &handle, &plan.request)?;
     let heard = listener.listen(&handle, until)?;
+    drop(listening);
     let elsewhere = match heard.end {
         End::Unheard => elsewhere(&process, &known, &stderr, since),
         _ => None,
@@ -125,10 +128,10 @@ fn settle(
     look: &Look,
     stderr: &Stderr,
     wanted: &Wanted,
-    give_up: GiveUp,
+    parts: &Parts,
 ) -> Result<Plan, Error> {
     let pid = process.pid;
-    let watched_by_parent = watching_ancestor(look, give_up);
+    let watched_by_parent = watching_ancestor(look, parts);
     let tracer = refusal::tracer(pid).map(facts::who);
     let unwritable = unwritable::unwritable(process);
     let decide = |signals| {
@@ -195,13 +198,13 @@ fn open(id: i32) -> Result<(LiveProcess, Handle), Error> {
 
 /// The process that this one was forked from, at whatever distance, if it watches the file that
 /// this one should.
-fn watching_ancestor(look: &Look, give_up: GiveUp) -> Option<i32> {
+fn watching_ancestor(look: &Look, parts: &Parts) -> Option<i32> {
     let unwatched = look.watchers.as_ref().is_ok_and(Vec::is_empty);
     let file = &look.configured.as_ref().filter(|_| unwatched)?.file;
     let mut parent = look.parent;
     for _ in 0..MAX_ANCESTORS {
         let pid = parent.filter(|pid| *pid > 1)?;
-        let seen = Look::at(pid, give_up).ok()?;
+        let seen = Look::at(pid, parts).ok()?;
         if seen.watchers.iter().flatten().any(|watcher| watcher.file == *file) {
             return Some(pid);
         }

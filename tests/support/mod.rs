@@ -61,7 +61,7 @@ pub fn python() -> Option<&'static Path> {
 
 /// The evidence of a process.
 pub fn evidence(pid: i32) -> Evidence {
-    inspect(pid, Options::default(), |error| panic!("{error}")).unwrap()
+    inspect(pid, Options::default()).unwrap()
 }
 
 /// Wait until the condition gives something. `what` says what did not happen in time.

@@ -16,10 +16,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::interrupts::Interrupts;
 use crate::asked::own::{OwnSection, Source};
 use crate::evidence::ran::{End, Ran, Written};
 use crate::text::Text;
+use crate::worker::{self, interrupts::Interrupts};
 
 /// The most bytes of each of its outputs that are kept.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -57,7 +57,9 @@ fn one(title: &str, command: &str, pid: i32, patience: Duration) -> Ran {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).env("GURU_PID", pid.to_string()).process_group(0);
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let started = Interrupts::keep_back().and_then(|kept| Ok((shell.spawn()?, kept)));
+    // The limits are those of guru's own work.
+    let mut spawn = || worker::without_limits(|| shell.spawn());
+    let started = Interrupts::keep_back().and_then(|kept| Ok((spawn()?, kept)));
     let (running, interrupts) = match started {
         Ok((child, interrupts)) => (Running(child), interrupts),
         Err(error) => return failed(title, format!("/bin/sh could not be started: {error}")),

@@ -3,7 +3,6 @@
 
 mod command;
 mod directories;
-mod interrupts;
 
 pub use command::run;
 pub use directories::definitions;

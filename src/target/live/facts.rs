@@ -8,6 +8,7 @@ use procfs::{CurrentSI as _, FromRead as _, ProcError};
 
 use crate::addr::Addr;
 use crate::arch::Arch;
+use crate::part::{Kind, Parts};
 use crate::target::live::tasks::{ROOM, Tasks};
 use crate::target::live::wait::Waits;
 use crate::target::live::{mounts, opened, sys};
@@ -34,8 +35,11 @@ pub fn is_kernel(stat: &Stat) -> bool {
 }
 
 /// What is known of any process; `None` if it is gone.
-pub fn process_facts(process: &Process, stat: &Stat) -> Option<ProcessFacts> {
-    let (command, cut) = strings(process, "cmdline");
+pub fn process_facts(process: &Process, stat: &Stat, parts: &Parts) -> Option<ProcessFacts> {
+    let (command, cut) = match parts.begin(Kind::Strings, &format!("process {}", stat.pid)) {
+        Some(_part) => strings(process, "cmdline"),
+        None => (Vec::new(), false),
+    };
     Some(ProcessFacts {
         pid: stat.pid,
         ppid: stat.ppid,
@@ -49,20 +53,28 @@ pub fn process_facts(process: &Process, stat: &Stat) -> Option<ProcessFacts> {
 }
 
 /// What is known of the inspected process; `None` if it is gone.
-pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<TargetFacts> {
+pub fn target_facts(
+    process: &Process,
+    stat: &Stat,
+    arch: Arch,
+    parts: &Parts,
+) -> Option<TargetFacts> {
     let root = Root::of(process);
     let path = |path: Result<std::path::PathBuf, ProcError>| {
         path.ok().map(|path| Text::from_bytes(root.inside(path.as_os_str().as_bytes())))
     };
-    let mut facts = process_facts(process, stat)?;
-    let (environment, cut) = strings(process, "environ");
+    let mut facts = process_facts(process, stat, parts)?;
+    let (environment, cut) = match parts.begin(Kind::Strings, &format!("process {}", stat.pid)) {
+        Some(_part) => strings(process, "environ"),
+        None => (Vec::new(), false),
+    };
     facts.cut |= cut;
     let environment = environment.into_iter().filter_map(|pair| {
         let (name, value) = pair.raw().split_once('=')?;
         environment::may_be_kept(name, value).then(|| (name.into(), value.into()))
     });
     let open_files = opened::open_files(process.pid, &root);
-    let parent = parent(&facts);
+    let parent = parent(&facts, parts);
     Some(TargetFacts {
         process: facts,
         parent,
@@ -79,9 +91,9 @@ pub fn target_facts(process: &Process, stat: &Stat, arch: Arch) -> Option<Target
 }
 
 /// The parent of a process, if it has the same name. What is known of others nobody needs.
-fn parent(facts: &ProcessFacts) -> Option<ProcessFacts> {
+fn parent(facts: &ProcessFacts, parts: &Parts) -> Option<ProcessFacts> {
     let process = Process::new(facts.ppid).ok()?;
-    let parent = process_facts(&process, &process.stat().ok()?)?;
+    let parent = process_facts(&process, &process.stat().ok()?, parts)?;
     (parent.name == facts.name).then_some(parent)
 }
 
@@ -107,21 +119,25 @@ impl Root {
 }
 
 /// The process's descendants, each after its parent.
-pub fn descendants(pid: i32) -> Vec<ProcessFacts> {
+pub fn descendants(pid: i32, parts: &Parts) -> Vec<ProcessFacts> {
+    let facts = |pid| {
+        let process = Process::new(pid).ok()?;
+        let stat = process.stat().ok()?;
+        process_facts(&process, &stat, parts)
+    };
+    descendant_pids(pid).into_iter().filter_map(facts).collect()
+}
+
+/// The ids of a process's descendants.
+pub fn descendant_pids(pid: i32) -> Vec<i32> {
     // remoteprocess reads the whole process table for this; a parent may be listed after its
     // child.
     let listed = remoteprocess::Process { pid }.child_processes().unwrap_or_default();
     let mut pids: Vec<i32> = listed.into_iter().map(|(child, _)| child).collect();
     pids.sort_unstable();
     pids.dedup();
-    pids.into_iter()
-        .take(MAX_PROCESSES)
-        .filter_map(|pid| {
-            let process = Process::new(pid).ok()?;
-            let stat = process.stat().ok()?;
-            process_facts(&process, &stat)
-        })
-        .collect()
+    pids.truncate(MAX_PROCESSES);
+    pids
 }
 
 /// What one thread is doing.

@@ -1,4 +1,7 @@
 //! Memory of the living process: single reads while it runs, batches while it is held.
+//!
+//! What another program may have to serve is read only where the kernel has it already
+//! ([`super::served`]): a server that never answers would never let go of who reads.
 
 use std::io::IoSliceMut;
 
@@ -7,6 +10,7 @@ use nix::unistd::Pid;
 use remoteprocess::ProcessMemory as _;
 
 use crate::addr::Addr;
+use crate::target::live::served::Served;
 use crate::target::memory::{BatchRead, Fault, FaultKind, Memory};
 
 /// The most ranges in one call: the kernel's `UIO_MAXIOV`.
@@ -19,33 +23,62 @@ const PAGE: u64 = 4096;
 pub struct LiveMemory {
     pid: i32,
     process: remoteprocess::Process,
+    served: Option<Served>,
 }
 
 impl LiveMemory {
     /// The memory of this process.
     pub fn new(pid: i32) -> LiveMemory {
-        LiveMemory { pid, process: remoteprocess::Process { pid } }
+        LiveMemory::guarded(pid, None)
     }
 
-    /// Whether the kernel refuses to have it read, whatever is there.
-    pub fn is_refused(&self) -> bool {
-        // It asks for the right before it looks whether there is a byte.
-        let read = self.process.read(0, &mut [0]);
-        matches!(read, Err(remoteprocess::Error::IOError(error))
-            if error.kind() == std::io::ErrorKind::PermissionDenied)
+    /// The same, of which this may have to be served.
+    pub fn guarded(pid: i32, served: Option<Served>) -> LiveMemory {
+        LiveMemory { pid, process: remoteprocess::Process { pid }, served }
     }
 
-    fn read_batch(&self, batch: &[(Addr, usize)], buf: &mut [u8]) -> usize {
-        let remote: Vec<RemoteIoVec> = batch
-            .iter()
-            .map(|(addr, len)| RemoteIoVec { base: addr.0 as usize, len: *len })
-            .collect();
-        process_vm_readv(Pid::from_raw(self.pid), &mut [IoSliceMut::new(buf)], &remote).unwrap_or(0)
+    /// The first byte of these that would have to be served.
+    fn first_to_serve(&self, addr: Addr, len: usize) -> Option<Addr> {
+        let served = self.served.as_ref()?;
+        let end = addr.0.saturating_add(len as u64);
+        let pages = (addr.0 / PAGE..end.div_ceil(PAGE)).map(|page| Addr(page * PAGE));
+        pages.map(|page| page.max(addr)).find(|page| !served.is_there(*page))
     }
-}
 
-impl BatchRead for LiveMemory {
-    fn read_ranges(
+    /// As [`BatchRead::read_ranges`], for memory of which some may have to be served: what is there
+    /// is read, and what is not is missing.
+    fn read_guarded(
+        &self,
+        ranges: &[(Addr, usize)],
+        out: &mut [u8],
+        missing: &mut dyn FnMut(usize, usize),
+    ) {
+        let mut done = 0;
+        for (addr, len) in ranges {
+            let end = addr.0.saturating_add(*len as u64);
+            let mut at = *addr;
+            while at.0 < end {
+                let left = usize::try_from(end - at.0).unwrap_or(0);
+                let there = match self.first_to_serve(at, left) {
+                    Some(absent) => usize::try_from(absent.0 - at.0).unwrap_or(0),
+                    None => left,
+                };
+                let Some(room) = out.get_mut(done..done + there) else { return };
+                let before = done;
+                self.read_all(&[(at, there)], room, &mut |at, len| missing(before + at, len));
+                done += there;
+                at = at.wrapping_add(there as u64);
+                if there < left {
+                    let page = usize::try_from(PAGE - at.0 % PAGE).unwrap_or(0).min(left - there);
+                    missing(done, page);
+                    done += page;
+                    at = at.wrapping_add(page as u64);
+                }
+            }
+        }
+    }
+
+    fn read_all(
         &self,
         ranges: &[(Addr, usize)],
         out: &mut [u8],
@@ -72,6 +105,36 @@ impl BatchRead for LiveMemory {
             }
         }
     }
+
+    /// Whether the kernel refuses to have it read, whatever is there.
+    pub fn is_refused(&self) -> bool {
+        // It asks for the right before it looks whether there is a byte.
+        let read = self.process.read(0, &mut [0]);
+        matches!(read, Err(remoteprocess::Error::IOError(error))
+            if error.kind() == std::io::ErrorKind::PermissionDenied)
+    }
+
+    fn read_batch(&self, batch: &[(Addr, usize)], buf: &mut [u8]) -> usize {
+        let remote: Vec<RemoteIoVec> = batch
+            .iter()
+            .map(|(addr, len)| RemoteIoVec { base: addr.0 as usize, len: *len })
+            .collect();
+        process_vm_readv(Pid::from_raw(self.pid), &mut [IoSliceMut::new(buf)], &remote).unwrap_or(0)
+    }
+}
+
+impl BatchRead for LiveMemory {
+    fn read_ranges(
+        &self,
+        ranges: &[(Addr, usize)],
+        out: &mut [u8],
+        missing: &mut dyn FnMut(usize, usize),
+    ) {
+        match self.served {
+            Some(_) => self.read_guarded(ranges, out, missing),
+            None => self.read_all(ranges, out, missing),
+        }
+    }
 }
 
 /// Forgets the first `bytes` bytes of the ranges.
@@ -91,6 +154,9 @@ fn drop_front(ranges: &mut Vec<(Addr, usize)>, mut bytes: usize) {
 
 impl Memory for LiveMemory {
     fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
+        if self.first_to_serve(addr, buf.len()).is_some() {
+            return Err(Fault { addr, kind: FaultKind::Served });
+        }
         let unmapped = |_| Fault { addr, kind: FaultKind::Unmapped };
         self.process.read(addr.0 as usize, buf).map_err(unmapped)
     }

@@ -17,6 +17,7 @@ pub mod opened;
 pub mod readers;
 pub mod refusal;
 pub mod restart;
+pub mod served;
 pub mod signals;
 pub mod stderr;
 pub mod stop;
@@ -34,6 +35,7 @@ use procfs::process::{Process, Stat};
 
 use crate::arch::Arch;
 use crate::error::{Change, Error};
+use crate::part::{Kind, Parts};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
@@ -92,8 +94,8 @@ impl LiveProcess {
     }
 
     /// What is known of it.
-    pub fn facts(&self) -> Result<TargetFacts, Error> {
-        facts::target_facts(&self.living()?, &self.stat()?, sys::HOST)
+    pub fn facts(&self, parts: &Parts) -> Result<TargetFacts, Error> {
+        facts::target_facts(&self.living()?, &self.stat()?, sys::HOST, parts)
             .ok_or(Error::Changed { pid: self.pid, what: Change::Exited })
     }
 
@@ -134,8 +136,9 @@ impl LiveProcess {
     }
 
     /// Its threads and what they are doing, by their ids.
-    pub fn threads(&self) -> Vec<ThreadFacts> {
-        let waits = self.waits();
+    pub fn threads(&self, parts: &Parts) -> Vec<ThreadFacts> {
+        let resolving = parts.begin(Kind::Waits, "");
+        let waits = if resolving.is_some() { self.waits() } else { self.waits().unresolved() };
         let tids = self.tasks.list().into_iter();
         tids.filter_map(|tid| facts::thread_facts(&self.tasks, tid, &waits)).collect()
     }

@@ -149,6 +149,8 @@ pub enum Refused {
     NotPermitted,
     /// There are no threads any more.
     Gone,
+    /// There could be no thread of guru's to hold them.
+    NoThread,
 }
 
 impl Stop {

@@ -178,6 +178,37 @@ pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Which of the two processes after a fork this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forked {
+    /// The one that was there before, with the id of the other.
+    Parent(rustix::process::Pid),
+    /// The new one.
+    Child,
+}
+
+/// Makes a child that is a copy of this process, with the calling thread only.
+///
+/// What other threads have locked stays locked in the child, but for the allocator of the C library,
+/// which sees to that itself. So it is called where there are none, or where the child touches
+/// nothing that they may have locked.
+pub fn fork() -> io::Result<Forked> {
+    // SAFETY: see above; nothing that Rust relies on changes in either process.
+    let pid = unsafe { libc::fork() };
+    match rustix::process::Pid::from_raw(pid) {
+        _ if pid < 0 => Err(io::Error::last_os_error()),
+        Some(pid) => Ok(Forked::Parent(pid)),
+        None => Ok(Forked::Child),
+    }
+}
+
+/// Ends this process at once: nothing is flushed, removed or run, for it all belongs to the process
+/// that this one is a copy of.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit takes a number and does not return.
+    unsafe { libc::_exit(status) }
+}
+
 /// How the clock of `/proc/PID/stat` ticks, in ticks per second.
 pub fn clock_ticks() -> u64 {
     // SAFETY: sysconf reads a number.

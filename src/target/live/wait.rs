@@ -78,6 +78,8 @@ pub struct Waits<'t> {
     /// The other way round.
     inner: HashMap<Tid, Tid>,
     tids: OnceCell<BTreeSet<Tid>>,
+    /// Whether what is waited for is looked up.
+    resolves: bool,
 }
 
 impl<'t> Waits<'t> {
@@ -92,7 +94,13 @@ impl<'t> Waits<'t> {
             outer: inner_tids.iter().copied().collect(),
             inner: inner_tids.iter().map(|(inner, outer)| (*outer, *inner)).collect(),
             tids: OnceCell::new(),
+            resolves: true,
         }
+    }
+
+    /// The same, which tells names of system calls only and looks at nothing of the process.
+    pub fn unresolved(self) -> Waits<'t> {
+        Waits { resolves: false, ..self }
     }
 
     /// A thread in a system call.
@@ -107,6 +115,7 @@ impl<'t> Waits<'t> {
         };
         let mut wait = Wait { call: Some(name.to_owned()), ..bare };
         match name {
+            _ if !self.resolves => {}
             "futex" => self.futex(tid, arguments, &mut wait),
             "poll" | "ppoll" => wait.argument = self.polled(arguments[0], arguments[1]),
             "wait4" => wait.argument = Some(self.awaited(arguments[0] as i32).into()),

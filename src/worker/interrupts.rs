@@ -1,5 +1,5 @@
-//! The signals by which a user ends guru, kept back while a command runs: it is not in guru's
-//! process group, and would be left behind.
+//! The signals by which a user ends guru, kept back while it has something to bring to an end
+//! itself: a worker, or a command that is not in guru's process group and would be left behind.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,9 +19,17 @@ impl Interrupts {
     pub fn keep_back() -> io::Result<Interrupts> {
         let signals: SigSet =
             [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
-        let arrived = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
+        let arrived =
+            SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
         Ok(Interrupts { arrived, before })
+    }
+
+    /// Takes one that has arrived, by its number. It has
+    /// no effect any more.
+    pub fn take(&self) -> Option<i32> {
+        let arrived = self.arrived.read_signal().ok()??;
+        i32::try_from(arrived.ssi_signo).ok()
     }
 
     /// Readable when one has arrived.
