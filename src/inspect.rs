@@ -193,6 +193,11 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
         },
     };
     process.check_unchanged()?;
+    if memory.unserved() > 0 {
+        let text = "some is another program's to serve (FUSE, a network file system, userfaultfd) \
+                    and was not there: it was not read, for that may never answer";
+        notes.push(Note::missing("memory", text));
+    }
     let secrets = match options.asked.secrets {
         Secrets::Masked => {
             recorded::secrets(&runtimes.found, &options.asked, &taken.memory, &target.environment)

@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
 /// While this lives they stay pending, and show in a descriptor; when it is dropped they do what
 /// they do.
 pub struct Interrupts {
@@ -17,8 +19,7 @@ pub struct Interrupts {
 impl Interrupts {
     /// Keeps them back, in this thread.
     pub fn keep_back() -> io::Result<Interrupts> {
-        let signals: SigSet =
-            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+        let signals: SigSet = SIGNALS.into_iter().collect();
         let arrived =
             SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
@@ -30,6 +31,11 @@ impl Interrupts {
     pub fn take(&self) -> Option<i32> {
         let arrived = self.arrived.read_signal().ok()??;
         i32::try_from(arrived.ssi_signo).ok()
+    }
+
+    /// Whether a signal is one of these, by its number.
+    pub fn are(signal: i32) -> bool {
+        SIGNALS.into_iter().any(|known| known as i32 == signal)
     }
 
     /// Readable when one has arrived.

@@ -91,6 +91,10 @@ pub fn watch(
             return Ok(match status(child.pid) {
                 Some(Status::Exited(PANICKED)) => died("guru panicked".to_owned()),
                 Some(Status::Exited(code)) => Ended::Done(code, printed),
+                // From the terminal it reaches both, and the worker may be the first.
+                Some(Status::Killed(signal)) if Interrupts::are(signal) => {
+                    Ended::Interrupted(signal)
+                }
                 Some(Status::Killed(signal)) => died(cause(signal, errors.no_memory)),
                 None => died("how it ended is not known".to_owned()),
             });

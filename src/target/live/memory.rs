@@ -4,6 +4,7 @@
 //! ([`super::served`]): a server that never answers would never let go of who reads.
 
 use std::io::IoSliceMut;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
@@ -24,6 +25,8 @@ pub struct LiveMemory {
     pid: i32,
     process: remoteprocess::Process,
     served: Option<Served>,
+    /// How many pages were not read because they would have to be served.
+    unserved: AtomicU64,
 }
 
 impl LiveMemory {
@@ -34,7 +37,13 @@ impl LiveMemory {
 
     /// The same, of which this may have to be served.
     pub fn guarded(pid: i32, served: Option<Served>) -> LiveMemory {
-        LiveMemory { pid, process: remoteprocess::Process { pid }, served }
+        let (process, unserved) = (remoteprocess::Process { pid }, AtomicU64::new(0));
+        LiveMemory { pid, process, served, unserved }
+    }
+
+    /// How many pages were not read because another program would have to serve them.
+    pub fn unserved(&self) -> u64 {
+        self.unserved.load(Ordering::Relaxed)
     }
 
     /// The first byte of these that would have to be served.
@@ -42,7 +51,9 @@ impl LiveMemory {
         let served = self.served.as_ref()?;
         let end = addr.0.saturating_add(len as u64);
         let pages = (addr.0 / PAGE..end.div_ceil(PAGE)).map(|page| Addr(page * PAGE));
-        pages.map(|page| page.max(addr)).find(|page| !served.is_there(*page))
+        let first = pages.map(|page| page.max(addr)).find(|page| !served.is_there(*page));
+        self.unserved.fetch_add(first.is_some().into(), Ordering::Relaxed);
+        first
     }
 
     /// As [`BatchRead::read_ranges`], for memory of which some may have to be served: what is there
