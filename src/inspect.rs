@@ -22,7 +22,7 @@ use crate::own::live;
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
-use crate::target::live::stop::Refused;
+use crate::target::live::seize::Refused;
 use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal};
 use crate::target::memory::Memory;
@@ -123,7 +123,7 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
     }
     let mut target = process.facts()?;
     target.arch = process.arch()?;
-    let mappings = process.mappings()?;
+    let mappings = process.mappings(&mut notes)?;
     let opener = LiveOpener::new(process.living, mappings.clone());
     let files = Files::live(Box::new(opener)).with_secrets(options.asked.secrets);
     // That takes as long as all that follows up to the search, where there are many processes.
@@ -164,7 +164,7 @@ fn attempt(id: i32, mut options: Options, give_up: GiveUp) -> Result<Evidence, E
         Some(Ok(captured)) => {
             recorded::of_capture(&plan, captured, &rehearsal, &memory, &mut notes)
         }
-        Some(Err(Refused::Gone)) => {
+        Some(Err(Refused::Gone | Refused::NoThread | Refused::Stranger)) => {
             return Err(Error::Changed { pid: process.pid, what: Change::Exited });
         }
         Some(Err(Refused::NotPermitted)) => match refusal::tracer(process.pid) {

@@ -21,7 +21,8 @@ use crate::evidence::pages::Recorder;
 use crate::runtime::{Part, Visit};
 use crate::target::Tid;
 use crate::target::live::memory::LiveMemory;
-use crate::target::live::stop::{Refused, Released, Stop, Wave};
+use crate::target::live::seize::Refused;
+use crate::target::live::stop::{Released, Stop, Wave};
 
 /// What was recorded while the threads stood still, not yet looked at.
 pub struct Captured<'a> {
@@ -145,7 +146,7 @@ fn capture<'a>(
     let Room { cold, mut hot, mut slab } = room;
     let kept_back = if plan.hot.is_empty() { 0 } else { plan.budget.stacks / HOT_SHARE };
 
-    let mut stop = match Stop::seize(plan.process.pid, &|tid| plan.wave_of(tid)) {
+    let mut stop = match Stop::seize(&plan.process.tasks, &|tid| plan.wave_of(tid)) {
         Ok(stop) => stop,
         Err(refused) => return Ok(Err(refused)),
     };
