@@ -156,7 +156,8 @@ impl Listener {
             Err(Refused::Gone) => return Err(Error::Changed { pid, what: Change::Exited }),
             Err(Refused::NotPermitted) => Err(refusal::reason(pid)),
             Err(Refused::NoThread | Refused::Stranger) => {
-                let why = "names, in its memory, none of its own threads as the one that will write it";
+                let why =
+                    "names, in its memory, none of its own threads as the one that will write it";
                 Err(refused(why.to_owned(), None))
             }
         };

@@ -54,6 +54,6 @@ pub fn assert_free_soon(pid: i32) {
 }
 
 /// Watch the first thread of a process.
-pub fn tap(pid: i32, watch: Watch) -> Result<Tap, Refused> {
+pub fn seize(pid: i32, watch: Watch) -> Result<Tap, Refused> {
     Tap::seize(&Tasks::open(pid).ok_or(Refused::Gone)?, pid, watch)
 }

@@ -17,6 +17,7 @@ use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::interrupts::Interrupts;
+use super::surroundings;
 use crate::asked::own::{OwnSection, Source};
 use crate::evidence::ran::{End, Ran, Written};
 use crate::text::Text;
@@ -55,6 +56,7 @@ fn failed(title: &str, why: String) -> Ran {
 
 fn one(title: &str, command: &str, pid: i32, patience: Duration) -> Ran {
     let mut shell = Command::new("/bin/sh");
+    surroundings::set(&mut shell);
     shell.arg("-c").arg(command).env("GURU_PID", pid.to_string()).process_group(0);
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let started = Interrupts::keep_back().and_then(|kept| Ok((shell.spawn()?, kept)));

@@ -4,6 +4,8 @@
 mod command;
 mod directories;
 mod interrupts;
+mod surroundings;
+mod way;
 
 pub use command::run;
 pub use directories::definitions;

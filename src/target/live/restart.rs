@@ -54,7 +54,8 @@ fn is_restartable(tasks: &Tasks, tid: Tid, (number, arguments): (u64, [u64; 2]))
         return submitted == 0;
     }
     if RESTARTABLE_ON_SOCKETS.contains(&number) {
-        let link = tasks.descriptor(tid, arguments[0]);
+        // The kernel takes the lower half of the register.
+        let link = tasks.descriptor(tid, arguments[0] & 0xffff_ffff);
         return link.is_some_and(|link| link.starts_with(b"socket:"));
     }
     RESTARTABLE.contains(&number)
