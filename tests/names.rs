@@ -1,16 +1,12 @@
 //! Every process is seen, whatever it is called: a name is bytes, and the kernel cuts honest ones in
 //! the middle of a character.
 
-use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use guru::text::Text;
 use serde_json::Value;
 
 use crate::support::{Target, guru, python, root, skip_impossible, stdout_of, thread_states};
-
-/// A user that is neither root nor who runs the tests.
-const NOBODY: u32 = 65534;
 
 /// What processes are called.
 fn names() -> Vec<Vec<u8>> {
@@ -29,7 +25,7 @@ fn names() -> Vec<Vec<u8>> {
     bytes.into_iter().map(<[u8]>::to_vec).chain([honest, cut]).collect()
 }
 
-/// A process, its child and its thread of this name, as nobody where the test is root.
+/// A process without rights, its child and its thread, of this name.
 fn named(name: &[u8]) -> Option<Target> {
     let Some(python) = python() else {
         skip_impossible("no Python 3.11");
@@ -39,9 +35,6 @@ fn named(name: &[u8]) -> Option<Target> {
     let mut command = Command::new(python);
     command.arg(root("fixtures/targets/names.py")).arg(hex);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
-    if rustix::process::geteuid().is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
     Some(Target::start(command))
 }
 

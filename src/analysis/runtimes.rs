@@ -107,8 +107,7 @@ pub fn visit<'v>(
                 }
                 if roster.strangers > 0 {
                     let text = format!(
-                        "{} of its records name a thread that this process has not: these are left \
-                         out",
+                        "records of threads that this process has not are left out: {}",
                         roster.strangers
                     );
                     notes.push(Note::remark(name.as_str(), text));
