@@ -11,7 +11,7 @@ use guru::part::{Kind, Parts};
 use guru::render::sanitize::line;
 use guru::report::Report;
 use guru::section::SECTIONS;
-use guru::target::live::facts;
+use guru::target::live::proc::table;
 use guru::trigger::{self, Answer, End, Wanted};
 use guru::worker::{Failure, Outcome, Time, supervise};
 
@@ -52,6 +52,12 @@ fn ask(
     sink: &mut Sink,
 ) -> Result<Asked, Error> {
     let (pid, descends) = (target.pid, target.descends);
+    // The worker is another process, and would ask this one.
+    if pid == std::process::id().cast_signed() {
+        let error = Error::Senseless { id: pid, why: "is guru itself".to_owned() };
+        complain_of(&error);
+        return Ok(Asked { status: error.status(), asked: false, dumped: false });
+    }
     let work = |parts: &Parts, printed: &File| {
         let asker = Asker { options, patience, pid, descends, parts };
         let asked = Sink::of_worker(printed).and_then(|mut sink| asker.ask(&mut sink));
@@ -105,10 +111,8 @@ fn targets(options: &cli::Trigger) -> Vec<Target> {
         add(*pid, false);
         if options.tree {
             let own = std::process::id().cast_signed();
-            facts::descendant_pids(*pid)
-                .into_iter()
-                .filter(|pid| *pid != own)
-                .for_each(|pid| add(pid, true));
+            let found = table::descendants(*pid).into_iter().map(|(_, stat)| stat.pid);
+            found.filter(|pid| *pid != own).for_each(|pid| add(pid, true));
         }
     }
     targets

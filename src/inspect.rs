@@ -23,7 +23,7 @@ use crate::part::{Kind, Parts};
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
-use crate::target::live::stop::Refused;
+use crate::target::live::seize::Refused;
 use crate::target::live::tasks::Tasks;
 use crate::target::live::{LiveProcess, facts, refusal, served};
 use crate::target::memory::Memory;
@@ -128,7 +128,7 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
     let mut target = process.facts(&parts)?;
     target.arch = process.arch()?;
     let mappings = match parts.begin(Kind::Mappings, "") {
-        Some(_part) => process.mappings()?,
+        Some(_part) => process.mappings(&mut notes)?,
         None => Vec::new(),
     };
     let opener = LiveOpener::new(process.living, mappings.clone());
@@ -179,10 +179,10 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
         Some(Ok(captured)) => {
             recorded::of_capture(&plan, captured, &rehearsal, &memory, &mut notes)
         }
-        Some(Err(Refused::Gone)) => {
+        Some(Err(Refused::Gone | Refused::NoThread | Refused::Stranger)) => {
             return Err(Error::Changed { pid: process.pid, what: Change::Exited });
         }
-        Some(Err(Refused::NoThread)) => {
+        Some(Err(Refused::NoHolder)) => {
             let text = "no thread could be made to hold its threads: only blocked ones have stacks";
             notes.push(Note::missing("threads", text));
             recorded::of_untouched(&plan, &memory)

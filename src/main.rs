@@ -49,6 +49,10 @@ fn run(command: Command) -> Result<Status, Error> {
 fn report(options: cli::Report) -> Result<Status, Error> {
     // Before any work is done, and before anything is printed.
     options.check();
+    // The worker is another process, and would look at this one.
+    if options.pid == Some(std::process::id().cast_signed()) {
+        return Err(Error::Itself);
+    }
     let mut sink = Sink::open(options.output.output.as_deref())?;
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     let time = Time::from_now(Duration::from_secs(options.timeout));

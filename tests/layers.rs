@@ -132,6 +132,28 @@ fn unsafe_code_is_in_one_file() {
 }
 
 #[test]
+fn threads_are_seized_in_one_place() {
+    for (path, text) in sources() {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let seizes = ["ptrace::seize", "ptrace::attach", "PTRACE_SEIZE", "PTRACE_ATTACH"];
+        let found = code.filter(|line| seizes.iter().any(|word| line.contains(word))).count();
+        let is_the_place = path.ends_with("target/live/seize.rs");
+        assert_eq!(found > 0, is_the_place, "{}", path.display());
+    }
+}
+
+#[test]
+fn text_of_proc_is_read_as_bytes() {
+    for (path, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // Of procfs only what the kernel writes itself: numbers, never a name.
+        for word in [".child_processes()", "process::Stat", "process::Status", "Process::myself"] {
+            assert!(!code.contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+#[test]
 fn the_file_system_is_touched_by_the_living_target_and_the_store_only() {
     for (path, text) in sources() {
         let allowed = [

@@ -18,6 +18,7 @@ use guru::target::Tid;
 use guru::target::live::maps;
 use guru::target::live::memory::LiveMemory;
 use guru::target::live::open::LiveOpener;
+use guru::target::live::tasks::Tasks;
 use guru::target::memory::Memory;
 use guru::target::search::Search;
 
@@ -48,6 +49,9 @@ fn detect<T>(
     let files = Files::live(Box::new(LiveOpener::new(pid, mappings.clone())));
     let modules = Modules::new(&files, &mappings);
     let memory = &LiveMemory::new(pid);
+    let listed: Vec<(Tid, Tid)> =
+        Tasks::open(pid).unwrap().list().into_iter().map(|tid| (tid, tid)).collect();
+    let tids = if tids.is_empty() { &listed } else { tids };
     let process = Preview { mappings: &mappings, modules: &modules, memory, tids, first: 0 };
     let mut notes = Vec::new();
     let visitor = Python.detect(&process, &mut notes);

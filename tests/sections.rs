@@ -1,33 +1,21 @@
 //! Sections of one's own: files, commands and objects, asked for on the command line or defined by
 //! files of the machine or the user; and those that a service has registered for its own report.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use guru::note::Weight;
 use guru::report::{Block, CommandRun, Field, NamedObject, Report, SectionReport};
-use tempfile::TempDir;
 
+use crate::support::own::{Config, guru_with, missing};
 use crate::support::pythons::{each, pythons};
 use crate::support::{
-    DEADLINE, GURU, Service, Target, await_some, guru, reads_stdin, run, skip_impossible, stdout_of,
+    DEADLINE, GURU, Service, Target, await_some, guru, reads_stdin, skip_impossible, stdout_of,
 };
 
 const NONE: &[&str] = &[];
-
-/// A user that is neither root nor who runs the tests.
-const NOBODY: u32 = 65534;
-
-/// guru with the files of this directory as the user's, and no others of theirs.
-fn guru_with(config: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(GURU);
-    command.args(args).env("XDG_CONFIG_HOME", config);
-    run(command)
-}
 
 /// The JSON report on a process with these sections of one's own, without those of any file.
 fn report_with(pid: i32, sections: &[&str]) -> (Report, String) {
@@ -70,12 +58,6 @@ fn object<'a>(report: &'a Report, title: &str) -> &'a NamedObject {
         [Block::Objects { objects }] => &objects[0],
         other => panic!("{other:?}"),
     }
-}
-
-/// What the notes say that something is missing for.
-fn missing(report: &Report) -> Vec<String> {
-    let missing = report.all_notes().filter(|note| note.weight == Weight::Missing);
-    missing.map(|note| format!("{}: {}", note.about.raw(), note.message.raw())).collect()
 }
 
 fn target() -> Option<Target> {
@@ -129,7 +111,7 @@ fn a_command_runs_outside_the_process_and_a_failure_is_told() {
 #[test]
 fn a_command_that_hangs_is_ended_with_all_its_children() {
     let Some(target) = target() else { return };
-    let config = Config::new();
+    let Some(config) = Config::new() else { return };
     let mark = format!("GURU_TEST_MARK=hang-{}", std::process::id());
     config.add(
         "hang.toml",
@@ -237,39 +219,11 @@ fn a_title_twice_makes_no_sense() {
     assert!(said.contains("two sections have the title `A`"), "{said}");
 }
 
-/// The user's directory of section files.
-struct Config(TempDir);
-
-impl Config {
-    fn new() -> Config {
-        let config = Config(tempfile::tempdir().unwrap());
-        fs::create_dir_all(config.directory()).unwrap();
-        fs::set_permissions(config.directory(), Permissions::from_mode(0o755)).unwrap();
-        config
-    }
-
-    fn directory(&self) -> PathBuf {
-        self.0.path().join("guru/sections.d")
-    }
-
-    fn add(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.directory().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        path
-    }
-
-    fn report(&self, pid: i32) -> Report {
-        let args = ["report", "--format", "json", &pid.to_string()];
-        serde_json::from_str(&stdout_of(&guru_with(self.0.path(), &args))).unwrap()
-    }
-}
-
 #[test]
 fn a_package_ships_the_sections_of_its_service_only() {
     let Some(conductor) = Service::start("nova-conductor") else { return };
     let Some(panko) = Service::start("panko") else { return };
-    let config = Config::new();
+    let Some(config) = Config::new() else { return };
     config.add(
         "nova.toml",
         "[[section]]\ntitle = 'Workers'\ncommand = 'echo of $GURU_PID'\n\
@@ -301,7 +255,7 @@ fn the_product_of_a_distribution_package_is_matched_too() {
     if !Path::new("/var/lib/dpkg/info/coreutils.list").exists() {
         return skip_impossible("sleep is of no package that dpkg knows");
     }
-    let config = Config::new();
+    let Some(config) = Config::new() else { return };
     let section = |title: &str, on: &str| {
         format!("[[section]]\ntitle = '{title}'\nfile = '/etc/hostname'\nmatch = {{ {on} }}\n")
     };
@@ -313,7 +267,7 @@ fn the_product_of_a_distribution_package_is_matched_too() {
 
     // Nothing of it without the files.
     let args = ["report", "--no-sections", "--format", "json", &sleep.pid().to_string()];
-    let output = guru_with(config.0.path(), &args);
+    let output = guru_with(config.base(), &args);
     let report: Report = serde_json::from_str(&stdout_of(&output)).unwrap();
     assert!(titled(&report, "Yes").is_none());
 }
@@ -321,7 +275,7 @@ fn the_product_of_a_distribution_package_is_matched_too() {
 #[test]
 fn a_bad_file_is_a_note_and_the_others_count() {
     let Some(target) = target() else { return };
-    let config = Config::new();
+    let Some(config) = Config::new() else { return };
     let good = "[[section]]\ntitle = 'Good'\nfile = '/etc/hostname'\n";
     config.add("a.toml", &format!("{good}color = 'red'\n"));
     config.add("b.toml", "[[section]\n");
@@ -331,44 +285,6 @@ fn a_bad_file_is_a_note_and_the_others_count() {
     assert!(a.contains("a.toml:4: unknown field `color`"), "{a}");
     assert!(b.contains("b.toml:1: "), "{b}");
     assert!(titled(&config.report(target.pid()), "Good").is_some());
-    assert!(target.end());
-}
-
-#[test]
-fn what_others_could_have_written_is_not_run() {
-    let Some(target) = target() else { return };
-    let config = Config::new();
-    let mark = config.0.path().join("ran");
-    let text =
-        format!("[[section]]\ntitle = 'Trap'\ncommand = 'touch {}'\n", mark.to_str().unwrap());
-    let refused = |why: &str| {
-        let report = config.report(target.pid());
-        assert!(titled(&report, "Trap").is_none(), "{why}");
-        let notes = missing(&report);
-        assert!(matches!(notes.as_slice(), [note] if note.contains(why)), "{why}: {notes:?}");
-        assert!(!mark.exists(), "{why}");
-    };
-    let file = config.add("trap.toml", &text);
-    for mode in [0o664, 0o646] {
-        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
-        refused("trap.toml: not used: others may write to it");
-    }
-    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-    fs::set_permissions(config.directory(), Permissions::from_mode(0o777)).unwrap();
-    refused("sections.d: not used: others may write to it");
-    fs::set_permissions(config.directory(), Permissions::from_mode(0o755)).unwrap();
-    if rustix::process::geteuid().is_root() {
-        // As with `sudo guru`, where the home is still that of the user.
-        chown(&file, Some(NOBODY), None).unwrap();
-        refused("trap.toml: not used: it belongs to user 65534");
-        chown(&file, Some(0), None).unwrap();
-        chown(config.directory(), Some(NOBODY), None).unwrap();
-        refused("sections.d: not used: it belongs to user 65534");
-        chown(config.directory(), Some(0), None).unwrap();
-    }
-    // And with all that put right it is.
-    assert!(titled(&config.report(target.pid()), "Trap").is_some());
-    assert!(mark.exists());
     assert!(target.end());
 }
 

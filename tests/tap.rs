@@ -1,8 +1,10 @@
 //! One thread is watched where a signal comes and for what it writes: every byte is seen.
 
-use crate::support::tap::{GUARD, assert_free, assert_free_soon, identity, next, send, writes};
+use crate::support::tap::{
+    GUARD, assert_free, assert_free_soon, identity, next, seize, send, writes,
+};
 use crate::support::{Target, await_some, python, skip_impossible, thread_states};
-use guru::target::live::tap::{Seen, Tap, Watch};
+use guru::target::live::tap::{Seen, Watch};
 use nix::sys::signal::Signal;
 use std::fs::File;
 use std::io::Read;
@@ -38,7 +40,7 @@ fn pattern(nth: u8, size: usize) -> Vec<u8> {
 /// Writes of every kind to one file: what is seen is what the program wrote and got.
 fn every_write(target: &mut Target, wanted: &[(u8, usize)]) {
     let pid = target.pid();
-    let tap = Tap::seize(pid, pid, writes(pid)).unwrap();
+    let tap = seize(pid, writes(pid)).unwrap();
     send(pid, Signal::SIGUSR2);
     tap.sent();
     assert_eq!(next(&tap), Seen::Delivered);
@@ -111,7 +113,7 @@ fn what_goes_elsewhere_is_told_only_if_it_is_a_report() {
     let actions = ["other:500", "report:5000", "other:73", "report:73", "write:10"];
     let Some(target) = writer(&actions, Stdio::null()) else { return };
     let pid = target.pid();
-    let tap = Tap::seize(pid, pid, writes(pid)).unwrap();
+    let tap = seize(pid, writes(pid)).unwrap();
     send(pid, Signal::SIGUSR2);
     assert_eq!(next(&tap), Seen::Delivered);
     for (fd, size) in [(3, 5000), (3, 73), (2, 10)] {
@@ -129,7 +131,7 @@ fn a_closed_descriptor_and_bytes_that_are_not_there_are_told_as_they_are() {
     let actions = ["bad:100", "close:0", "write:10"];
     let Some(mut target) = writer(&actions, Stdio::null()) else { return };
     let pid = target.pid();
-    let tap = Tap::seize(pid, pid, writes(pid)).unwrap();
+    let tap = seize(pid, writes(pid)).unwrap();
     send(pid, Signal::SIGUSR2);
     assert_eq!(next(&tap), Seen::Delivered);
     // /dev/null takes what is not there, too.
@@ -144,7 +146,7 @@ fn a_closed_descriptor_and_bytes_that_are_not_there_are_told_as_they_are() {
     let Some(mut target) = writer(&["write:10", "bad:64"], pipe) else { return };
     drop(reader);
     let pid = target.pid();
-    let tap = Tap::seize(pid, pid, writes(pid)).unwrap();
+    let tap = seize(pid, writes(pid)).unwrap();
     send(pid, Signal::SIGUSR2);
     assert_eq!(next(&tap), Seen::Delivered);
     assert_eq!(next(&tap), Seen::Writing { fd: 2, bytes: pattern(0, 10) });
@@ -159,7 +161,7 @@ fn a_write_that_nobody_reads_is_seen_to_begin_and_left_alone() {
     let (mut reader, pipe) = std::io::pipe().unwrap();
     let Some(mut target) = writer(&["write:200000"], pipe) else { return };
     let pid = target.pid();
-    let tap = Tap::seize(pid, pid, writes(pid)).unwrap();
+    let tap = seize(pid, writes(pid)).unwrap();
     send(pid, Signal::SIGUSR2);
     assert_eq!(next(&tap), Seen::Delivered);
     assert_eq!(next(&tap), Seen::Writing { fd: 2, bytes: pattern(0, 200_000) });
@@ -215,7 +217,7 @@ fn a_thread_is_watched_without_a_signal() {
     let Some(mut target) = writer(&["write:5000", "write:1"], pipe) else { return };
     let pid = target.pid();
     let watch = Watch::Writes { signal: None, stderr: identity(pid, 2) };
-    let tap = Tap::seize(pid, pid, watch).unwrap();
+    let tap = seize(pid, watch).unwrap();
     // It is watched when the kernel shows that it was stopped and waits again.
     await_some("it waits again", || (thread_states(pid)[&pid].state == 'S').then_some(()));
     send(pid, Signal::SIGUSR2);
@@ -238,14 +240,14 @@ fn a_signal_that_another_thread_takes_is_told_and_the_writes_are_watched() {
     command.args(["-c", OTHER_TAKES_IT]).stderr(Stdio::null());
     let target = Target::start(command);
     let pid = target.pid();
-    let tap = Tap::seize(pid, pid, writes(pid)).unwrap();
+    let tap = seize(pid, writes(pid)).unwrap();
     send(pid, Signal::SIGUSR2);
     tap.sent();
     assert_eq!(next(&tap), Seen::TakenByOther);
     assert_eq!(next(&tap), Seen::Writing { fd: 2, bytes: b"the report\n".to_vec() });
     assert_eq!(next(&tap), Seen::Wrote(Ok(11)));
     drop(tap);
-    let guard = Tap::seize(pid, pid, GUARD).unwrap();
+    let guard = seize(pid, GUARD).unwrap();
     send(pid, Signal::SIGUSR2);
     guard.sent();
     assert_eq!(next(&guard), Seen::TakenByOther);
@@ -280,7 +282,7 @@ fn a_python_writes_its_report_and_sees_no_difference() {
     let pid = target.pid();
     let mut every = Vec::new();
     for round in 0..10 {
-        let tap = Tap::seize(pid, pid, writes(pid)).unwrap();
+        let tap = seize(pid, writes(pid)).unwrap();
         send(pid, Signal::SIGUSR2);
         assert_eq!(next(&tap), Seen::Delivered);
         let mut report = Vec::new();

@@ -2,14 +2,14 @@
 //! end are what they are without us.
 
 use crate::support::tap::{
-    GUARD, USR2, assert_free, assert_free_soon, identity, next, send, writes,
+    GUARD, USR2, assert_free, assert_free_soon, identity, next, seize, send, writes,
 };
 use crate::support::{DEADLINE, Target, await_some, full, thread_states};
 use guru::error::Error;
 use guru::target::live::LiveProcess;
 use guru::target::live::handle::Handle;
-use guru::target::live::stop::Refused;
-use guru::target::live::tap::{Seen, Tap, Watch};
+use guru::target::live::seize::Refused;
+use guru::target::live::tap::{Seen, Watch};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -65,8 +65,8 @@ fn calls_that_a_handler_interrupts_return_what_they_return_without_us() {
                 begin(&mut target, call, flag);
                 let before = handled(&mut target);
                 let tap = match way {
-                    "guard" => Some(Tap::seize(pid, pid, GUARD).unwrap()),
-                    "writes" => Some(Tap::seize(pid, pid, writes(pid)).unwrap()),
+                    "guard" => Some(seize(pid, GUARD).unwrap()),
+                    "writes" => Some(seize(pid, writes(pid)).unwrap()),
                     _ => None,
                 };
                 send(pid, Signal::SIGUSR2);
@@ -98,7 +98,7 @@ fn ignored_signals_and_our_own_stop_interrupt_no_call() {
     for call in CALLS {
         for watch in [GUARD, Watch::Writes { signal: None, stderr: None }] {
             begin(&mut target, call, "restart");
-            let tap = Tap::seize(pid, pid, watch).unwrap();
+            let tap = seize(pid, watch).unwrap();
             for signal in [Signal::SIGWINCH, Signal::SIGCHLD, Signal::SIGCONT] {
                 send(pid, signal);
             }
@@ -120,7 +120,7 @@ fn signals_that_come_while_it_is_watched_all_arrive_in_order() {
     let pid = target.pid();
     let amount = if full() { 100_000 } else { 10_000 };
     for watch in [GUARD, Watch::Writes { signal: None, stderr: identity(pid, 2) }] {
-        let tap = Tap::seize(pid, pid, watch).unwrap();
+        let tap = seize(pid, watch).unwrap();
         target.send(&format!("storm {amount}"));
         let mut seen = 0;
         let writes = watch != GUARD;
@@ -137,7 +137,7 @@ fn signals_that_come_while_it_is_watched_all_arrive_in_order() {
     let sending = std::cell::Cell::new(0);
     let line = await_some("a storm", || {
         for watch in [GUARD, Watch::Writes { signal: None, stderr: identity(pid, 2) }] {
-            drop(Tap::seize(pid, pid, watch).unwrap());
+            drop(seize(pid, watch).unwrap());
             sending.set(sending.get() + 1);
         }
         target.try_line()
@@ -155,7 +155,7 @@ fn a_process_that_is_stopped_and_continued_while_it_is_watched_is_both() {
     let pid = target.pid();
     for watch in [GUARD, Watch::Writes { signal: None, stderr: None }] {
         begin(&mut target, "epoll_wait", "restart");
-        let tap = Tap::seize(pid, pid, watch).unwrap();
+        let tap = seize(pid, watch).unwrap();
         for _ in 0..50 {
             send(pid, Signal::SIGSTOP);
             // All threads: not only the one on its way to the signal.
@@ -182,7 +182,7 @@ fn a_process_that_is_stopped_and_continued_while_it_is_watched_is_both() {
             threads.values().all(|thread| thread.state == 'T').then_some(())
         });
         // As is one that is seized when it is.
-        drop(Tap::seize(pid, pid, watch).unwrap());
+        drop(seize(pid, watch).unwrap());
         await_some("all are stopped", || {
             let threads = thread_states(pid);
             threads.values().all(|thread| thread.state == 'T').then_some(())
@@ -203,7 +203,7 @@ fn a_guarded_signal_kills_no_process_that_executes_another_program() {
     // How often it is met without its handler is a matter of speed.
     while delivered + held_back < 500 || delivered.min(held_back) == 0 {
         assert!(begun.elapsed() < DEADLINE, "{delivered} {held_back}");
-        let tap = Tap::seize(pid, pid, GUARD).unwrap();
+        let tap = seize(pid, GUARD).unwrap();
         send(pid, Signal::SIGUSR2);
         tap.sent();
         match next(&tap) {
@@ -220,7 +220,7 @@ fn the_end_of_a_watched_process_is_told() {
     for watch in [GUARD, Watch::Writes { signal: None, stderr: None }] {
         let Some(target) = interrupts() else { return };
         let pid = target.pid();
-        let tap = Tap::seize(pid, pid, watch).unwrap();
+        let tap = seize(pid, watch).unwrap();
         send(pid, Signal::SIGKILL);
         assert_eq!(next(&tap), Seen::Ended);
         assert_eq!(tap.next(Instant::now() + Duration::from_secs(1)), None);
@@ -229,8 +229,8 @@ fn the_end_of_a_watched_process_is_told() {
     let pid = target.pid();
     let (process, _) = LiveProcess::open(pid).unwrap();
     let handle = Handle::open(&process).unwrap();
-    let tap = Tap::seize(pid, pid, GUARD).unwrap();
-    assert_eq!(Tap::seize(pid, pid, GUARD).unwrap_err(), Refused::NotPermitted);
+    let tap = seize(pid, GUARD).unwrap();
+    assert_eq!(seize(pid, GUARD).unwrap_err(), Refused::NotPermitted);
     assert!(!handle.has_ended());
     // The guard is for one signal: USR2 is not caught yet, so it is held back.
     handle.send(USR2).unwrap();
@@ -244,7 +244,7 @@ fn the_end_of_a_watched_process_is_told() {
     assert!(target.end());
     await_some("it has ended", || handle.has_ended().then_some(()));
     assert!(matches!(handle.send(USR2), Err(Error::Changed { .. })));
-    assert_eq!(Tap::seize(pid, pid, GUARD).unwrap_err(), Refused::Gone);
+    assert_eq!(seize(pid, GUARD).unwrap_err(), Refused::Gone);
 }
 
 /// Not a test of its own: the process that the next one kills. It taps what its environment says.
@@ -253,7 +253,7 @@ fn as_another_process() {
     let Ok(pid) = std::env::var("GURU_TEST_TAP") else { return };
     let pid: i32 = pid.parse().unwrap();
     let watch = Watch::Writes { signal: None, stderr: identity(pid, 2) };
-    let tap = Tap::seize(pid, pid, watch).unwrap();
+    let tap = seize(pid, watch).unwrap();
     let mut out = std::io::stdout();
     let mut seen = 0;
     while tap.next(Instant::now() + DEADLINE).is_some() {

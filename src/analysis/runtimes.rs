@@ -105,6 +105,13 @@ pub fn visit<'v>(
                 if let Some(why) = &roster.cut {
                     notes.push(Note::missing(name.as_str(), why.clone()));
                 }
+                if roster.strangers > 0 {
+                    let text = format!(
+                        "records of threads that this process has not are left out: {}",
+                        roster.strangers
+                    );
+                    notes.push(Note::remark(name.as_str(), text));
+                }
                 let wanted = &|_| true;
                 let visit = Visit { roster: &roster, wanted, asked, search, pages_only: false };
                 let visited = visitor.visit(&visit, memory);

@@ -22,7 +22,8 @@ use crate::part::Kind;
 use crate::runtime::{Part, Visit};
 use crate::target::Tid;
 use crate::target::live::memory::LiveMemory;
-use crate::target::live::stop::{Refused, Released, Wave};
+use crate::target::live::seize::Refused;
+use crate::target::live::stop::{Released, Wave};
 
 /// What was recorded while the threads stood still, not yet looked at.
 pub struct Captured<'a> {
@@ -94,7 +95,7 @@ pub fn hold<'a>(
     let patience = PATIENCE + PATIENCE * u32::try_from(plan.threads.len() / 1000).unwrap_or(0);
     let captured = std::thread::scope(|scope| {
         let wave_of = |tid| plan.wave_of(tid);
-        match Holder::seize(scope, plan.process.pid, wave_of, patience) {
+        match Holder::seize(scope, &plan.process.tasks, wave_of, patience) {
             Ok(holder) => capture(plan, &holder, memory, room).map(|captured| {
                 // Without an answer it failed, which the scope passes on.
                 let let_go = holder.release().ok_or(Refused::Gone)?;

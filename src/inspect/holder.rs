@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use crate::arch::Registers;
 use crate::target::Tid;
 use crate::target::live::looks::Looks;
-use crate::target::live::stop::{Refused, Released, Stop, Wave};
+use crate::target::live::seize::Refused;
+use crate::target::live::stop::{Released, Stop, Wave};
+use crate::target::live::tasks::Tasks;
 
 /// A thread that stands still.
 pub type HeldThread = (Tid, Wave, Registers);
@@ -55,16 +57,16 @@ impl Holder {
     /// later at the latest.
     pub fn seize<'scope>(
         scope: &'scope Scope<'scope, '_>,
-        pid: i32,
+        tasks: &'scope Tasks,
         wave_of: impl Fn(Tid) -> Option<Wave> + Send + 'scope,
         patience: Duration,
     ) -> Result<Holder, Refused> {
         let (orders, theirs) = channel();
         let (answer, answers) = channel();
-        let hold = move || run(pid, &wave_of, patience, &theirs, &answer);
+        let hold = move || run(tasks, &wave_of, patience, &theirs, &answer);
         let holder = Builder::new().name("guru-hold".into()).spawn_scoped(scope, hold);
         if holder.is_err() {
-            return Err(Refused::NoThread);
+            return Err(Refused::NoHolder);
         }
         match answers.recv() {
             Ok((Answer::Seized(None), _)) => Ok(Holder { orders, answers }),
@@ -124,13 +126,13 @@ fn attentive<T>(from: &Receiver<T>, until: Option<Instant>) -> Result<T, RecvTim
 }
 
 fn run(
-    pid: i32,
+    tasks: &Tasks,
     wave_of: &dyn Fn(Tid) -> Option<Wave>,
     patience: Duration,
     orders: &Receiver<Order>,
     answer: &Sender<(Answer, bool)>,
 ) {
-    let mut stop = match Stop::seize(pid, wave_of) {
+    let mut stop = match Stop::seize(tasks, wave_of) {
         Ok(stop) => stop,
         Err(refused) => {
             let _ = answer.send((Answer::Seized(Some(refused)), false));

@@ -15,7 +15,7 @@ use crate::part::Kind;
 use crate::report::Hold;
 use crate::runtime::{Part, Roster, Visit};
 use crate::target::live::memory::LiveMemory;
-use crate::target::live::{facts, refusal, sys};
+use crate::target::live::{facts, sys};
 use crate::target::{Consistency, ThreadFacts, Tid};
 use crate::text::Text;
 
@@ -74,7 +74,8 @@ pub fn of_capture(
         notes.push(Note::missing(format!("thread {tid}"), text));
     }
     for tid in &released.refused {
-        let text = match refusal::tracer(*tid) {
+        let tracer = plan.process.tasks.status(*tid).and_then(|status| status.tracer());
+        let text = match tracer {
             Some(tracer) => format!("traced by {}; seen without a stop", facts::who(tracer)),
             None => "the kernel does not let it be stopped; seen without a stop".to_owned(),
         };

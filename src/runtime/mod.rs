@@ -55,10 +55,14 @@ pub trait Runtime: Sync {
 pub struct Roster {
     /// A number that is another one after a thread was added.
     pub generation: u64,
-    /// The threads: the kernel's id, and where the runtime keeps its record of it.
+    /// The threads: the kernel's id, 0 if that can not be had or is none of a thread of the process,
+    /// and where the runtime keeps its record of it.
     pub threads: Vec<(Tid, Addr)>,
     /// Why the list is not whole, if it is not: a limit, or a list that makes no sense.
     pub cut: Option<Text>,
+    /// How many of the records name a thread that is none of the process's: it has ended or just
+    /// begun, or the record lies.
+    pub strangers: usize,
 }
 
 /// Reads one found runtime.
@@ -243,7 +247,7 @@ pub struct ReportWatcher {
     pub file: Text,
     /// How often it is looked at, in seconds.
     pub interval: Option<f64>,
-    /// The thread that looks, or that the green thread runs in.
+    /// The thread that looks, or that the green thread runs in; 0 if it is none of the process's.
     pub thread: Option<Tid>,
     /// Whether it is a green thread: it looks only when no other runs for long.
     pub green: bool,

@@ -6,6 +6,7 @@
 pub mod cgroup;
 pub mod environment;
 pub mod files;
+pub mod ids;
 pub mod live;
 pub mod memory;
 pub mod search;

@@ -13,7 +13,7 @@ use crate::target::live::LiveProcess;
 use crate::target::live::dump_dir::{DumpDir, Dumped};
 use crate::target::live::handle::Handle;
 use crate::target::live::refusal;
-use crate::target::live::stop::Refused;
+use crate::target::live::seize::Refused;
 use crate::target::live::tail::{Follows, Tail};
 use crate::target::live::tap::{Tap, Watch};
 use crate::target::stderr::{Stderr, StderrKind};
@@ -150,15 +150,21 @@ impl Listener {
             (false, Some(signal)) => Some(Watch::Guard { signal }),
             (false, None) => None,
         };
-        let tap = match watch.map(|watch| Tap::seize(pid, plan.writer(pid), watch)).transpose() {
+        let tap = |watch| Tap::seize(&process.tasks, plan.writer(pid), watch);
+        let tap = match watch.map(tap).transpose() {
             Ok(tap) => Ok(tap),
             Err(Refused::Gone) => return Err(Error::Changed { pid, what: Change::Exited }),
-            Err(Refused::NoThread) => {
+            Err(Refused::NoHolder) => {
                 return Err(refused("cannot be watched: guru could make no thread".into(), None));
             }
-            Err(Refused::NotPermitted) if via == Via::Ptrace => return Err(refusal::reason(pid)),
             Err(Refused::NotPermitted) => Err(refusal::reason(pid)),
+            Err(Refused::NoThread | Refused::Stranger) => {
+                let why =
+                    "names, in its memory, none of its own threads as the one that will write it";
+                Err(refused(why.to_owned(), None))
+            }
         };
+        let tap = if via == Via::Ptrace { Ok(tap?) } else { tap };
         let warning = tap.as_ref().err().map(|why| match tapped_writes {
             true => format!("what it writes cannot be read along: {why}"),
             false => format!("if it executes another program right now, it dies: {why}"),

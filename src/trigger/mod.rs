@@ -87,7 +87,7 @@ pub fn trigger(
     let look = Look::at(pid, parts)?;
     let known = process.facts(parts)?;
     let stderr = live::stderr::stderr(&process);
-    let before = state(pid)?;
+    let before = state(&process)?;
     let plan = settle(&process, before, &look, &stderr, &options.wanted, parts)?;
     for warning in &plan.warnings {
         warn(warning);
@@ -117,8 +117,9 @@ fn refused(pid: i32, why: impl Into<String>, hint: Option<String>) -> Error {
     Error::Refused { pid, why: why.into(), hint }
 }
 
-fn state(pid: i32) -> Result<SignalState, Error> {
-    signals::state(pid).ok_or(Error::Changed { pid, what: Change::Exited })
+fn state(process: &LiveProcess) -> Result<SignalState, Error> {
+    let changed = Error::Changed { pid: process.pid, what: Change::Exited };
+    signals::of(&process.tasks).ok_or(changed)
 }
 
 /// How the process is asked.
@@ -153,7 +154,7 @@ fn settle(
     };
     decide(signals).or_else(|_| {
         std::thread::sleep(MOMENT);
-        decide(state(pid)?).map_err(|refusal| refused(pid, refusal.why, refusal.hint))
+        decide(state(process)?).map_err(|refusal| refused(pid, refusal.why, refusal.hint))
     })
 }
 
@@ -163,7 +164,7 @@ fn ask(process: &LiveProcess, handle: &Handle, request: &Request) -> Result<(), 
     match request {
         Request::Signal(signal) => {
             // The last look before it is sent; the ears take it away should it still be in vain.
-            if !state(pid)?.caught.contains(*signal) {
+            if !state(process)?.caught.contains(*signal) {
                 let name = signal::name(*signal);
                 return Err(refused(pid, format!("does not catch {name} any more"), None));
             }

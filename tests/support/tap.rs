@@ -1,7 +1,9 @@
 //! One thread that is watched, as the tests of the tap see it.
 
 use super::{DEADLINE, await_some, thread_states};
+use guru::target::live::seize::Refused;
 use guru::target::live::tap::{Seen, Tap, Watch};
+use guru::target::live::tasks::Tasks;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::Instant;
@@ -49,4 +51,9 @@ pub fn assert_free_soon(pid: i32) {
         let free = |state, tracer| !matches!(state, 'T' | 't') && tracer == 0;
         threads.values().all(|thread| free(thread.state, thread.tracer)).then_some(())
     });
+}
+
+/// Watch the first thread of a process.
+pub fn seize(pid: i32, watch: Watch) -> Result<Tap, Refused> {
+    Tap::seize(&Tasks::open(pid).ok_or(Refused::Gone)?, pid, watch)
 }

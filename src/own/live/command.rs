@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::surroundings;
 use crate::asked::own::{OwnSection, Source};
 use crate::evidence::ran::{End, Ran, Written};
 use crate::text::Text;
@@ -55,6 +56,7 @@ fn failed(title: &str, why: String) -> Ran {
 
 fn one(title: &str, command: &str, pid: i32, patience: Duration) -> Ran {
     let mut shell = Command::new("/bin/sh");
+    surroundings::set(&mut shell);
     shell.arg("-c").arg(command).env("GURU_PID", pid.to_string()).process_group(0);
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // The limits are those of guru's own work.

@@ -1,18 +1,17 @@
 //! The directories of files that define sections: the machine's, and the user's.
 //!
 //! Such a file may name a command, which runs with the rights of whoever calls guru. So a file
-//! counts only if nobody else could have written it: it and its directory belong to root or to the
-//! caller, and neither group nor others may write to them. Root does not run what a user wrote,
-//! whatever `XDG_CONFIG_HOME` says.
+//! counts only if nobody else could have written it or put another in its place: see [`super::way`].
+//! Root does not run what a user wrote, whatever `XDG_CONFIG_HOME` and `HOME` say: with sudo they may
+//! still be those of the user who typed it.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::fd::OwnedFd;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
-
+use super::way::{self, Stop};
 use crate::note::Note;
 use crate::own::definition::{self, Definition};
 
@@ -25,11 +24,11 @@ const USER: &str = "guru/sections.d";
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 256 << 10;
 
+/// The most names of one directory that are looked at.
+const MAX_NAMES: usize = 20_000;
+
 /// The most files of one directory that are read.
 const MAX_FILES: usize = 256;
-
-/// What group and others may not do.
-const WRITE: u32 = 0o022;
 
 /// The sections that the machine defines and then those that the user does, each by the name of
 /// their files. What is not used is a note.
@@ -38,7 +37,12 @@ pub fn definitions(notes: &mut Vec<Note>) -> Vec<Definition> {
     for directory in std::iter::once(PathBuf::from(SYSTEM)).chain(of_user()) {
         match of_directory(&directory, notes) {
             Ok(found) => definitions.extend(found),
-            Err(why) => notes.push(Note::missing(shown(&directory), why)),
+            Err(Stop::Absent) => {}
+            // Whether there are any below somebody else's directory is not looked for.
+            Err(stop @ Stop::Foreign { .. }) if !is_at(&stop, &directory) => {
+                notes.push(Note::remark(shown(&directory), told(&stop, &directory)));
+            }
+            Err(stop) => notes.push(Note::missing(shown(&directory), told(&stop, &directory))),
         }
     }
     definitions
@@ -53,18 +57,13 @@ fn of_user() -> Option<PathBuf> {
     Some(base.join(USER))
 }
 
-fn of_directory(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<Definition>, String> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(directory) => directory,
-        Err(Errno::NOENT) => return Ok(Vec::new()),
-        Err(error) => return Err(unread(error)),
-    };
-    trusted(&rustix::fs::fstat(&directory).map_err(unread)?)?;
-    let entries = rustix::fs::Dir::read_from(&directory).map_err(unread)?;
+fn of_directory(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<Definition>, Stop> {
+    let directory = way::directory(path)?;
+    let entries = rustix::fs::Dir::read_from(&directory)?;
     let names = entries.filter_map(Result::ok).map(|entry| entry.file_name().to_owned());
     let mut names: Vec<_> = names
         .filter(|name| name.to_bytes().ends_with(b".toml") && !name.to_bytes().starts_with(b"."))
+        .take(MAX_NAMES)
         .collect();
     names.sort();
     if names.len() > MAX_FILES {
@@ -73,25 +72,18 @@ fn of_directory(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<Definition>, S
     }
     let mut definitions = Vec::new();
     for name in names.iter().take(MAX_FILES) {
-        let file = shown(&path.join(name.to_string_lossy().as_ref()));
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let opened = rustix::fs::openat(&directory, name.as_c_str(), flags, Mode::empty());
-        match opened.map_err(unread).and_then(read) {
-            Ok(text) => definitions.extend(definition::parse(&file, &text, notes)),
-            Err(why) => notes.push(Note::missing(file, why)),
+        let file = path.join(OsStr::from_bytes(name.to_bytes()));
+        match way::file(&file).map_err(|stop| told(&stop, &file)).and_then(|it| read(it.into())) {
+            Ok(text) => definitions.extend(definition::parse(&shown(&file), &text, notes)),
+            Err(why) => notes.push(Note::missing(shown(&file), why)),
         }
     }
     Ok(definitions)
 }
 
-fn read(file: OwnedFd) -> Result<String, String> {
-    let stat = rustix::fs::fstat(&file).map_err(unread)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err("not used: it is not a regular file".to_owned());
-    }
-    trusted(&stat)?;
+fn read(file: File) -> Result<String, String> {
     let mut text = Vec::new();
-    let read = File::from(file).take(MAX_FILE + 1).read_to_end(&mut text);
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut text);
     read.map_err(|error| format!("not read: {error}"))?;
     if text.len() as u64 > MAX_FILE {
         return Err(format!("not used: larger than {MAX_FILE} bytes"));
@@ -99,23 +91,46 @@ fn read(file: OwnedFd) -> Result<String, String> {
     String::from_utf8(text).map_err(|_| "not used: it is not UTF-8".to_owned())
 }
 
-/// Whether only root and the caller can have written it.
-fn trusted(stat: &Stat) -> Result<(), String> {
-    let (caller, owner) = (rustix::process::geteuid().as_raw(), stat.st_uid);
-    if owner != 0 && owner != caller {
-        return Err(format!(
-            "not used: it belongs to user {owner}, neither to root nor to the caller (user \
-             {caller})"
-        ));
+/// Why it is not used.
+fn told(stop: &Stop, path: &Path) -> String {
+    let what = |at: &Path| match at == path {
+        true => "it".to_owned(),
+        false => format!("{}, on the way to it,", shown(at)),
+    };
+    match stop {
+        Stop::Absent => "not read: there is no such file".to_owned(),
+        Stop::Failed(why) => format!("not used: {why}"),
+        Stop::Writable { path: at, .. } if at == path => {
+            "not used: others may write to it (to do: chmod go-w)".to_owned()
+        }
+        Stop::Writable { path: at, sticky } => {
+            let at = shown(at);
+            let hint = match sticky {
+                true => "put it elsewhere".to_owned(),
+                false => format!("chmod go-w {at}"),
+            };
+            format!("not used: others may write to {at}, on the way to it (to do: {hint})")
+        }
+        Stop::Foreign { path: at, owner } => {
+            let caller = rustix::process::geteuid();
+            let hint = match caller.is_root() {
+                true => {
+                    format!("; root runs nothing that a user wrote (to do: put it into {SYSTEM})")
+                }
+                false => String::new(),
+            };
+            format!(
+                "not used: {} belongs to user {owner}, neither to root nor to the caller (user {}){hint}",
+                what(at),
+                caller.as_raw()
+            )
+        }
     }
-    if stat.st_mode & WRITE != 0 {
-        return Err("not used: others may write to it (to do: chmod go-w)".to_owned());
-    }
-    Ok(())
 }
 
-fn unread(error: Errno) -> String {
-    format!("not read: {}", io::Error::from(error))
+/// Whether it is the thing itself, and not one on the way to it, that belongs to somebody else.
+fn is_at(stop: &Stop, path: &Path) -> bool {
+    matches!(stop, Stop::Foreign { path: at, .. } if at == path)
 }
 
 fn shown(path: &Path) -> String {

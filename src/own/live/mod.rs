@@ -3,6 +3,8 @@
 
 mod command;
 mod directories;
+mod surroundings;
+mod way;
 
 pub use command::run;
 pub use directories::definitions;

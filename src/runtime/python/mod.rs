@@ -37,7 +37,7 @@ pub mod value;
 mod variable;
 pub mod version;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::iter;
 
 pub use version::Version;
@@ -49,6 +49,7 @@ use crate::config::settings::Settings;
 use crate::note::Note;
 use crate::report::RuntimeSummary;
 use crate::target::Tid;
+use crate::target::ids::ThreadIds;
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 use crate::target::search::{Search, SearchRequest};
 use asyncio::TaskLayout;
@@ -85,8 +86,8 @@ impl Runtime for Python {
 struct Interpreters {
     found: Found,
     names: Registries,
-    /// From the ids of the threads that the process itself sees to those of the inspecting side.
-    tids: HashMap<Tid, Tid>,
+    /// The threads of the process.
+    tids: ThreadIds,
     /// How tasks of asyncio are laid out, if that is known.
     tasks: Option<TaskLayout>,
     /// Its greenlets, if it has the package.

@@ -12,7 +12,9 @@ use crate::target::search::Search;
 fn visitor(runtime: Addr, tids: &[(Tid, Tid)]) -> Interpreters {
     let (layout, handlers) = (V3_11.clone(), Vec::new());
     let found = Found { runtime, code: Addr(1), version: VERSION, layout, handlers };
-    let tids = tids.iter().copied().collect();
+    // Those of the process below call themselves what they are called here, unless they are told not to.
+    let plain = [11, 12, 13].map(|tid| (tid, tid));
+    let tids = plain.iter().chain(tids).copied().collect();
     Interpreters { found, names: Registries::default(), tids, tasks: None, greenlets: None }
 }
 
@@ -81,6 +83,20 @@ fn ids_of_a_pid_namespace_are_translated() {
     let roster = visitor(runtime, &[(11, 4711), (13, 4713)]).roster(&fake).unwrap();
     let tids: Vec<Tid> = roster.threads.iter().map(|(tid, _)| *tid).collect();
     assert_eq!(tids, [4711, 12, 4713, 4711]);
+}
+
+#[test]
+fn an_id_that_is_no_thread_of_the_process_is_not_taken_for_one() {
+    for lie in [1, 14, 4711, 0, u64::MAX, 1 << 32 | 12] {
+        let (mut fake, runtime) = process();
+        let visitor = visitor(runtime, &[]);
+        let (_, idle) = visitor.roster(&fake).unwrap().threads[1];
+        fake.poke(idle.wrapping_add(V3_11.thread.native_id.unwrap()), lie);
+        let roster = visitor.roster(&fake).unwrap();
+        let tids: Vec<Tid> = roster.threads.iter().map(|(tid, _)| *tid).collect();
+        assert_eq!(tids, [11, 0, 13, 11], "{lie}");
+        assert_eq!(roster.strangers, usize::from(lie != 0), "{lie}");
+    }
 }
 
 /// The roster of that process still holds after a change, if these threads were free to make it.

@@ -1,11 +1,12 @@
 //! The interpreters of a CPython and their threads: walking the two lists.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::layout::Layout;
 use crate::addr::Addr;
 use crate::runtime::Roster;
 use crate::target::Tid;
+use crate::target::ids::{ClaimedTid, ThreadIds};
 use crate::target::memory::{Fault, Memory, MemoryExt as _};
 
 /// The most interpreters in one process that are looked at.
@@ -18,6 +19,9 @@ pub const MAX_THREADS: usize = 100_000;
 /// `tid` of `struct pthread` of glibc (x86-64, aarch64) and of musl.
 const TID_OF_PTHREAD: [u64; 4] = [720, 208, 48, 32];
 
+/// What stands for the id of a thread that is none of the process's: no thread has it.
+const NO_THREAD: Tid = 0;
+
 /// The lists of a runtime.
 pub struct Lists<'a> {
     /// Where they are read.
@@ -26,9 +30,8 @@ pub struct Lists<'a> {
     pub layout: &'a Layout,
     /// Where `_PyRuntime` is.
     pub runtime: Addr,
-    /// The threads of the process: from the ids that it sees itself to those of the inspecting
-    /// side.
-    pub tids: &'a HashMap<Tid, Tid>,
+    /// The threads of the process.
+    pub tids: &'a ThreadIds,
 }
 
 impl Lists<'_> {
@@ -56,7 +59,11 @@ impl Lists<'_> {
                     roster.cut = Some(cut("threads", count, count == MAX_THREADS));
                     break;
                 }
-                roster.threads.push((self.id(thread)?, thread));
+                let claimed = self.claimed(thread)?;
+                let tid = claimed.and_then(|claimed| self.tids.of(claimed));
+                roster.strangers +=
+                    usize::from(tid.is_none() && claimed.is_some_and(|claimed| !claimed.is_zero()));
+                roster.threads.push((tid.unwrap_or(NO_THREAD), thread));
                 thread = self.next(thread)?;
             }
             interpreter = self.next_interpreter(interpreter)?;
@@ -156,22 +163,26 @@ impl Lists<'_> {
         Ok((generation, self.memory.ptr(interpreter.wrapping_add(offsets.threads))?))
     }
 
-    /// The kernel's id of a thread, on the inspecting side; 0 where it can not be had.
+    /// A thread of the process, by what its record says; [`NO_THREAD`] where that names none.
     fn id(&self, thread: Addr) -> Result<Tid, Fault> {
+        let claimed = self.claimed(thread)?;
+        Ok(claimed.and_then(|claimed| self.tids.of(claimed)).unwrap_or(NO_THREAD))
+    }
+
+    /// The kernel's id of a thread, as its record has it. It is whatever the process wrote there.
+    fn claimed(&self, thread: Addr) -> Result<Option<ClaimedTid>, Fault> {
         if let Some(offset) = self.layout.thread.native_id {
-            // What can not be a thread's id names no thread.
-            let tid = self.memory.u64(thread.wrapping_add(offset))?;
-            let tid = Tid::try_from(tid).unwrap_or(0);
-            return Ok(self.tids.get(&tid).copied().unwrap_or(tid));
+            let number = self.memory.u64(thread.wrapping_add(offset))?;
+            return Ok(Some(ClaimedTid::new(number)));
         }
-        // To 3.10 the interpreter knows the C library's handle only; what that points to is
-        // believed if it names a thread of this process.
+        // To 3.10 the interpreter knows the C library's handle only. Where that keeps the id differs:
+        // it is where one of the process's threads is named.
         let handle = self.memory.ptr(thread.wrapping_add(self.layout.thread.ident))?;
         let named = |offset: &u64| {
-            let tid = self.memory.i32(handle.checked_add(*offset)?).ok()?;
-            self.tids.get(&tid).copied()
+            let number = self.memory.u32(handle.checked_add(*offset)?).ok()?;
+            Some(ClaimedTid::new(number)).filter(|claimed| self.tids.of(*claimed).is_some())
         };
-        Ok(TID_OF_PTHREAD.iter().find_map(named).unwrap_or(0))
+        Ok(TID_OF_PTHREAD.iter().find_map(named))
     }
 
     fn next(&self, thread: Addr) -> Result<Addr, Fault> {

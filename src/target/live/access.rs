@@ -5,8 +5,9 @@
 //! for somebody else. Owner, group and mode of the file decide here; access control lists and
 //! the rights of the directories on the way are not looked at.
 
-use procfs::process::Process;
 use rustix::fs::Stat;
+
+use crate::target::live::proc::ProcDir;
 
 /// `CAP_DAC_OVERRIDE` and `CAP_DAC_READ_SEARCH` of the kernel's `include/uapi/linux/capability.h`,
 /// as bits: who has one of them reads any file.
@@ -23,13 +24,13 @@ pub struct Reader {
 
 impl Reader {
     /// The reader that a process is; `None` if it can not be asked.
-    fn of(process: &Process) -> Option<Reader> {
-        let status = process.status().ok()?;
+    fn of(pid: i32) -> Option<Reader> {
+        let status = ProcDir::open(pid).ok()?.status()?;
         Some(Reader {
-            uid: status.fuid,
-            gid: status.fgid,
-            groups: status.groups,
-            reads_all: status.capeff & READS_ALL != 0,
+            uid: status.users()?.file_system,
+            gid: status.groups()?.file_system,
+            groups: status.more_groups(),
+            reads_all: status.capabilities() & READS_ALL != 0,
         })
     }
 
@@ -61,15 +62,11 @@ pub enum Access {
 impl Access {
     /// For the process `pid`.
     pub fn to(pid: i32) -> Access {
-        let guru = Process::myself().ok();
-        let rights = guru.as_ref().and_then(Reader::of);
+        let rights = Reader::of(std::process::id().cast_signed());
         if rights.is_some_and(|reader| reader.uid != 0 && !reader.reads_all) {
             return Access::Kernel;
         }
-        let target = Process::new(pid).ok();
-        let Some(mut reader) = target.as_ref().and_then(Reader::of) else {
-            return Access::Everybody;
-        };
+        let Some(mut reader) = Reader::of(pid) else { return Access::Everybody };
         // In a user namespace of its own, a process may have every capability and still not read
         // a file of a user outside.
         let space = |pid: i32| Some(rustix::fs::stat(format!("/proc/{pid}/ns/user")).ok()?.st_ino);

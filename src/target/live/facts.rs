@@ -1,18 +1,17 @@
 //! What `/proc` tells of a process and its threads, read before anything is stopped: a stop
 //! destroys state, wait channel and system call.
 
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-
-use procfs::process::{Process, Stat, Syscall};
-use procfs::{CurrentSI as _, FromRead as _, ProcError};
+use procfs::process::Syscall;
+use procfs::{CurrentSI as _, FromRead as _};
 
 use crate::addr::Addr;
 use crate::arch::Arch;
 use crate::part::{Kind, Parts};
-use crate::target::live::tasks::{ROOM, Tasks};
+use crate::target::live::proc::{ProcDir, ROOM, Stat, table};
+use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
 use crate::target::live::{mounts, opened, sys};
-use crate::target::{MAX_PROCESSES, ProcessFacts, TargetFacts, ThreadFacts, Tid, environment};
+use crate::target::{ProcessFacts, TargetFacts, ThreadFacts, Tid, environment};
 use crate::text::Text;
 
 /// The most bytes of a command line or environment that are looked at.
@@ -35,17 +34,14 @@ pub fn is_kernel(stat: &Stat) -> bool {
 }
 
 /// What is known of any process; `None` if it is gone.
-pub fn process_facts(process: &Process, stat: &Stat, parts: &Parts) -> Option<ProcessFacts> {
-    let (command, cut) = match parts.begin(Kind::Strings, &format!("process {}", stat.pid)) {
-        Some(_part) => strings(process, "cmdline"),
-        None => (Vec::new(), false),
-    };
+pub fn process_facts(process: &ProcDir, stat: &Stat, parts: &Parts) -> Option<ProcessFacts> {
+    let (command, cut) = strings_if_wanted(process, stat, "cmdline", parts);
     Some(ProcessFacts {
         pid: stat.pid,
         ppid: stat.ppid,
-        name: comm(stat.pid).unwrap_or_else(|| stat.comm.as_str().into()),
+        name: stat.comm.clone(),
         state: stat.state,
-        uid: process.status().ok()?.euid,
+        uid: process.status()?.users()?.effective,
         started: started(stat),
         command,
         cut,
@@ -54,46 +50,42 @@ pub fn process_facts(process: &Process, stat: &Stat, parts: &Parts) -> Option<Pr
 
 /// What is known of the inspected process; `None` if it is gone.
 pub fn target_facts(
-    process: &Process,
+    process: &ProcDir,
     stat: &Stat,
     arch: Arch,
     parts: &Parts,
 ) -> Option<TargetFacts> {
     let root = Root::of(process);
-    let path = |path: Result<std::path::PathBuf, ProcError>| {
-        path.ok().map(|path| Text::from_bytes(root.inside(path.as_os_str().as_bytes())))
-    };
+    let path = |name| Some(Text::from_bytes(root.inside(&process.link(name).ok()?)));
     let mut facts = process_facts(process, stat, parts)?;
-    let (environment, cut) = match parts.begin(Kind::Strings, &format!("process {}", stat.pid)) {
-        Some(_part) => strings(process, "environ"),
-        None => (Vec::new(), false),
-    };
+    let (environment, cut) = strings_if_wanted(process, stat, "environ", parts);
     facts.cut |= cut;
     let environment = environment.into_iter().filter_map(|pair| {
         let (name, value) = pair.raw().split_once('=')?;
         environment::may_be_kept(name, value).then(|| (name.into(), value.into()))
     });
-    let open_files = opened::open_files(process.pid, &root);
+    let open_files = opened::open_files(process, &root);
     let parent = parent(&facts, parts);
     Some(TargetFacts {
         process: facts,
         parent,
         arch,
-        executable: path(process.exe()),
-        directory: path(process.cwd()),
+        executable: path("exe"),
+        directory: path("cwd"),
         stack_start: Some(Addr(stat.startstack)).filter(|addr| !addr.is_null()),
         environment: environment.collect(),
         open_files,
-        cgroup: text(process, "cgroup", MAX_CGROUP).map(|bytes| Text::from_bytes(&bytes)),
-        mounts: text(process, "mountinfo", MAX_MOUNTINFO)
+        cgroup: process.bytes("cgroup", MAX_CGROUP).map(|bytes| Text::from_bytes(&bytes)),
+        mounts: process
+            .bytes("mountinfo", MAX_MOUNTINFO)
             .map_or_else(Vec::new, |bytes| mounts::parse(&bytes)),
     })
 }
 
 /// The parent of a process, if it has the same name. What is known of others nobody needs.
 fn parent(facts: &ProcessFacts, parts: &Parts) -> Option<ProcessFacts> {
-    let process = Process::new(facts.ppid).ok()?;
-    let parent = process_facts(&process, &process.stat().ok()?, parts)?;
+    let process = ProcDir::open(facts.ppid).ok()?;
+    let parent = process_facts(&process, &process.stat()?, parts)?;
     (parent.name == facts.name).then_some(parent)
 }
 
@@ -103,8 +95,8 @@ pub struct Root(Vec<u8>);
 
 impl Root {
     /// The root of this process; `/` if it can not be asked for.
-    pub fn of(process: &Process) -> Root {
-        let root = process.root().map(|root| root.into_os_string().into_vec()).unwrap_or_default();
+    pub fn of(process: &ProcDir) -> Root {
+        let root = process.link("root").unwrap_or_default();
         Root(root.strip_suffix(b"/").map(<[u8]>::to_vec).unwrap_or(root))
     }
 
@@ -118,35 +110,31 @@ impl Root {
     }
 }
 
-/// The process's descendants, each after its parent.
-pub fn descendants(pid: i32, parts: &Parts) -> Vec<ProcessFacts> {
-    let facts = |pid| {
-        let process = Process::new(pid).ok()?;
-        let stat = process.stat().ok()?;
-        process_facts(&process, &stat, parts)
-    };
-    descendant_pids(pid).into_iter().filter_map(facts).collect()
+/// The strings of a process, if they are wanted: the kernel reads them from its memory, which may never
+/// answer.
+fn strings_if_wanted(
+    process: &ProcDir,
+    stat: &Stat,
+    file: &str,
+    parts: &Parts,
+) -> (Vec<Text>, bool) {
+    match parts.begin(Kind::Strings, &format!("process {}", stat.pid)) {
+        Some(_part) => strings(process, file),
+        None => (Vec::new(), false),
+    }
 }
 
-/// The ids of a process's descendants.
-pub fn descendant_pids(pid: i32) -> Vec<i32> {
-    // remoteprocess reads the whole process table for this; a parent may be listed after its
-    // child.
-    let listed = remoteprocess::Process { pid }.child_processes().unwrap_or_default();
-    let mut pids: Vec<i32> = listed.into_iter().map(|(child, _)| child).collect();
-    pids.sort_unstable();
-    pids.dedup();
-    pids.truncate(MAX_PROCESSES);
-    pids
+/// The process's descendants, by their ids.
+pub fn descendants(pid: i32, parts: &Parts) -> Vec<ProcessFacts> {
+    let found = table::descendants(pid).into_iter();
+    found.filter_map(|(process, stat)| process_facts(&process, &stat, parts)).collect()
 }
 
 /// What one thread is doing.
 pub fn thread_facts(tasks: &Tasks, tid: Tid, waits: &Waits<'_>) -> Option<ThreadFacts> {
     let mut buffer = [0; ROOM];
     let bytes = tasks.read(tid, "stat", &mut buffer)?;
-    let stat = Stat::from_read(bytes).ok()?;
-    // The general parser takes the name for UTF-8.
-    let name = thread_name(bytes).unwrap_or_else(|| stat.comm.as_str().into());
+    let stat = Stat::parse(bytes)?;
     let call = tasks.read(tid, "syscall", &mut buffer);
     let (wait, blocked_at) = match call.and_then(|bytes| Syscall::from_read(bytes).ok()) {
         Some(Syscall::Blocked {
@@ -167,20 +155,13 @@ pub fn thread_facts(tasks: &Tasks, tid: Tid, waits: &Waits<'_>) -> Option<Thread
     let wait = wait.filter(|_| stat.state != 'R');
     let inner_tid = waits.inner(tid);
     let (state, kernel) = (stat.state, is_kernel(&stat));
-    Some(ThreadFacts { tid, name, state, wait, blocked_at, inner_tid, kernel })
-}
-
-/// The name in a `stat` file, with all its bytes: it lies between the first parenthesis and the
-/// last, and may have some itself.
-fn thread_name(stat: &[u8]) -> Option<Text> {
-    let start = stat.iter().position(|byte| *byte == b'(')? + 1;
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    stat.get(start..end).map(Text::from_bytes)
+    Some(ThreadFacts { tid, name: stat.comm, state, wait, blocked_at, inner_tid, kernel })
 }
 
 /// The name of any process, for a message.
 pub fn name(pid: i32) -> String {
-    comm(pid).map_or_else(|| "a process".to_owned(), |name| name.raw().to_owned())
+    let stat = ProcDir::open(pid).ok().and_then(|process| process.stat());
+    stat.map_or_else(|| "a process".to_owned(), |stat| stat.comm.raw().to_owned())
 }
 
 /// `gdb (pid 99)`.
@@ -188,25 +169,9 @@ pub fn who(pid: i32) -> String {
     format!("{} (pid {pid})", name(pid).escape_debug())
 }
 
-/// A process's name, with all its bytes.
-fn comm(pid: i32) -> Option<Text> {
-    let bytes = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
-    Some(Text::from_bytes(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
-}
-
-/// The first bytes of a file of the process's in `/proc`, and one more if there are more.
-fn text(process: &Process, file: &str, limit: usize) -> Option<Vec<u8>> {
-    use std::io::Read as _;
-    // Without room it would be read 32 bytes at a time in the beginning.
-    let mut bytes = Vec::with_capacity(ROOM);
-    let opened = process.open_relative(file).ok()?;
-    opened.take(limit as u64 + 1).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
-}
-
 /// Strings that end in zeros: a command line, an environment. And whether there are more of them.
-fn strings(process: &Process, file: &str) -> (Vec<Text>, bool) {
-    let Some(mut bytes) = text(process, file, MAX_STRINGS) else { return (Vec::new(), false) };
+fn strings(process: &ProcDir, file: &str) -> (Vec<Text>, bool) {
+    let Some(mut bytes) = process.bytes(file, MAX_STRINGS) else { return (Vec::new(), false) };
     let cut = bytes.len() > MAX_STRINGS;
     bytes.truncate(MAX_STRINGS);
     // A process may overwrite its arguments (setproctitle): the title is padded with zeros.
@@ -218,7 +183,7 @@ fn strings(process: &Process, file: &str) -> (Vec<Text>, bool) {
 }
 
 /// A variable of the environment that a process was started with. Not masked, and kept nowhere.
-pub fn variable(process: &Process, name: &str) -> Option<Text> {
+pub fn variable(process: &ProcDir, name: &str) -> Option<Text> {
     let (environment, _) = strings(process, "environ");
     environment.iter().find_map(|pair| {
         let (known, value) = pair.raw().split_once('=')?;
@@ -237,13 +202,6 @@ fn started(stat: &Stat) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_thread_may_have_parentheses_and_any_bytes_in_its_name() {
-        let name = thread_name(b"7 (a) S (\xff\n) S 1 7");
-        assert_eq!(name, Some("a) S (\\xff\n".into()));
-        assert_eq!(thread_name(b"7 )("), None);
-    }
 
     #[test]
     fn paths_are_shown_as_the_process_sees_them() {

@@ -5,12 +5,13 @@
 
 use crate::addr::Addr;
 use crate::arch::Arch;
+use crate::target::ids::ClaimedTid;
 use crate::target::memory::{Memory, MemoryExt as _};
 
 /// The thread, by the process's own number, for whose end `pthread_join` waits at `at`: on the
 /// field `tid` of glibc's `struct pthread`, for it to become 0. Nothing where the record does
 /// not point at itself as its header must, and on machines where it does not.
-pub fn joined(memory: &dyn Memory, arch: Arch, at: Addr, expected: u64) -> Option<i32> {
+pub fn joined(memory: &dyn Memory, arch: Arch, at: Addr, expected: u64) -> Option<ClaimedTid> {
     /// `offsetof (struct pthread, tid)`, unchanged since glibc 2.3 (`nptl/descr.h`).
     const TID: u64 = 0x2d0;
     /// `offsetof (tcbhead_t, self)` (`sysdeps/x86_64/nptl/tls.h`).
@@ -21,14 +22,14 @@ pub fn joined(memory: &dyn Memory, arch: Arch, at: Addr, expected: u64) -> Optio
     let record = Addr(at.0.checked_sub(TID)?);
     let word = memory.u32(at).ok().filter(|word| u64::from(*word) == expected & 0xffff_ffff)?;
     memory.ptr(record.wrapping_add(SELF)).ok().filter(|own| *own == record)?;
-    i32::try_from(word).ok()
+    Some(ClaimedTid::new(word))
 }
 
 /// The owner, by the process's own number, of a `pthread_mutex_t`, whose first words are `lock`,
 /// `count`, `owner`, `nusers` and `kind` (glibc, `sysdeps/nptl/bits/struct_mutex.h`). A waiter of
 /// a mutex expects 2, "locked and wanted"; so do other locks (those of Rust and Go), but without
 /// a kind and users where a mutex has them.
-pub fn mutex_owner(memory: &dyn Memory, at: Addr, expected: u64) -> Option<i32> {
+pub fn mutex_owner(memory: &dyn Memory, at: Addr, expected: u64) -> Option<ClaimedTid> {
     const WANTED: u64 = 2;
     /// The largest type of a mutex that is neither robust nor of a priority protocol.
     const ADAPTIVE: u32 = 3;
@@ -43,7 +44,7 @@ pub fn mutex_owner(memory: &dyn Memory, at: Addr, expected: u64) -> Option<i32> 
     if users == 0 || kind & TYPE > ADAPTIVE || kind & !(TYPE | FLAGS) != 0 {
         return None;
     }
-    memory.i32(at.wrapping_add(8)).ok()
+    memory.u32(at.wrapping_add(8)).ok().map(ClaimedTid::new)
 }
 
 #[cfg(test)]
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn a_join_waits_in_a_thread_record_that_points_at_itself() {
         let record = Bytes::with(&[(0x110, 0x100), (0x3d0, 7)]);
-        assert_eq!(joined(&record, Arch::X86_64, Addr(0x3d0), 7), Some(7));
+        assert_eq!(joined(&record, Arch::X86_64, Addr(0x3d0), 7), Some(ClaimedTid::new(7u32)));
         assert_eq!(joined(&record, Arch::X86_64, Addr(0x3d0), 8), None);
         assert_eq!(joined(&record, Arch::Aarch64, Addr(0x3d0), 7), None);
         let counter = Bytes::with(&[(0x3d0, 7)]);
@@ -88,8 +89,8 @@ mod tests {
     #[test]
     fn only_a_mutex_with_users_and_a_kind_has_an_owner() {
         let mutex = |users, kind| Bytes::with(&[(0, 2), (8, 7), (12, users), (16, kind)]);
-        assert_eq!(mutex_owner(&mutex(1, 0), Addr(0), 2), Some(7));
-        assert_eq!(mutex_owner(&mutex(2, 0x80 | 1), Addr(0), 2), Some(7));
+        assert_eq!(mutex_owner(&mutex(1, 0), Addr(0), 2), Some(ClaimedTid::new(7u32)));
+        assert_eq!(mutex_owner(&mutex(2, 0x80 | 1), Addr(0), 2), Some(ClaimedTid::new(7u32)));
         assert_eq!(mutex_owner(&mutex(1, 0), Addr(0), 1), None);
         assert_eq!(mutex_owner(&mutex(0, 0), Addr(0), 2), None);
         assert_eq!(mutex_owner(&mutex(1, 0x10), Addr(0), 2), None);

@@ -14,9 +14,11 @@ pub mod memory;
 pub mod mounts;
 pub mod open;
 pub mod opened;
+pub mod proc;
 pub mod readers;
 pub mod refusal;
 pub mod restart;
+pub mod seize;
 pub mod served;
 pub mod signals;
 pub mod stderr;
@@ -30,19 +32,22 @@ pub mod turn;
 pub mod unwritable;
 pub mod wait;
 
-use procfs::ProcError;
-use procfs::process::{Process, Stat};
-
 use crate::arch::Arch;
 use crate::error::{Change, Error};
+use crate::note::Note;
 use crate::part::{Kind, Parts};
 use crate::target::live::memory::LiveMemory;
+use crate::target::live::proc::{ProcDir, Stat};
 use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
 use crate::target::{Mapping, TargetFacts, ThreadFacts, Tid};
 
 /// How long the list of a process's mappings is expected to be, in bytes: that of nova has 50,000.
 const EXPECTED_MAPS: usize = 64 << 10;
+
+/// The most bytes of that list that are looked at: as many mappings as the kernel allows by default
+/// have room for paths of 500 bytes each.
+const MAX_MAPS: u64 = 32 << 20;
 
 /// A process that was found fit to be inspected.
 pub struct LiveProcess {
@@ -53,7 +58,9 @@ pub struct LiveProcess {
     /// The id to ask for memory and files: its own, or, if its first thread has ended and given up
     /// both, that of another thread. The kernel takes one like the other.
     pub living: i32,
-    process: Process,
+    process: ProcDir,
+    /// The directory of the thread `living`.
+    alive: ProcDir,
     started: u64,
     image: (u64, u64),
 }
@@ -63,56 +70,69 @@ impl LiveProcess {
     /// `id` is that of a thread.
     pub fn open(id: i32) -> Result<(LiveProcess, bool), Error> {
         let no_process = || Error::NoProcess(id);
-        let found = Process::new(id).map_err(|_| no_process())?;
-        let pid = found.status().map_err(|_| no_process())?.tgid;
+        let found = ProcDir::open(id).map_err(|_| no_process())?;
+        let pid = found.status().and_then(|status| status.tgid()).ok_or_else(no_process)?;
         if pid == std::process::id().cast_signed() {
             return Err(Error::Itself);
         }
-        let process = Process::new(pid).map_err(|_| no_process())?;
-        let tasks = Tasks::open(pid).ok_or_else(no_process)?;
-        let stat = process.stat().map_err(|_| no_process())?;
-        let name = || stat.comm.escape_debug().to_string();
+        let process = ProcDir::open(pid).map_err(|_| no_process())?;
+        let tasks = Tasks::of(pid, &process).ok_or_else(no_process)?;
+        let stat = process.stat().ok_or_else(no_process)?;
+        // A thread may have ended meanwhile, and its process, and the id be another's.
+        if !tasks.has(id) {
+            return Err(no_process());
+        }
+        let name = || stat.comm.raw().escape_debug().to_string();
         if facts::is_kernel(&stat) {
             return Err(Error::KernelThread { pid, name: name() });
         }
         // A zombie with live threads is a process whose first thread has ended: it goes on.
-        if matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1 {
+        if stat.has_ended() && stat.num_threads <= 1 {
             return Err(Error::Zombie { pid, name: name(), parent: stat.ppid });
         }
         let (started, image) = (stat.starttime, image(&stat));
-        let living = match stat.state {
-            'Z' | 'X' => other_thread(&process).ok_or_else(no_process)?,
-            _ => pid,
+        let living = match stat.has_ended() {
+            true => tasks.list().into_iter().find(|tid| *tid != pid).ok_or_else(no_process)?,
+            false => pid,
         };
-        let process = LiveProcess { pid, tasks, living, process, started, image };
+        let alive = tasks.directory(living).map_err(|_| no_process())?;
+        let process = LiveProcess { pid, tasks, living, process, alive, started, image };
         Ok((process, id != pid))
     }
 
     /// Its `/proc/PID/stat`.
     pub fn stat(&self) -> Result<Stat, Error> {
-        self.process.stat().map_err(|_| Error::Changed { pid: self.pid, what: Change::Exited })
+        self.process.stat().ok_or(Error::Changed { pid: self.pid, what: Change::Exited })
     }
 
     /// What is known of it.
     pub fn facts(&self, parts: &Parts) -> Result<TargetFacts, Error> {
-        facts::target_facts(&self.living()?, &self.stat()?, sys::HOST, parts)
+        facts::target_facts(&self.alive, &self.stat()?, sys::HOST, parts)
             .ok_or(Error::Changed { pid: self.pid, what: Change::Exited })
     }
 
     /// Its mappings, by address. The kernel asks for the right to trace; without it, the answer
     /// is the true reason for the refusal.
-    pub fn mappings(&self) -> Result<Vec<Mapping>, Error> {
-        use std::io::Read as _;
-        let living = self.living()?;
+    pub fn mappings(&self, notes: &mut Vec<Note>) -> Result<Vec<Mapping>, Error> {
+        use std::io::{ErrorKind, Read as _};
         let mut text = Vec::with_capacity(EXPECTED_MAPS);
-        let read =
-            living.open_relative("maps").and_then(|mut maps| Ok(maps.read_to_end(&mut text)?));
+        let opened = self.alive.file("maps").map_err(std::io::Error::from);
+        let read = opened.and_then(|maps| maps.take(MAX_MAPS + 1).read_to_end(&mut text));
         match read {
-            Ok(_) => {
-                let root = facts::Root::of(&living);
+            Ok(read) => {
+                if read as u64 > MAX_MAPS {
+                    let why =
+                        format!("only the first {} MiB of their list are read", MAX_MAPS >> 20);
+                    notes.push(Note::missing("mappings", why));
+                    // The last line is a part of one.
+                    text.truncate(text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0));
+                }
+                let root = facts::Root::of(&self.alive);
                 Ok(maps::parse(&text, &|path| root.inside(path)))
             }
-            Err(ProcError::PermissionDenied(_)) => Err(refusal::reason(self.pid)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Err(refusal::reason(self.pid))
+            }
             Err(_) => Err(Error::Changed { pid: self.pid, what: Change::Exited }),
         }
     }
@@ -127,12 +147,6 @@ impl LiveProcess {
             true => Err(refusal::reason_of_read(self.pid)),
             false => Ok(()),
         }
-    }
-
-    /// Its entry in `/proc`, as that of a thread that has not ended.
-    fn living(&self) -> Result<Process, Error> {
-        Process::new(self.living)
-            .map_err(|_| Error::Changed { pid: self.pid, what: Change::Exited })
     }
 
     /// Its threads and what they are doing, by their ids.
@@ -150,18 +164,14 @@ impl LiveProcess {
 
     /// The id that it sees itself, in its own pid namespace.
     pub fn inner_pid(&self) -> Option<i32> {
-        let ids = self.process.status().ok()?.nspid;
-        ids.map_or(Some(self.pid), |ids| ids.last().copied())
+        let ids = self.process.status()?.namespace_ids();
+        Some(ids.last().copied().unwrap_or(self.pid))
     }
 
     /// The ids that the process itself uses for its threads, each with the id used here; empty
     /// where they are the same, as they are outside of containers.
     fn inner_tids(&self) -> Vec<(Tid, Tid)> {
-        let inner = |tid: Tid| {
-            let status = self.process.task_from_tid(tid).ok()?.status().ok()?;
-            let ids = status.nspid?;
-            ids.last().copied().filter(|_| ids.len() > 1)
-        };
+        let inner = |tid: Tid| self.tasks.status(tid)?.inner_id();
         if inner(self.pid).is_none() {
             return Vec::new();
         }
@@ -176,11 +186,11 @@ impl LiveProcess {
     /// Whether it is still the process that was opened, running the same program.
     pub fn check_unchanged(&self) -> Result<(), Error> {
         let changed = |what| Error::Changed { pid: self.pid, what };
-        let stat = self.process.stat().map_err(|_| changed(Change::Exited))?;
+        let stat = self.process.stat().ok_or(changed(Change::Exited))?;
         if stat.starttime != self.started {
             return Err(changed(Change::Exited));
         }
-        if matches!(stat.state, 'Z' | 'X') || stat.flags & PF_EXITING != 0 {
+        if stat.has_ended() || stat.flags & PF_EXITING != 0 {
             // The first thread has ended; others may go on.
             return if stat.num_threads <= 1 { Err(changed(Change::Exited)) } else { Ok(()) };
         }
@@ -195,7 +205,7 @@ impl LiveProcess {
         use std::io::Read as _;
         let mut head = [0; 20];
         let foreign = |what: &str| Error::Foreign { pid: self.pid, what: what.to_owned() };
-        let exe = self.living()?.open_relative("exe");
+        let exe = self.alive.file("exe");
         // An executable that can not be opened is looked at no closer.
         let Ok(mut exe) = exe else { return Ok(sys::HOST) };
         if exe.read_exact(&mut head).is_err() {
@@ -209,12 +219,6 @@ impl LiveProcess {
             _ => Err(foreign("foreign")),
         }
     }
-}
-
-/// The first thread of a process that is not its very first.
-fn other_thread(process: &Process) -> Option<Tid> {
-    let tasks = process.tasks().ok()?;
-    tasks.filter_map(Result::ok).map(|task| task.tid).filter(|tid| *tid != process.pid()).min()
 }
 
 /// The flag of a thread that is ending: `PF_EXITING` of the kernel's `include/linux/sched.h`. It has

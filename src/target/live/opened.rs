@@ -3,11 +3,12 @@
 //! What it can write is data or a log. Nothing is opened here: the links below `/proc/PID/fd` tell
 //! path and mode (proc_pid_fd(5)).
 
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::os::fd::AsFd as _;
+
+use rustix::fs::{AtFlags, Dir};
 
 use crate::target::live::facts::Root;
+use crate::target::live::proc::ProcDir;
 use crate::target::{MAX_OPEN_FILES, OpenFiles};
 use crate::text::Text;
 
@@ -19,15 +20,18 @@ const MAX_DESCRIPTORS: usize = 4096;
 const NO_FILES: &[&[u8]] = &[b"/dev/", b"/proc/", b"/sys/", b"/memfd:"];
 
 /// The files that this process holds open for reading only, by their paths, each once.
-pub fn open_files(pid: i32, root: &Root) -> OpenFiles {
+pub fn open_files(process: &ProcDir, root: &Root) -> OpenFiles {
     let mut found = OpenFiles::default();
-    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return found };
+    let Ok(descriptors) = process.directory("fd") else { return found };
+    let entries = Dir::read_from(descriptors.as_fd()).into_iter().flatten();
     for (index, entry) in entries.flatten().enumerate() {
         if index >= MAX_DESCRIPTORS || found.paths.len() >= MAX_OPEN_FILES {
             found.more = true;
             break;
         }
-        found.paths.extend(file(entry.path(), root));
+        found
+            .paths
+            .extend(entry.file_name().to_str().ok().and_then(|fd| file(&descriptors, fd, root)));
     }
     found.paths.sort();
     found.paths.dedup();
@@ -35,16 +39,16 @@ pub fn open_files(pid: i32, root: &Root) -> OpenFiles {
 }
 
 /// The path of a file that is open for reading only.
-fn file(descriptor: PathBuf, root: &Root) -> Option<Text> {
-    let link = std::fs::read_link(&descriptor).ok()?;
-    let path = link.as_os_str().as_bytes();
+fn file(descriptors: &ProcDir, fd: &str, root: &Root) -> Option<Text> {
+    let link = descriptors.link(fd).ok()?;
+    let path = link.as_slice();
     let is_file = path.starts_with(b"/")
         && !path.ends_with(b" (deleted)")
         && !NO_FILES.iter().any(|prefix| path.starts_with(prefix));
     // The link's own mode says how the file was opened.
     let readable_only = || {
-        let mode = std::fs::symlink_metadata(&descriptor).ok()?.mode();
-        Some(mode & 0o600 == 0o400)
+        let stat = rustix::fs::statat(descriptors, fd, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(stat.st_mode & 0o600 == 0o400)
     };
     (is_file && readable_only()?).then(|| Text::from_bytes(root.inside(path)))
 }
@@ -63,8 +67,8 @@ mod tests {
         std::fs::write(path("read.conf"), "a 1\n").unwrap();
         let read = std::fs::File::open(path("read.conf")).unwrap();
         let pid = std::process::id().cast_signed();
-        let process = procfs::process::Process::new(pid).unwrap();
-        let found = open_files(pid, &Root::of(&process));
+        let process = ProcDir::open(pid).unwrap();
+        let found = open_files(&process, &Root::of(&process));
         let has = |name: &str| {
             let path = path(name);
             found.paths.iter().any(|found| found.raw() == path.to_str().unwrap())

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::target::live::proc::table;
 use crate::target::live::{LiveProcess, facts};
 use crate::text::Text;
 
@@ -27,7 +28,7 @@ pub struct Found {
 /// looked at first, for there may be no time for all: the parent, then who was started next to it.
 pub fn of(process: &LiveProcess, link: &[u8], identity: (u64, u64)) -> Found {
     let parent = process.stat().map_or(0, |stat| stat.ppid);
-    let mut pids = pids();
+    let mut pids = table::ids();
     pids.sort_unstable_by_key(|pid| (*pid != parent, pid.abs_diff(process.pid)));
     let mut found = Found { unseen: pids.is_empty(), ..Found::default() };
     let until = Instant::now() + MAX_TIME;
@@ -43,11 +44,6 @@ pub fn of(process: &LiveProcess, link: &[u8], identity: (u64, u64)) -> Found {
         }
     }
     found
-}
-
-fn pids() -> Vec<i32> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Whether a process has it open for reading. The kernel's names are compared first: to ask a file

@@ -3,10 +3,9 @@
 //! ptrace answers EPERM for a dozen reasons. A tool that names the wrong one costs an operator an
 //! hour, so each is looked up where the kernel shows it.
 
-use procfs::process::{Process, Status};
-
 use crate::error::{Change, Error};
 use crate::target::live::facts;
+use crate::target::live::proc::{ProcDir, Stat, Status};
 
 /// `CAP_SYS_PTRACE`, of the kernel's `include/uapi/linux/capability.h`.
 const CAP_SYS_PTRACE: u64 = 1 << 19;
@@ -30,8 +29,9 @@ pub fn reason_of_read(pid: i32) -> Error {
 
 fn because(pid: i32, cause: impl FnOnce() -> (String, String)) -> Error {
     // Of a process that is just ending the kernel says the same.
-    let stat = Process::new(pid).and_then(|process| process.stat());
-    if stat.map_or(true, |stat| matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1) {
+    let stat = ProcDir::open(pid).ok().and_then(|process| process.stat());
+    let is_over = |stat: Stat| stat.has_ended() && stat.num_threads <= 1;
+    if stat.is_none_or(is_over) {
         return Error::Changed { pid, what: Change::Exited };
     }
     let (cause, hint) = cause();
@@ -39,12 +39,11 @@ fn because(pid: i32, cause: impl FnOnce() -> (String, String)) -> Error {
 }
 
 fn cause(pid: i32) -> (String, String) {
-    let own = Process::myself().and_then(|process| process.status());
-    let target = Process::new(pid).and_then(|process| process.status());
-    let (Ok(own), Ok(target)) = (own, target) else {
-        return ("the kernel refuses".into(), "run guru as root".into());
-    };
-    let capable = own.capeff & CAP_SYS_PTRACE != 0;
+    let unknown = || ("the kernel refuses".into(), "run guru as root".into());
+    let own = status(std::process::id().cast_signed());
+    let (Some(own), Some(target)) = (own, status(pid)) else { return unknown() };
+    let (Some(guru), Some(user)) = (own.users(), target.users()) else { return unknown() };
+    let capable = own.capabilities() & CAP_SYS_PTRACE != 0;
     let scope = yama_scope();
     if scope >= 3 {
         return (
@@ -55,10 +54,11 @@ fn cause(pid: i32) -> (String, String) {
     if capable {
         return held_back_with_capability(&own);
     }
-    if own.euid != target.euid || own.euid != target.ruid || own.euid != target.suid {
+    let (guru, other) = (guru.effective, user.effective);
+    if [other, user.real, user.saved].iter().any(|uid| *uid != guru) {
         return (
-            format!("it runs as user {}, guru as user {}", target.euid, own.euid),
-            format!("run guru as root, or as user {}", target.euid),
+            format!("it runs as user {other}, guru as user {guru}"),
+            format!("run guru as root, or as user {other}"),
         );
     }
     match scope {
@@ -69,7 +69,7 @@ fn cause(pid: i32) -> (String, String) {
             "kernel.yama.ptrace_scope is 1: a process may trace its own children only".into(),
             "run guru as root, or set kernel.yama.ptrace_scope to 0".into(),
         ),
-        _ if !is_dumpable(pid, target.euid) => (
+        _ if !is_dumpable(pid, other) => (
             "it has made itself undumpable, or was started with another user's rights".into(),
             "run guru as root".into(),
         ),
@@ -84,7 +84,7 @@ fn cause(pid: i32) -> (String, String) {
 
 /// guru has CAP_SYS_PTRACE, and is refused all the same.
 fn held_back_with_capability(own: &Status) -> (String, String) {
-    if own.seccomp == Some(2) {
+    if own.seccomp() == Some(2) {
         return (
             "a seccomp filter around guru forbids ptrace".into(),
             "in a container, run with seccomp=unconfined or from the host".into(),
@@ -112,6 +112,9 @@ fn is_dumpable(pid: i32, uid: u32) -> bool {
 
 /// Who traces the process, if anybody does.
 pub fn tracer(pid: i32) -> Option<i32> {
-    let status = Process::new(pid).ok()?.status().ok()?;
-    Some(status.tracerpid).filter(|pid| *pid != 0)
+    status(pid)?.tracer()
+}
+
+fn status(pid: i32) -> Option<Status> {
+    ProcDir::open(pid).ok()?.status()
 }

@@ -4,14 +4,16 @@
 //! blue. They are restarted by the kernel's own rule for `ERESTARTNOHAND`: a real signal whose
 //! handler runs still ends the call with EINTR. A relative timeout then begins anew.
 
+use crate::target::Tid;
 use crate::target::live::sys::Stopped;
+use crate::target::live::tasks::Tasks;
 
 /// Makes the system call of a stopped thread start again if it returned EINTR because of the stop.
 ///
 /// Also on the way to a signal: if that has a handler, the kernel makes it EINTR again; if it is
 /// ignored, it would not have ended the call without us.
-pub fn repair(pid: i32, stopped: &mut Stopped) {
-    if stopped.interrupted_call().is_some_and(|call| is_restartable(pid, call)) {
+pub fn repair(tasks: &Tasks, tid: Tid, stopped: &mut Stopped) {
+    if stopped.interrupted_call().is_some_and(|call| is_restartable(tasks, tid, call)) {
         // Refused only if the thread was killed meanwhile.
         let _ = stopped.restart_call();
     }
@@ -46,14 +48,15 @@ const RESTARTABLE_ON_SOCKETS: &[u64] = &[0, 1, 19, 20];
 const IO_URING_ENTER: u64 = 426;
 
 /// Whether a call, by its number and first two arguments, may be started again.
-fn is_restartable(pid: i32, (number, arguments): (u64, [u64; 2])) -> bool {
+fn is_restartable(tasks: &Tasks, tid: Tid, (number, arguments): (u64, [u64; 2])) -> bool {
     if number == IO_URING_ENTER {
         let submitted = arguments[1];
         return submitted == 0;
     }
     if RESTARTABLE_ON_SOCKETS.contains(&number) {
-        let link = std::fs::read_link(format!("/proc/{pid}/fd/{}", arguments[0]));
-        return link.is_ok_and(|link| link.to_string_lossy().starts_with("socket:"));
+        // The kernel takes the lower half of the register.
+        let link = tasks.descriptor(tid, arguments[0] & 0xffff_ffff);
+        return link.is_some_and(|link| link.starts_with(b"socket:"));
     }
     RESTARTABLE.contains(&number)
 }

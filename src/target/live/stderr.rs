@@ -137,8 +137,9 @@ fn parse_journal_stream(value: &str) -> Option<(u64, u64)> {
 
 /// Whether a character device is a terminal, by the kernel's own list of their drivers.
 fn is_terminal(device: (u32, u32)) -> bool {
-    let list = std::fs::read_to_string("/proc/tty/drivers").unwrap_or_default();
-    drives(&list, device)
+    // The kernel's own text, a line for each driver.
+    let list = std::fs::read("/proc/tty/drivers").unwrap_or_default();
+    drives(&String::from_utf8_lossy(&list), device)
 }
 
 /// Whether a device is in the list of `/proc/tty/drivers` (proc_tty(5)):

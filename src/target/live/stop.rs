@@ -11,7 +11,6 @@
 
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::unistd::Pid;
 
@@ -19,6 +18,7 @@ use crate::arch::Registers;
 use crate::target::Tid;
 use crate::target::live::looks::Looks;
 use crate::target::live::restart;
+use crate::target::live::seize::{Refused, let_go, seize};
 use crate::target::live::sys::{self, Event, Stopped};
 use crate::target::live::tasks::Tasks;
 
@@ -129,12 +129,13 @@ pub struct Released {
 /// It belongs to the system thread that made it. If that thread ends, the kernel sets free even
 /// those that never stopped: so it is run on a thread of its own.
 pub struct Stop {
-    pid: i32,
     tasks: Tasks,
     threads: Vec<Held>,
     /// Threads that are alive and not ours: the kernel's own, and refused ones.
     others: usize,
     refused: Vec<Tid>,
+    /// Who was seized and is no thread of the process: free when this system thread ends.
+    strangers: Vec<Tid>,
     first_asked: Option<Instant>,
     timing: Timing,
     restless: bool,
@@ -142,38 +143,30 @@ pub struct Stop {
     crowded: bool,
 }
 
-/// Why not even one thread could be seized.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The kernel says EPERM.
-    NotPermitted,
-    /// There are no threads any more.
-    Gone,
-    /// There could be no thread of guru's to hold them.
-    NoThread,
-}
-
 impl Stop {
-    /// Takes hold of every thread that `wave_of` puts into a wave, without stopping it.
-    pub fn seize(pid: i32, wave_of: &dyn Fn(Tid) -> Option<Wave>) -> Result<Stop, Refused> {
-        Stop::seize_within(pid, wave_of, SEIZE_DEADLINE)
+    /// Takes hold of every thread of a process that `wave_of` puts into a wave, without stopping it.
+    ///
+    /// # Errors
+    /// Not even one could be seized.
+    pub fn seize(tasks: &Tasks, wave_of: &dyn Fn(Tid) -> Option<Wave>) -> Result<Stop, Refused> {
+        Stop::seize_within(tasks, wave_of, SEIZE_DEADLINE)
     }
 
     fn seize_within(
-        pid: i32,
+        tasks: &Tasks,
         wave_of: &dyn Fn(Tid) -> Option<Wave>,
         deadline: Duration,
     ) -> Result<Stop, Refused> {
         let mut stop = Stop {
-            pid,
-            tasks: Tasks::open(pid).ok_or(Refused::Gone)?,
+            tasks: tasks.clone(),
             threads: Vec::new(),
             others: 0,
             refused: Vec::new(),
+            strangers: Vec::new(),
             first_asked: None,
             timing: Timing::default(),
             restless: false,
-            crowded: crowded(pid),
+            crowded: crowded(tasks.pid),
         };
         let mut seen = std::collections::HashSet::new();
         let begun = Instant::now();
@@ -187,16 +180,17 @@ impl Stop {
                     stop.others += 1;
                     continue;
                 };
-                match ptrace::seize(Pid::from_raw(tid), ptrace::Options::empty()) {
+                match seize(tasks, tid, ptrace::Options::empty()) {
                     Ok(()) => {
                         added = true;
                         stop.threads.push(Held::new(tid, wave));
                     }
-                    Err(Errno::EPERM) => {
+                    Err(Refused::NotPermitted) => {
                         stop.others += 1;
                         stop.refused.push(tid);
                     }
-                    Err(_) => {}
+                    Err(Refused::Stranger) => stop.strangers.push(tid),
+                    Err(Refused::Gone | Refused::NoThread | Refused::NoHolder) => {}
                 }
             }
             if !added {
@@ -238,12 +232,12 @@ impl Stop {
             }
             let patience = Instant::now() + CROWD_DEADLINE.min(deadline);
             for held in crowd {
-                held.await_stop(self.pid, patience);
+                held.await_stop(&self.tasks, patience);
             }
         }
         let deadline = Instant::now() + deadline;
         for held in waiting {
-            held.await_stop(self.pid, deadline);
+            held.await_stop(&self.tasks, deadline);
             if held.phase == Phase::Asked {
                 held.phase = Phase::Late;
             }
@@ -260,12 +254,13 @@ impl Stop {
         let known: std::collections::HashSet<Tid> =
             self.threads.iter().map(|held| held.tid).collect();
         let new = |tid| wave_of(tid).filter(|_| !known.contains(&tid)).map(|_| Wave::Hot);
-        let Ok(mut newcomers) = Stop::seize_within(self.pid, &new, NEWCOMER_DEADLINE) else {
+        let Ok(mut newcomers) = Stop::seize_within(&self.tasks, &new, NEWCOMER_DEADLINE) else {
             return Vec::new();
         };
         let tids = newcomers.threads.iter().map(|held| held.tid).collect();
         self.restless |= newcomers.restless;
         self.threads.append(&mut newcomers.threads);
+        self.strangers.append(&mut newcomers.strangers);
         self.halt(Wave::Hot);
         tids
     }
@@ -287,11 +282,12 @@ impl Stop {
     }
 
     fn set_free(&mut self) {
+        self.strangers.iter().for_each(|stranger| let_go(*stranger));
         for wave in [Wave::Hot, Wave::Cold, Wave::Stuck] {
             let mut pace = Pace::of(wave, self.crowded);
             for held in self.threads.iter_mut().filter(|held| held.wave == wave) {
                 // One that was late may have stopped by now.
-                held.await_stop(self.pid, Instant::now());
+                held.await_stop(&self.tasks, Instant::now());
                 pace.step();
                 if let Some(paused) = held.set_free() {
                     self.timing.paused = self.timing.paused.max(Some(paused));
@@ -335,7 +331,7 @@ impl Held {
     }
 
     /// Waits until the thread stands still, if it was asked to, and reads its registers at once.
-    fn await_stop(&mut self, pid: i32, deadline: Instant) {
+    fn await_stop(&mut self, tasks: &Tasks, deadline: Instant) {
         let mut looks = Looks::default();
         while matches!(self.phase, Phase::Asked | Phase::Late) {
             match sys::poll(self.tid) {
@@ -350,20 +346,20 @@ impl Held {
                     return;
                 }
                 Ok(Event::Interrupted | Event::GroupStop | Event::Call) => {
-                    return self.hold(pid, 0);
+                    return self.hold(tasks, 0);
                 }
-                Ok(Event::Signal(signal)) => return self.hold(pid, signal),
+                Ok(Event::Signal(signal)) => return self.hold(tasks, signal),
             }
             looks.pause();
         }
     }
 
-    fn hold(&mut self, pid: i32, signal: i32) {
+    fn hold(&mut self, tasks: &Tasks, signal: i32) {
         self.phase = Phase::Held { signal };
         let Ok(mut stopped) = Stopped::read(self.tid) else { return };
         self.registers = Some(stopped.registers());
         self.ran = !stopped.in_call();
-        restart::repair(pid, &mut stopped);
+        restart::repair(tasks, self.tid, &mut stopped);
     }
 }
 

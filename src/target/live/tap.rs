@@ -20,10 +20,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use procfs::process::Process;
-
 use crate::target::Tid;
-use crate::target::live::stop::Refused;
+use crate::target::live::seize::Refused;
+use crate::target::live::tasks::Tasks;
 
 /// How long the kernel may take to let the thread go when the thread that held it has ended. It
 /// takes microseconds.
@@ -88,7 +87,7 @@ pub enum Seen {
 /// A thread that is watched. Dropping it lets the thread go; it is free then.
 #[derive(Debug)]
 pub struct Tap {
-    pid: i32,
+    tasks: Tasks,
     tid: Tid,
     orders: Arc<Orders>,
     seen: Receiver<Seen>,
@@ -105,19 +104,19 @@ struct Orders {
 }
 
 impl Tap {
-    /// Takes hold of a thread without stopping it. When this returns, no signal and, where there
+    /// Takes hold of a thread of a process without stopping it. When this returns, no signal and, where there
     /// is no signal to wait for, soon no write passes unseen.
     ///
     /// # Errors
-    /// The kernel refuses ([`super::refusal`] tells why), or there is no such thread.
-    pub fn seize(pid: i32, tid: Tid, watch: Watch) -> Result<Tap, Refused> {
+    /// The kernel refuses ([`super::refusal`] tells why), or the process has no such thread.
+    pub fn seize(tasks: &Tasks, tid: Tid, watch: Watch) -> Result<Tap, Refused> {
         let orders = Arc::new(Orders::default());
         // Bounded by what the watcher sends: see its budget.
         let (sender, seen) = std::sync::mpsc::channel();
         let (seized, is_seized) = sync_channel(1);
-        let theirs = Arc::clone(&orders);
+        let (theirs, of) = (Arc::clone(&orders), tasks.clone());
         let run = move || {
-            let begun = watcher::Watcher::seize(pid, tid, watch, theirs, sender);
+            let begun = watcher::Watcher::seize(of, tid, watch, theirs, sender);
             let refused = begun.as_ref().err().copied();
             let _ = seized.send(refused);
             if let Ok(watcher) = begun {
@@ -126,11 +125,17 @@ impl Tap {
         };
         let watcher = std::thread::Builder::new().name("guru-tap".into()).spawn(run);
         let Ok(watcher) = watcher else { return Err(Refused::NotPermitted) };
-        match is_seized.recv() {
-            Ok(None) => Ok(Tap { pid, tid, orders, seen, watcher: Some(watcher) }),
-            Ok(Some(refused)) => Err(refused),
-            Err(_) => Err(Refused::Gone),
-        }
+        let refused = match is_seized.recv() {
+            Ok(None) => {
+                let tasks = tasks.clone();
+                return Ok(Tap { tasks, tid, orders, seen, watcher: Some(watcher) });
+            }
+            Ok(Some(refused)) => refused,
+            Err(_) => Refused::Gone,
+        };
+        // Its end lets go whoever it may have seized instead.
+        let _ = watcher.join();
+        Err(refused)
     }
 
     /// Says that the signal has been sent: from now on, if it is no longer pending and did not come
@@ -154,10 +159,8 @@ impl Drop for Tap {
         // A system thread counts as ended a moment before the kernel lets go what it held.
         let deadline = Instant::now() + RELEASE_DEADLINE;
         let own = std::process::id().cast_signed();
-        let is_held = || {
-            let task = Process::new(self.pid).and_then(|process| process.task_from_tid(self.tid));
-            task.and_then(|task| task.status()).is_ok_and(|status| status.tracerpid == own)
-        };
+        let is_held =
+            || self.tasks.status(self.tid).is_some_and(|status| status.tracer() == Some(own));
         while is_held() && Instant::now() < deadline {
             std::thread::yield_now();
         }

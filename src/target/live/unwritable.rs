@@ -4,7 +4,8 @@
 //! whatever the main thread does, and that ends the process (seen with a socket whose peer was gone, a
 //! terminal that was hung up, `/dev/full`, a full file system, and a limit of size).
 
-use procfs::process::LimitValue;
+use procfs::FromRead as _;
+use procfs::process::{LimitValue, Limits};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, OFlags};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
@@ -38,7 +39,7 @@ pub fn unwritable(process: &LiveProcess) -> Option<&'static str> {
             if counted.is_some_and(|volume| free(volume) < ROOM) {
                 return Some("is on a file system that is full");
             }
-            let limits = process.process.limits().ok()?;
+            let limits = Limits::from_read(process.process.file("limits").ok()?).ok()?;
             let LimitValue::Value(most) = limits.max_file_size.soft_limit else { return None };
             let size = u64::try_from(stat.st_size).unwrap_or_default();
             (size.saturating_add(ROOM) > most)

@@ -4,19 +4,20 @@
 //! that can not be resolved is shown as it is.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use procfs::process::Process;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::addr::Addr;
 use crate::arch::Arch;
 use crate::report::Wait;
 use crate::target::Tid;
+use crate::target::ids::{ClaimedTid, ThreadIds};
 use crate::target::live::descriptor::Descriptors;
 use crate::target::live::futex;
 use crate::target::live::memory::LiveMemory;
-use crate::target::live::tasks::{ROOM, Tasks};
+use crate::target::live::proc::{ProcDir, ROOM};
+use crate::target::live::tasks::Tasks;
 use crate::target::memory::MemoryExt as _;
 
 /// The most descriptors of one `poll` that are named.
@@ -72,12 +73,11 @@ pub struct Waits<'t> {
     tasks: &'t Tasks,
     memory: LiveMemory,
     descriptors: Descriptors,
-    /// The ids used here by those that the process itself uses for its threads; empty where
-    /// they are the same.
-    outer: HashMap<Tid, Tid>,
+    /// Its threads by the ids that the process itself uses, if these are others.
+    outer: Option<ThreadIds>,
     /// The other way round.
     inner: HashMap<Tid, Tid>,
-    tids: OnceCell<BTreeSet<Tid>>,
+    tids: OnceCell<ThreadIds>,
     /// Whether what is waited for is looked up.
     resolves: bool,
 }
@@ -91,7 +91,7 @@ impl<'t> Waits<'t> {
             tasks,
             memory: LiveMemory::new(pid),
             descriptors: Descriptors::new(pid),
-            outer: inner_tids.iter().copied().collect(),
+            outer: (!inner_tids.is_empty()).then(|| inner_tids.iter().copied().collect()),
             inner: inner_tids.iter().map(|(inner, outer)| (*outer, *inner)).collect(),
             tids: OnceCell::new(),
             resolves: true,
@@ -176,7 +176,7 @@ impl<'t> Waits<'t> {
                 /// `FUTEX_TID_MASK`.
                 const TID: u32 = 0x3fff_ffff;
                 let word = self.memory.u32(at).unwrap_or(0) & TID;
-                wait.owner = i32::try_from(word).ok().and_then(|inner| self.outer(inner));
+                wait.owner = self.outer(ClaimedTid::new(word));
             }
             _ => {}
         }
@@ -193,13 +193,11 @@ impl<'t> Waits<'t> {
         self.inner.get(&tid).copied()
     }
 
-    /// The id used here of a thread that the process knows by `inner`.
-    fn outer(&self, inner: Tid) -> Option<Tid> {
-        if !self.outer.is_empty() {
-            return self.outer.get(&inner).copied();
-        }
-        let tids = self.tids.get_or_init(|| self.tasks.list().into_iter().collect());
-        tids.contains(&inner).then_some(inner)
+    /// The thread that memory names, if it is one of the process's.
+    fn outer(&self, claimed: ClaimedTid) -> Option<Tid> {
+        let listed = || self.tasks.list().into_iter().map(|tid| (tid, tid)).collect();
+        let known = self.outer.as_ref().unwrap_or_else(|| self.tids.get_or_init(listed));
+        known.of(claimed)
     }
 
     fn polled(&self, array: u64, count: u64) -> Option<crate::text::Text> {
@@ -242,13 +240,13 @@ impl<'t> Waits<'t> {
 
     /// A process group, by the number that the process uses.
     fn group(&self, group: u32) -> String {
-        let own = if self.outer.is_empty() { "" } else { " (its own number)" };
+        let own = if self.outer.is_none() { "" } else { " (its own number)" };
         format!("any child of process group {group}{own}")
     }
 
     /// A child, by the number that the process uses.
     fn child(&self, inner: i32) -> String {
-        if self.outer.is_empty() {
+        if self.outer.is_none() {
             return format!("child {inner}");
         }
         match self.outer_child(inner) {
@@ -260,9 +258,10 @@ impl<'t> Waits<'t> {
     /// The id used here of a child that the process knows by `inner`: of a process's ids, one for
     /// each namespace down to its own, a child has at least as many as its parent.
     fn outer_child(&self, inner: i32) -> Option<i32> {
-        let ids = |pid| Process::new(pid).ok()?.status().ok()?.nspid;
-        let mut tids = self.outer.values();
-        let depth = ids(*tids.clone().next()?)?.len().checked_sub(1)?;
+        let ids = |pid| Some(ProcDir::open(pid).ok()?.status()?.namespace_ids());
+        let mut tids = self.inner.keys();
+        let depth = self.tasks.status(*tids.clone().next()?)?.namespace_ids().len();
+        let depth = depth.checked_sub(1)?;
         tids.find_map(|tid| {
             let mut buffer = [0; ROOM];
             // A list that is longer than the buffer is cut, and its last number may be another.

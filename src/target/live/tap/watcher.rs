@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::unistd::Pid;
 
 use super::{Orders, Seen, Watch, writes};
 use crate::target::live::looks::Looks;
-use crate::target::live::stop::Refused;
+use crate::target::live::seize::{Refused, seize};
 use crate::target::live::sys::{self, Call, Event, Stopped, Until};
+use crate::target::live::tasks::Tasks;
 use crate::target::live::{restart, signals};
 use crate::target::{MAX_OWN_REPORT, Tid};
 
@@ -34,7 +34,7 @@ const RESTARTS: std::ops::RangeInclusive<i32> = 512..=516;
 
 /// Holds a thread. It belongs to the system thread that made it.
 pub struct Watcher {
-    pid: i32,
+    tasks: Tasks,
     tid: Tid,
     watch: Watch,
     orders: Arc<Orders>,
@@ -69,23 +69,18 @@ enum Next {
 impl Watcher {
     /// Takes hold of a thread without stopping it.
     pub fn seize(
-        pid: i32,
+        tasks: Tasks,
         tid: Tid,
         watch: Watch,
         orders: Arc<Orders>,
         sender: Sender<Seen>,
     ) -> Result<Watcher, Refused> {
         // Without TRACESYSGOOD a guru that is killed at a system call would leave a SIGTRAP.
-        let seized = ptrace::seize(Pid::from_raw(tid), ptrace::Options::PTRACE_O_TRACESYSGOOD);
-        match seized {
-            Ok(()) => {}
-            Err(Errno::ESRCH) => return Err(Refused::Gone),
-            Err(_) => return Err(Refused::NotPermitted),
-        }
+        seize(&tasks, tid, ptrace::Options::PTRACE_O_TRACESYSGOOD)?;
         let signal = if watch.signal().is_some() { Signal::Awaited } else { Signal::Passed };
         let (until, asked, writing) = (Until::Signal, false, false);
         let budget = MAX_OWN_REPORT;
-        Ok(Watcher { pid, tid, watch, orders, sender, signal, until, asked, writing, budget })
+        Ok(Watcher { tasks, tid, watch, orders, sender, signal, until, asked, writing, budget })
     }
 
     /// Watches until there is nothing more to see, or it shall end.
@@ -163,7 +158,7 @@ impl Watcher {
         }
         self.signal = Signal::Passed;
         // The thread stands still, so it can execute nothing between this look and its handler.
-        if !signals::catches(self.pid, self.tid, signal) {
+        if !signals::catches(&self.tasks, self.tid, signal) {
             let _ = sys::detach(self.tid, 0);
             self.tell(Seen::HeldBack);
             return Next::End;
@@ -211,7 +206,7 @@ impl Watcher {
     fn begins(&mut self, number: i64, arguments: [u64; 6]) -> Option<Seen> {
         self.writing = false;
         let Watch::Writes { stderr, .. } = self.watch else { return None };
-        let write = writes::Write::of(self.pid, self.tid, number, arguments)?;
+        let write = writes::Write::of(&self.tasks, self.tid, number, arguments)?;
         if !write.is_wanted(stderr) {
             return None;
         }
@@ -229,7 +224,7 @@ impl Watcher {
     fn look_for_signal(&mut self) -> Next {
         let Some(signal) = self.watch.signal() else { return Next::Watch };
         let passed = self.signal == Signal::Passed || !self.orders.sent.load(Ordering::Acquire);
-        if passed || signals::is_pending(self.pid, self.tid, signal) {
+        if passed || signals::is_pending(&self.tasks, self.tid, signal) {
             return Next::Watch;
         }
         if !matches!(sys::poll(self.tid), Ok(Event::None)) {
@@ -247,7 +242,7 @@ impl Watcher {
     /// Makes the system call that the stop has ended begin again.
     fn repair(&self) {
         if let Ok(mut stopped) = Stopped::read(self.tid) {
-            restart::repair(self.pid, &mut stopped);
+            restart::repair(&self.tasks, self.tid, &mut stopped);
         }
     }
 
@@ -265,7 +260,7 @@ impl Watcher {
             match sys::poll(self.tid) {
                 Ok(Event::None) => {
                     // It is about to stop: its system call may have to be repaired then.
-                    let stops = self.asked || signals::comes(self.pid, self.tid);
+                    let stops = self.asked || signals::comes(&self.tasks, self.tid);
                     if !stops || Instant::now() > deadline {
                         return;
                     }
@@ -279,7 +274,7 @@ impl Watcher {
                 Ok(Event::Interrupted | Event::GroupStop) => return self.detach(0),
                 // A result of EINTR can be repaired on the way to its signal only.
                 Ok(Event::Call)
-                    if signals::comes(self.pid, self.tid) && Instant::now() < deadline =>
+                    if signals::comes(&self.tasks, self.tid) && Instant::now() < deadline =>
                 {
                     let _ = sys::go_on(self.tid, Until::Signal, 0);
                 }

@@ -1,12 +1,11 @@
 //! Which system calls write, and what.
 
-use std::path::Path;
-
-use rustix::fs::{AtFlags, CWD, StatxFlags};
+use rustix::fs::{AtFlags, StatxFlags};
 
 use crate::addr::Addr;
 use crate::target::Tid;
 use crate::target::live::memory::LiveMemory;
+use crate::target::live::tasks::Tasks;
 use crate::target::memory::BatchRead as _;
 
 /// The first line of a Guru Meditation Report: 72 `=`.
@@ -26,7 +25,7 @@ const MSGHDR: usize = 4;
 pub struct Write {
     /// The descriptor.
     pub fd: i32,
-    pid: i32,
+    tasks: Tasks,
     tid: Tid,
     memory: LiveMemory,
     /// Where the bytes lie.
@@ -35,9 +34,10 @@ pub struct Write {
 
 impl Write {
     /// The write that a system call is; `None` if it is none.
-    pub fn of(pid: i32, tid: Tid, number: i64, arguments: [u64; 6]) -> Option<Write> {
+    pub fn of(tasks: &Tasks, tid: Tid, number: i64, arguments: [u64; 6]) -> Option<Write> {
         let [fd, first, second, ..] = arguments;
-        // Memory is asked for by the thread: the first one may have ended.
+        // Memory is asked for by the thread: the first one may have ended. It stands still in our
+        // hands, so that its number is nobody else's.
         let memory = LiveMemory::new(tid);
         let pieces = match number {
             libc::SYS_write | libc::SYS_pwrite64 | libc::SYS_sendto => {
@@ -54,7 +54,7 @@ impl Write {
             _ => return None,
         };
         // The kernel takes the lower half of the register.
-        Some(Write { fd: fd as u32 as i32, pid, tid, memory, pieces })
+        Some(Write { fd: fd as u32 as i32, tasks: tasks.clone(), tid, memory, pieces })
     }
 
     /// Whether it goes to this file, by device and inode, or begins as a report does.
@@ -64,10 +64,10 @@ impl Write {
 
     /// Device and inode of what is written to.
     fn identity(&self) -> Option<(u64, u64)> {
-        let path = format!("/proc/{}/task/{}/fd/{}", self.pid, self.tid, self.fd);
+        let path = format!("{}/fd/{}", self.tid, self.fd);
         // Never asks a file server, which might not answer.
         let flags = AtFlags::STATX_DONT_SYNC;
-        let stat = rustix::fs::statx(CWD, Path::new(&path), flags, StatxFlags::INO).ok()?;
+        let stat = rustix::fs::statx(&self.tasks, path, flags, StatxFlags::INO).ok()?;
         Some((rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor), stat.stx_ino))
     }
 
