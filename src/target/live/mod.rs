@@ -1,6 +1,6 @@
 //! The living process.
 
-pub mod access;
+pub mod deputy;
 pub mod descriptor;
 pub mod directory;
 pub mod dump_dir;
@@ -29,11 +29,14 @@ pub mod turn;
 pub mod unwritable;
 pub mod wait;
 
+use std::sync::{Arc, OnceLock};
+
 use procfs::ProcError;
 use procfs::process::{Process, Stat};
 
 use crate::arch::Arch;
 use crate::error::{Change, Error};
+use crate::target::live::deputy::Deputy;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
@@ -54,6 +57,7 @@ pub struct LiveProcess {
     process: Process,
     started: u64,
     image: (u64, u64),
+    deputy: OnceLock<Arc<Deputy>>,
 }
 
 impl LiveProcess {
@@ -82,8 +86,14 @@ impl LiveProcess {
             'Z' | 'X' => other_thread(&process).ok_or_else(no_process)?,
             _ => pid,
         };
-        let process = LiveProcess { pid, tasks, living, process, started, image };
+        let deputy = OnceLock::new();
+        let process = LiveProcess { pid, tasks, living, process, started, image, deputy };
         Ok((process, id != pid))
+    }
+
+    /// Who opens files in its name.
+    pub fn deputy(&self) -> &Arc<Deputy> {
+        self.deputy.get_or_init(|| Deputy::of_target(self.living))
     }
 
     /// Its `/proc/PID/stat`.

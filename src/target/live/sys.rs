@@ -6,7 +6,8 @@
 #![expect(unsafe_code, reason = "ptrace calls that no safe library offers whole")]
 
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::sys::ptrace::regset::NT_PRSTATUS;
 use nix::unistd::Pid;
@@ -176,6 +177,59 @@ pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
         libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0u32)
     };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Runs `work` in a child process, which ends with it; returns the child's id.
+///
+/// Only the thread that calls this lives on in the child. Another one may have held a lock at that
+/// moment, and nobody will ever release it there: `work` uses none of the standard library's (no
+/// output, no environment, no threads). It may allocate: the C library keeps its heap usable.
+pub fn fork(work: impl FnOnce()) -> io::Result<i32> {
+    // SAFETY: see above; the child never returns from here, and so neither do its callers there.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let done = catch_unwind(AssertUnwindSafe(work));
+            // SAFETY: ends the process, without anything that was prepared for the end of guru.
+            unsafe { libc::_exit(i32::from(done.is_err())) }
+        }
+        pid => Ok(pid),
+    }
+}
+
+/// Closes every descriptor of this process, whoever owns it, but those that are given (of which none
+/// is below 3). Standard input, output and error become the first of them, which must be one that
+/// cannot be read or written (`O_PATH`).
+///
+/// For a child of [`fork`] only: nothing that it inherited may be used any more.
+pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<RawFd> = kept.iter().map(|fd| fd.as_raw_fd()).collect();
+    let Some(first) = kept.first().copied() else { return Ok(()) };
+    for standard in 0..3 {
+        // SAFETY: takes numbers only.
+        if unsafe { libc::dup2(first, standard) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    kept.sort_unstable();
+    let mut from = 3;
+    for fd in kept {
+        close_range(from, fd - 1)?;
+        from = from.max(fd + 1);
+    }
+    close_range(from, RawFd::MAX)
+}
+
+/// Closes the descriptors with these numbers, the last included.
+fn close_range(first: RawFd, last: RawFd) -> io::Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: takes numbers only; whoever owned these descriptors uses them no more, see above.
+    match unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
 
 /// How the clock of `/proc/PID/stat` ticks, in ticks per second.
