@@ -4,6 +4,7 @@
 pub mod configuration;
 pub mod gdb;
 mod guru;
+pub mod nobody;
 mod process;
 pub mod pythons;
 pub mod schema;

@@ -45,6 +45,12 @@ impl Fds {
         rustix::fs::openat(&self.directory, format!("fd/{fd}"), flags, Mode::empty())
     }
 
+    /// What it executes, not opened.
+    pub fn executable(&self) -> Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.directory, "exe", flags, Mode::empty())
+    }
+
     /// The device and inode of what it leads to; `None` if it is closed, or the process is gone.
     pub fn identity(&self, fd: i32) -> Option<(u64, u64)> {
         Some(at_rest(&self.handle(fd).ok()?).ok()?.identity)

@@ -37,6 +37,7 @@ use procfs::process::{Process, Stat};
 use crate::arch::Arch;
 use crate::error::{Change, Error};
 use crate::target::live::deputy::Deputy;
+use crate::target::live::fds::Fds;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
@@ -197,15 +198,23 @@ impl LiveProcess {
         Ok(())
     }
 
+    /// Reads the beginning of its executable, which another program may serve (see `live::deputy`).
+    fn read_executable(&self, head: &mut [u8]) -> Option<usize> {
+        use std::os::unix::fs::FileExt as _;
+        let held = Fds::open(self.living).and_then(|fds| fds.executable()).ok()?;
+        let own = Deputy::of_guru(self.living);
+        if own.mounts().serve(&held) {
+            return own.read(&held, 0, head).ok();
+        }
+        std::fs::File::open(open::magic(&held)).ok()?.read_at(head, 0).ok()
+    }
+
     /// Its architecture, by the machine of its executable. `Err` names what it is instead.
     pub fn arch(&self) -> Result<Arch, Error> {
-        use std::io::Read as _;
         let mut head = [0; 20];
         let foreign = |what: &str| Error::Foreign { pid: self.pid, what: what.to_owned() };
-        let exe = self.living()?.open_relative("exe");
         // An executable that can not be opened is looked at no closer.
-        let Ok(mut exe) = exe else { return Ok(sys::HOST) };
-        if exe.read_exact(&mut head).is_err() {
+        if self.read_executable(&mut head) != Some(head.len()) {
             return Ok(sys::HOST);
         }
         // EI_CLASS and e_machine of the ELF header.

@@ -108,10 +108,7 @@ impl Opener for LiveOpener {
 }
 
 /// What a file that was opened is read from.
-fn source(
-    deputy: &Arc<Deputy>,
-    opened: Opened,
-) -> Result<(Box<dyn Source>, FileMeta), FileError> {
+fn source(deputy: &Arc<Deputy>, opened: Opened) -> Result<(Box<dyn Source>, FileMeta), FileError> {
     match opened {
         Opened::File(file) => {
             let stat = file.metadata().map_err(|error| of_io(&error))?;

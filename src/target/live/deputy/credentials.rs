@@ -17,9 +17,8 @@ use rustix::thread::{
 };
 
 /// The capabilities that open files which owner, mode and lists do not, or set their times.
-const OPENING: CapabilitySet = CapabilitySet::DAC_OVERRIDE
-    .union(CapabilitySet::DAC_READ_SEARCH)
-    .union(CapabilitySet::FOWNER);
+const OPENING: CapabilitySet =
+    CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::DAC_READ_SEARCH).union(CapabilitySet::FOWNER);
 
 /// The most bytes of a `status` that are read: a process may be in 65,536 groups.
 const MAX_STATUS: u64 = 1 << 20;

@@ -136,9 +136,9 @@ impl Deputy {
 
     /// The mounts of the target.
     pub fn mounts(&self) -> Mounts {
-        self.directory.as_ref().map_or_else(|_| Mounts::default(), |directory| {
-            Mounts::of(directory, self.foreign)
-        })
+        self.directory
+            .as_ref()
+            .map_or_else(|_| Mounts::default(), |directory| Mounts::of(directory, self.foreign))
     }
 
     /// A regular file at an absolute path inside the root of the target.
@@ -321,9 +321,8 @@ fn settle(deputed: &Deputed, directory: &OwnedFd, rights: &Rights) -> Result<(),
         kept.extend(credentials.namespace());
     }
     sys::keep_only(&kept).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    let limit = |resource, most| {
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
-    };
+    let limit =
+        |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     limit(Resource::Core, 0)?;
     limit(Resource::Cpu, MAX_SECONDS)?;
     match rights {
