@@ -4,6 +4,7 @@
 //! `live::open`; everything that is read goes through the log of [`crate::evidence::files`].
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,9 @@ pub struct FileMeta {
     pub identity: (u64, u64),
 }
 
+/// How long one question about a file may take, of which another program may be the judge (FUSE, NFS).
+pub const ANSWER: Duration = Duration::from_secs(1);
+
 /// Why a file could not be opened or read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileError {
@@ -72,6 +76,10 @@ pub enum FileError {
     Escapes,
     /// The recording does not hold it.
     NotRecorded,
+    /// Who serves it did not answer within [`ANSWER`].
+    Unanswered,
+    /// It was not asked for: others did not answer, and that had taken all the time there was.
+    NotAsked,
     /// Any other failure, in the kernel's words.
     Other(String),
 }
@@ -86,6 +94,10 @@ impl fmt::Display for FileError {
             FileError::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
             FileError::Escapes => f.write_str("its path has a loop or leaves the target's root"),
             FileError::NotRecorded => f.write_str("not in the recording"),
+            FileError::Unanswered => write!(f, "did not answer within {} s", ANSWER.as_secs()),
+            FileError::NotAsked => {
+                f.write_str("not looked for: other files of the process did not answer")
+            }
             FileError::Other(why) => f.write_str(why),
         }
     }

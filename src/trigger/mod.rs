@@ -36,6 +36,7 @@ use crate::part::{Kind, Parts};
 use crate::report::{self, ProcessSummary};
 use crate::target::live::handle::Handle;
 use crate::target::live::open::LiveOpener;
+use crate::target::live::touch::TouchError;
 use crate::target::live::turn::Turn;
 use crate::target::live::{self, LiveProcess, facts, refusal, signals, touch, unwritable};
 use crate::target::signals::SignalState;
@@ -172,8 +173,13 @@ fn ask(process: &LiveProcess, handle: &Handle, request: &Request) -> Result<(), 
         }
         Request::Touch(watcher) => {
             let file = crate::render::sanitize::line(watcher.file.raw());
-            touch::touch(process, &watcher.file)
-                .map_err(|error| refused(pid, format!("watches {file}: {error}"), None))
+            touch::touch(process, &watcher.file).map_err(|error| {
+                let is_others = matches!(error, TouchError::NotForTarget | TouchError::Ahead);
+                let hint = is_others.then(|| {
+                    format!("look whether that is the right file, then, as its owner: touch {file}")
+                });
+                refused(pid, format!("watches {file}: {error}"), hint)
+            })
         }
     }
 }

@@ -6,7 +6,6 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
@@ -16,10 +15,7 @@ use rustix::process::{
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{ADDRESSES, MEMORY, PROCESSOR};
-use crate::target::live::sys::{self, Forked};
-
-/// The exit status of a worker that panicked: no status of guru's.
-pub const PANICKED: u8 = 101;
+use crate::target::live::sys::{self, PANICKED};
 
 /// The limits that a worker has, with their values beside the processor time.
 const LIMITS: [(Resource, u64); 3] =
@@ -37,25 +33,17 @@ pub struct Child {
 pub fn start(work: &dyn Fn() -> u8) -> io::Result<Child> {
     let (errors, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
     let supervisor = getpid();
-    match sys::fork()? {
-        Forked::Child => {
-            drop(errors);
-            let status = match settle(supervisor, theirs) {
-                Ok(()) => catch_unwind(AssertUnwindSafe(work)).unwrap_or(PANICKED),
-                Err(_) => PANICKED,
-            };
-            sys::exit_now(status.into())
-        }
-        Forked::Parent(pid) => {
-            drop(theirs);
-            let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-            Ok(Child { pid, pidfd, errors: errors.into() })
-        }
-    }
+    let pid = sys::fork(|| match settle(supervisor, &theirs) {
+        Ok(()) => work(),
+        Err(_) => PANICKED,
+    })?;
+    drop(theirs);
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    Ok(Child { pid, pidfd, errors: errors.into() })
 }
 
 /// Takes the descriptors and limits of a worker.
-fn settle(supervisor: Pid, errors: OwnedFd) -> io::Result<()> {
+fn settle(supervisor: Pid, errors: &OwnedFd) -> io::Result<()> {
     // Not SIGKILL: in the middle of a hold that would not repair the system calls that it ended.
     set_parent_process_death_signal(Some(Signal::TERM))?;
     if getppid() != Some(supervisor) {
@@ -65,7 +53,7 @@ fn settle(supervisor: Pid, errors: OwnedFd) -> io::Result<()> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&errors)?;
+    rustix::stdio::dup2_stderr(errors)?;
     limit();
     allow_processor_time();
     Ok(())

@@ -39,8 +39,9 @@ const ADDRESSES: u64 = 1024;
 /// How much processor time a part may take. The kernel counts whole seconds: up to one less.
 const PROCESSOR: Duration = Duration::from_secs(5);
 
-/// How long a worker may stand still: no part begins or ends, no processor time passes, and it waits
-/// for nothing that the user asked for. This, or a third of the time that there is.
+/// How long a worker may stand still: no part begins or ends, none of its threads is given a
+/// processor, and it waits for nothing that the user asked for. This, or a third of the time that there
+/// is: longer than one answer about a file is waited for.
 const STILL: Duration = Duration::from_secs(3);
 
 /// How often the work is begun again, each time without what it failed at.

@@ -3,17 +3,19 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
 
-use super::child::{Child, PANICKED};
+use super::child::Child;
 use super::interrupts::Interrupts;
 use super::progress::Progress;
 use super::{MEMORY, PROCESSOR};
 use crate::part::Part;
+use crate::target::live::sys::PANICKED;
 
 /// How often it is looked whether the worker goes on.
 const TICK: Duration = Duration::from_millis(50);
@@ -223,7 +225,7 @@ impl Errors<'_> {
 #[derive(Default)]
 struct Pulse {
     changes: u64,
-    processor: u64,
+    turns: u64,
     /// How many looks in turn found nothing new. Counted, so that a supervisor that was stopped
     /// (^Z) takes no sleep of its own for one of the worker's.
     still: u32,
@@ -233,9 +235,9 @@ impl Pulse {
     /// Looks at it; whether it has stood still for so long.
     fn is_still(&mut self, child: &Child, progress: &Progress, patience: Duration) -> bool {
         let waits = progress.part().is_some_and(|part| part.kind.waits());
-        let seen = (progress.changes(), processor_time(child.pid).unwrap_or_default());
-        if waits || seen != (self.changes, self.processor) {
-            (self.changes, self.processor) = seen;
+        let seen = (progress.changes(), turns(child.pid));
+        if waits || seen != (self.changes, self.turns) {
+            (self.changes, self.turns) = seen;
             self.still = 0;
             return false;
         }
@@ -245,26 +247,28 @@ impl Pulse {
     }
 }
 
-/// How much processor time a process has had, in ticks of its clock.
-fn processor_time(pid: Pid) -> Option<u64> {
-    let fields = stat(&format!("/proc/{}/stat", pid.as_raw_nonzero()))?;
-    let mut fields = fields.split(' ');
-    // utime and stime are the fields 14 and 15 (proc_pid_stat(5)); the first here is 3.
-    let user: u64 = fields.nth(11)?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user.saturating_add(system))
+/// How often the threads of a process were given a processor, together.
+fn turns(pid: Pid) -> u64 {
+    let of = |task: PathBuf| {
+        let text = std::fs::read_to_string(task.join("schedstat")).ok()?;
+        text.split_ascii_whitespace().nth(2)?.parse::<u64>().ok()
+    };
+    tasks(pid).filter_map(of).fold(0, u64::wrapping_add)
+}
+
+fn tasks(pid: Pid) -> impl Iterator<Item = PathBuf> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()));
+    tasks.into_iter().flatten().flatten().map(|task| task.path())
 }
 
 /// Whether a thread of a process waits for a processor, or has one.
 fn wants_processor(pid: Pid) -> bool {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()));
-    let mut paths = tasks.into_iter().flatten().flatten().map(|task| task.path().join("stat"));
-    paths.any(|path| stat(&path.to_string_lossy()).is_some_and(|fields| fields.starts_with('R')))
+    tasks(pid).any(|task| state(&task) == Some(b'R'))
 }
 
-/// The fields of a `stat` from the state on.
-fn stat(path: &str) -> Option<String> {
-    let text = std::fs::read(path).ok()?;
+/// The state of a thread, behind its name in `stat`.
+fn state(task: &Path) -> Option<u8> {
+    let text = std::fs::read(task.join("stat")).ok()?;
     let name_end = text.iter().rposition(|byte| *byte == b')')?;
-    String::from_utf8(text.get(name_end + 2..)?.to_vec()).ok()
+    text.get(name_end + 2).copied()
 }

@@ -4,6 +4,7 @@
 pub mod configuration;
 pub mod gdb;
 mod guru;
+pub mod nobody;
 pub mod own;
 mod process;
 pub mod pythons;

@@ -1,6 +1,6 @@
 //! A process that does as it is told with its standard error and with files.
 
-use super::{Target, await_some, python, skip_impossible};
+use super::{Target, await_some, nobody, python, skip_impossible};
 use guru::target::live::LiveProcess;
 use guru::target::live::stderr::stderr;
 use guru::target::stderr::{PipeState, Stderr, StderrKind};
@@ -26,7 +26,14 @@ impl Writer {
         Writer::start_with(stderr, |_| {})
     }
 
-    /// The same, with more of the command.
+    /// The same, run by a user without rights.
+    pub fn start_as_nobody(stderr: impl Into<Stdio>) -> Option<Writer> {
+        let mut command = nobody::command(python()?)?;
+        command.args(["-S", "-c", SCRIPT]).stderr(stderr);
+        Some(Writer::of(Target::start(command)))
+    }
+
+    /// As [`Writer::start`], with more of the command.
     pub fn start_with(stderr: impl Into<Stdio>, more: impl FnOnce(&mut Command)) -> Option<Writer> {
         let Some(python) = python() else {
             skip_impossible("no Python 3.11");
@@ -35,9 +42,12 @@ impl Writer {
         let mut command = Command::new(python);
         command.args(["-S", "-c", SCRIPT]).stderr(stderr);
         more(&mut command);
-        let target = Target::start(command);
+        Some(Writer::of(Target::start(command)))
+    }
+
+    fn of(target: Target) -> Writer {
         let process = LiveProcess::open(target.started()).unwrap().0;
-        Some(Writer { target, process })
+        Writer { target, process }
     }
 
     /// Starts it with the given directory for its root.

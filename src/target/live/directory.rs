@@ -2,12 +2,13 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use rustix::fs::{Stat, stat};
+use rustix::fs::{Mode, OFlags};
 
 use crate::target::files::FileError;
 use crate::target::live::LiveProcess;
 use crate::target::live::facts::Root;
-use crate::target::live::open::{in_root, of_errno};
+use crate::target::live::fds::at_rest;
+use crate::target::live::open::of_errno;
 use crate::text::Text;
 
 /// A path as the process sees it, from its root on: one that is relative is put behind its working
@@ -22,13 +23,13 @@ pub fn absolute(process: &LiveProcess, path: &Text) -> Result<Vec<u8>, FileError
         return Ok(path.to_vec());
     }
     let magic = format!("/proc/{}/cwd", process.living);
-    let seen = stat(&magic).map_err(of_errno)?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let held = rustix::fs::open(&magic, flags, Mode::empty()).map_err(of_errno)?;
+    let seen = at_rest(&held).map_err(of_errno)?;
     let link = std::fs::read_link(&magic).map_err(|error| FileError::Other(error.to_string()))?;
     let inside = Root::of(&process.process).inside(link.as_os_str().as_bytes()).to_vec();
-    let found = in_root(process.living, inside.as_slice())?;
-    let found = rustix::fs::fstat(&found).map_err(of_errno)?;
-    let identity = |stat: &Stat| (stat.st_dev, stat.st_ino);
-    if identity(&found) != identity(&seen) {
+    let (_, found) = process.deputy().find(&inside)?;
+    if found.identity != seen.identity {
         return Err(FileError::Other("its working directory is not inside its root".into()));
     }
     Ok([&inside, &b"/"[..], path].concat())

@@ -5,6 +5,9 @@
 //! end of writing: inotify(7) tells when a file that was open for writing is closed, or was moved to
 //! here. Where inotify can not be had (a user may be out of watches), the directory is listed again
 //! and again, and a file counts when it is another one than before and no longer changes.
+//!
+//! Directory and files are opened with the rights of the process: it chose the name, and reads no more
+//! in this way than it could itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString};
@@ -12,6 +15,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,9 +26,9 @@ use rustix::io::Errno;
 use crate::target::MAX_OWN_REPORT;
 use crate::target::files::FileError;
 use crate::target::live::LiveProcess;
-use crate::target::live::access::Access;
+use crate::target::live::deputy::{Deputy, Opened, is_served};
 use crate::target::live::directory::absolute;
-use crate::target::live::open::{MAX_NAMES, directory, in_directory, magic, of_errno};
+use crate::target::live::open::{MAX_NAMES, magic, of_errno};
 use crate::text::Text;
 
 /// What the name of every report has in it.
@@ -52,7 +56,7 @@ pub struct Dumped {
 #[derive(Debug)]
 pub struct DumpDir {
     directory: OwnedFd,
-    access: Access,
+    deputy: Arc<Deputy>,
     /// What the names of the reports begin with.
     begin: String,
     /// What tells of files that were written; `None` if they are looked for.
@@ -97,13 +101,12 @@ impl DumpDir {
         path: &Text,
         service: Option<&Text>,
     ) -> Result<DumpDir, FileError> {
-        let access = Access::to(process.living);
-        let path = absolute(process, path)?;
-        let directory = directory(process.living, path.as_slice(), &access)?;
+        let deputy = Arc::clone(process.deputy());
+        let directory = deputy.directory(&absolute(process, path)?)?;
         let begin = service.map_or_else(String::new, |service| format!("{}{MARK}", service.raw()));
         let known = looks(&directory, &begin)?;
         let (changing, ready) = (BTreeMap::new(), BTreeSet::new());
-        Ok(DumpDir { directory, access, begin, told: None, known, changing, ready })
+        Ok(DumpDir { directory, deputy, begin, told: None, known, changing, ready })
     }
 
     /// Whether the kernel tells of files; if not, the directory is listed again and again.
@@ -143,8 +146,9 @@ impl DumpDir {
     fn dumped(&mut self, name: &CStr) -> Option<Dumped> {
         let look = look(&self.directory, name)?;
         self.known.insert(name.to_owned(), look);
-        let bytes = match in_directory(&self.directory, name, &self.access) {
-            Ok(file) => whole(file),
+        let bytes = match self.deputy.open_in(&self.directory, name) {
+            Ok(Opened::File(file)) => whole(file),
+            Ok(Opened::Served(..)) => Err(is_served()),
             Err(FileError::Absent | FileError::NotRegular) => return None,
             Err(error) => Err(error),
         };

@@ -6,7 +6,7 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io::{Errno, Result};
 
 /// The descriptors of one process.
@@ -24,6 +24,13 @@ pub struct Info {
     pub flags: OFlags,
 }
 
+impl Info {
+    /// Whether it was opened to be written to. `O_PATH` opens nothing, whatever it leads to.
+    pub fn is_written(&self) -> bool {
+        !self.flags.contains(OFlags::PATH) && self.flags & OFlags::RWMODE != OFlags::RDONLY
+    }
+}
+
 impl Fds {
     /// The descriptors of this process.
     pub fn open(pid: i32) -> Result<Fds> {
@@ -38,11 +45,15 @@ impl Fds {
         rustix::fs::openat(&self.directory, format!("fd/{fd}"), flags, Mode::empty())
     }
 
+    /// What it executes, not opened.
+    pub fn executable(&self) -> Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.directory, "exe", flags, Mode::empty())
+    }
+
     /// The device and inode of what it leads to; `None` if it is closed, or the process is gone.
     pub fn identity(&self, fd: i32) -> Option<(u64, u64)> {
-        let stat =
-            rustix::fs::statat(&self.directory, format!("fd/{fd}"), AtFlags::empty()).ok()?;
-        Some((stat.st_dev, stat.st_ino))
+        Some(at_rest(&self.handle(fd).ok()?).ok()?.identity)
     }
 
     /// What the kernel calls it: a path as seen from here, `pipe:[4711]`.
@@ -61,6 +72,34 @@ impl Fds {
         let len = rustix::io::read(&file, &mut buffer[..])?;
         parse(buffer.get(..len).unwrap_or_default()).ok_or(Errno::INVAL)
     }
+}
+
+/// What the kernel knows of a file without asking who serves it (FUSE, NFS), which may never answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtRest {
+    /// Device and inode.
+    pub identity: (u64, u64),
+    /// Its kind and its permissions.
+    pub mode: u32,
+    /// How many names it has.
+    pub links: u64,
+    /// Its length in bytes, as far as the kernel knows.
+    pub len: u64,
+    /// Major and minor number of the device that it is.
+    pub device: (u32, u32),
+}
+
+/// What the kernel knows of what is held.
+pub fn at_rest(handle: &OwnedFd) -> Result<AtRest> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = rustix::fs::statx(handle, "", flags, StatxFlags::BASIC_STATS)?;
+    Ok(AtRest {
+        identity: (rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor), stat.stx_ino),
+        mode: u32::from(stat.stx_mode),
+        links: u64::from(stat.stx_nlink),
+        len: stat.stx_size,
+        device: (stat.stx_rdev_major, stat.stx_rdev_minor),
+    })
 }
 
 /// The first lines of an `fdinfo` (proc_pid_fdinfo(5)).

@@ -1,6 +1,6 @@
 //! The living process.
 
-pub mod access;
+pub mod deputy;
 pub mod descriptor;
 pub mod directory;
 pub mod dump_dir;
@@ -32,10 +32,14 @@ pub mod turn;
 pub mod unwritable;
 pub mod wait;
 
+use std::sync::{Arc, OnceLock};
+
 use crate::arch::Arch;
 use crate::error::{Change, Error};
 use crate::note::Note;
 use crate::part::{Kind, Parts};
+use crate::target::live::deputy::Deputy;
+use crate::target::live::fds::Fds;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::proc::{ProcDir, Stat};
 use crate::target::live::tasks::Tasks;
@@ -63,6 +67,7 @@ pub struct LiveProcess {
     alive: ProcDir,
     started: u64,
     image: (u64, u64),
+    deputy: OnceLock<Arc<Deputy>>,
 }
 
 impl LiveProcess {
@@ -96,8 +101,14 @@ impl LiveProcess {
             false => pid,
         };
         let alive = tasks.directory(living).map_err(|_| no_process())?;
-        let process = LiveProcess { pid, tasks, living, process, alive, started, image };
+        let deputy = OnceLock::new();
+        let process = LiveProcess { pid, tasks, living, process, alive, started, image, deputy };
         Ok((process, id != pid))
+    }
+
+    /// Who opens files in its name.
+    pub fn deputy(&self) -> &Arc<Deputy> {
+        self.deputy.get_or_init(|| Deputy::of_target(self.living))
     }
 
     /// Its `/proc/PID/stat`.
@@ -200,15 +211,23 @@ impl LiveProcess {
         Ok(())
     }
 
+    /// Reads the beginning of its executable, which another program may serve (see `live::deputy`).
+    fn read_executable(&self, head: &mut [u8]) -> Option<usize> {
+        use std::os::unix::fs::FileExt as _;
+        let held = Fds::open(self.living).and_then(|fds| fds.executable()).ok()?;
+        let own = Deputy::of_guru(self.living);
+        if own.mounts().serve(&held) {
+            return own.read(&held, 0, head).ok();
+        }
+        std::fs::File::open(open::magic(&held)).ok()?.read_at(head, 0).ok()
+    }
+
     /// Its architecture, by the machine of its executable. `Err` names what it is instead.
     pub fn arch(&self) -> Result<Arch, Error> {
-        use std::io::Read as _;
         let mut head = [0; 20];
         let foreign = |what: &str| Error::Foreign { pid: self.pid, what: what.to_owned() };
-        let exe = self.alive.file("exe");
         // An executable that can not be opened is looked at no closer.
-        let Ok(mut exe) = exe else { return Ok(sys::HOST) };
-        if exe.read_exact(&mut head).is_err() {
+        if self.read_executable(&mut head) != Some(head.len()) {
             return Ok(sys::HOST);
         }
         // EI_CLASS and e_machine of the ELF header.

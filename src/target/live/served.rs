@@ -6,34 +6,15 @@
 //! memory but not mapped by this process: these count as not there.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
+
+use rustix::fs::{Mode, OFlags};
 
 use crate::addr::Addr;
 use crate::target::Mapping;
-
-/// Kinds of file systems that ask another program, or another machine, for what is in a file. Those
-/// with a dot are followed by the name of the server (`fuse.sshfs`).
-const SERVED: &[&[u8]] = &[
-    b"fuse",
-    b"fuseblk",
-    b"virtiofs",
-    b"nfs",
-    b"nfs4",
-    b"cifs",
-    b"smb3",
-    b"smbfs",
-    b"9p",
-    b"ceph",
-    b"afs",
-    b"coda",
-    b"orangefs",
-    b"lustre",
-    b"gfs2",
-    b"ocfs2",
-    b"gpfs",
-    b"beegfs",
-    b"pvfs2",
-];
+use crate::target::live::deputy::credentials::is_foreign;
+use crate::target::live::deputy::served::served_device;
 
 /// The most of `mountinfo` that is read, in bytes: as much as for containers.
 const MAX_MOUNTINFO: u64 = 1 << 20;
@@ -57,10 +38,10 @@ pub struct Served {
 /// The memory of a process with these mappings that may have to be served; `None` if there is none.
 pub fn ranges(pid: i32, mappings: &[Mapping]) -> Option<Served> {
     let everything = uses_userfaultfd(pid);
-    let served: Vec<(u32, u32)> = mountinfo(pid)
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| served_device(line))
-        .collect();
+    let foreign = open_directory(pid).is_none_or(|directory| is_foreign(&directory));
+    let mounts = mountinfo(pid);
+    let lines = mounts.split(|byte| *byte == b'\n');
+    let served: Vec<(u32, u32)> = lines.filter_map(|line| served_device(line, foreign)).collect();
     let is_served =
         |mapping: &&Mapping| everything || (mapping.is_file() && served.contains(&mapping.device));
     let ranges = mappings.iter().filter(is_served).map(|mapping| (mapping.start, mapping.end));
@@ -102,6 +83,11 @@ fn uses_userfaultfd(pid: i32) -> bool {
     })
 }
 
+fn open_directory(pid: i32) -> Option<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty()).ok()
+}
+
 fn mountinfo(pid: i32) -> Vec<u8> {
     use std::io::Read as _;
     let mut text = Vec::new();
@@ -111,32 +97,9 @@ fn mountinfo(pid: i32) -> Vec<u8> {
     text
 }
 
-/// The device of a line of `mountinfo` (proc_pid_mountinfo(5)) whose file system is served:
-/// `36 35 0:98 / /mnt rw,noatime master:1 - fuse.sshfs host: rw`.
-fn served_device(line: &[u8]) -> Option<(u32, u32)> {
-    let mut words = line.split(|byte| *byte == b' ');
-    let device = std::str::from_utf8(words.nth(2)?).ok()?;
-    let kind = words.skip_while(|word| *word != b"-").nth(1)?;
-    let name = kind.split(|byte| *byte == b'.').next()?;
-    let (major, minor) = device.split_once(':')?;
-    SERVED.contains(&name).then_some((major.parse().ok()?, minor.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn devices_of_served_file_systems_are_known() {
-        let line = b"36 35 0:98 / /mnt rw,noatime master:1 shared:2 - fuse.sshfs host: rw";
-        assert_eq!(served_device(line), Some((0, 98)));
-        assert_eq!(served_device(b"1 0 0:44 / / rw - nfs4 a:/b rw"), Some((0, 44)));
-        assert_eq!(served_device(b"1 0 8:1 / / rw - ext4 /dev/sda1 rw"), None);
-        assert_eq!(served_device(b"1 0 8:1 / / rw - overlay overlay rw"), None);
-        for bad in [&b""[..], b"1 0", b"1 0 8 / / rw - nfs x", b"1 0 a:b / / rw - nfs x"] {
-            assert_eq!(served_device(bad), None);
-        }
-    }
 
     #[test]
     fn what_is_in_memory_is_there() {
@@ -152,12 +115,5 @@ mod tests {
         assert!(none.is_there(Addr(0)));
         let unknown = Served { ranges: vec![(Addr(0), Addr(u64::MAX))], pagemap: None };
         assert!(!unknown.is_there(here));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_read_without_harm(line: Vec<u8>) {
-            served_device(&line);
-        }
     }
 }

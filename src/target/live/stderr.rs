@@ -5,12 +5,12 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, OFlags, Stat};
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use crate::target::live::descriptor::Descriptors;
 use crate::target::live::facts::{Root, variable};
-use crate::target::live::fds::Fds;
+use crate::target::live::fds::{AtRest, Fds, at_rest};
 use crate::target::live::{LiveProcess, open, readers};
 use crate::target::stderr::{PipeState, Stderr, StderrKind};
 use crate::text::Text;
@@ -36,17 +36,17 @@ pub fn stderr(process: &LiveProcess) -> Stderr {
         }
         Err(error) => return hidden(std::io::Error::from(error).to_string()),
     };
-    let stat = match rustix::fs::fstat(&handle) {
+    let stat = match at_rest(&handle) {
         Ok(stat) => stat,
         Err(error) => return hidden(std::io::Error::from(error).to_string()),
     };
     let link = fds.link(STDERR).unwrap_or_default();
     let root = Root::of(&process.process);
     let name = || Text::from_bytes(root.inside(&link));
-    let identity = (stat.st_dev, stat.st_ino);
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
+    let identity = stat.identity;
+    let kind = match FileType::from_raw_mode(stat.mode) {
         FileType::RegularFile => {
-            let (path, deleted) = without_mark(process.living, root.inside(&link), &stat);
+            let (path, deleted) = without_mark(process, root.inside(&link), &stat);
             StderrKind::File { path: Text::from_bytes(path), deleted }
         }
         FileType::Fifo => {
@@ -59,7 +59,7 @@ pub fn stderr(process: &LiveProcess) -> Stderr {
             journal: is_journal_stream(process, identity),
         },
         FileType::CharacterDevice => {
-            let device = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+            let device = stat.device;
             match device {
                 NULL => StderrKind::Null,
                 _ if is_terminal(device) => StderrKind::Terminal(name()),
@@ -73,12 +73,9 @@ pub fn stderr(process: &LiveProcess) -> Stderr {
 
 /// The path of a file without the mark of the kernel for a name that is gone, and whether it is gone.
 /// A file that exists may be called so, too: then it is at that path.
-fn without_mark<'a>(pid: i32, link: &'a [u8], stat: &Stat) -> (&'a [u8], bool) {
-    let Some(path) = link.strip_suffix(b" (deleted)") else { return (link, stat.st_nlink == 0) };
-    let there = open::in_root(pid, link)
-        .ok()
-        .and_then(|found| rustix::fs::fstat(&found).ok())
-        .is_some_and(|found| (found.st_dev, found.st_ino) == (stat.st_dev, stat.st_ino));
+fn without_mark<'a>(process: &LiveProcess, link: &'a [u8], stat: &AtRest) -> (&'a [u8], bool) {
+    let Some(path) = link.strip_suffix(b" (deleted)") else { return (link, stat.links == 0) };
+    let there = process.deputy().find(link).is_ok_and(|(_, found)| found.identity == stat.identity);
     if there { (link, false) } else { (path, true) }
 }
 

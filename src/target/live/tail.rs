@@ -14,22 +14,27 @@
 //!   seen, since what it held before is no answer. If it is no regular file, reading ends with the old
 //!   one, and [`Tail::follows`] says so.
 //!
+//! A file is read only if the process has it open for writing and could open it for reading itself: its
+//! log may be another's, passed to it, and descriptor 2 may lead anywhere for a moment. What it may not
+//! read is listened to by the tap, which shows what it writes and nothing else.
+//!
 //! A descriptor that does not append (`2>file` in a shell) writes where it stands, which is not always
 //! the end of the file: there its position in `fdinfo` counts, not the size.
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, OFlags, StatxFlags};
+use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::target::MAX_OWN_REPORT;
 use crate::target::files::FileError;
 use crate::target::live::LiveProcess;
-use crate::target::live::fds::{Fds, Info};
-use crate::target::live::open::reopen;
+use crate::target::live::deputy::{Deputy, Opened, is_served};
+use crate::target::live::fds::{Fds, Info, at_rest};
 use crate::target::live::stderr::STDERR;
 
 /// How long [`Tail::wait`] sleeps between two looks.
@@ -51,6 +56,7 @@ const MAX_PIECE: u64 = 4 << 20;
 #[derive(Debug)]
 pub struct Tail {
     fds: Fds,
+    deputy: Arc<Deputy>,
     file: Followed,
     opened: Timespec,
     left: u64,
@@ -80,14 +86,16 @@ struct Followed {
 
 impl Tail {
     /// Begins at the end of what the process has written until now. Fails with
-    /// [`io::ErrorKind::InvalidInput`] if its standard error is no regular file; that file is opened
-    /// for reading only and nothing is changed.
+    /// [`io::ErrorKind::InvalidInput`] if its standard error is no regular file, and with
+    /// [`io::ErrorKind::PermissionDenied`] if the process may not read it itself or does not write to
+    /// it; that file is opened for reading only and nothing is changed.
     pub fn open(process: &LiveProcess) -> io::Result<Tail> {
         let opened = clock_gettime(ClockId::RealtimeCoarse);
         let fds = Fds::open(process.living)?;
-        let mut file = Followed::open(&fds)?;
+        let deputy = Arc::clone(process.deputy());
+        let mut file = Followed::open(&fds, &deputy)?;
         file.skip(fds.info(STDERR).ok())?;
-        Ok(Tail { fds, file, opened, left: MAX_BYTES, follows: Follows::Stderr })
+        Ok(Tail { fds, deputy, file, opened, left: MAX_BYTES, follows: Follows::Stderr })
     }
 
     /// Whether what is read is what the process writes now.
@@ -131,7 +139,7 @@ impl Tail {
 
     /// Follows descriptor 2 to where it leads by now, if that is a regular file.
     fn change(&mut self, open: bool) -> io::Result<()> {
-        let Ok(mut file) = Followed::open(&self.fds) else {
+        let Ok(mut file) = Followed::open(&self.fds, &self.deputy) else {
             self.follows = if open { Follows::Lost } else { Follows::Closed };
             return Ok(());
         };
@@ -146,13 +154,27 @@ impl Tail {
 
 impl Followed {
     /// The file that descriptor 2 leads to, from its start.
-    fn open(fds: &Fds) -> io::Result<Followed> {
-        let file = reopen(fds.handle(STDERR)?).map_err(|error| match error {
-            FileError::NotRegular => io::Error::new(io::ErrorKind::InvalidInput, error),
-            other => io::Error::other(other),
-        })?;
-        let meta = file.metadata()?;
-        Ok(Followed { file, identity: (meta.dev(), meta.ino()), offset: 0, mark: Vec::new() })
+    fn open(fds: &Fds, deputy: &Deputy) -> io::Result<Followed> {
+        let handle = fds.handle(STDERR)?;
+        let seen = at_rest(&handle)?;
+        if FileType::from_raw_mode(seen.mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, FileError::NotRegular));
+        }
+        // Asked after it was taken hold of, and it must be the same still.
+        let info = fds.info(STDERR)?;
+        if !info.is_written() || fds.identity(STDERR) != Some(seen.identity) {
+            let why = "the process has not opened it for writing";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        let file = match deputy.reopen(&handle) {
+            Ok(Opened::File(file)) => file,
+            Ok(Opened::Served(..)) => return Err(io::Error::other(is_served())),
+            Err(error @ FileError::NotForTarget) => {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
+            }
+            Err(error) => return Err(io::Error::other(error)),
+        };
+        Ok(Followed { file, identity: seen.identity, offset: 0, mark: Vec::new() })
     }
 
     /// Takes what was written until now as read.

@@ -11,7 +11,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::target::live::LiveProcess;
-use crate::target::live::fds::Fds;
+use crate::target::live::fds::{Fds, at_rest};
 use crate::target::live::stderr::STDERR;
 
 /// `/dev/full`: major and minor number (the kernel's `Documentation/admin-guide/devices.txt`).
@@ -29,10 +29,12 @@ pub fn unwritable(process: &LiveProcess) -> Option<&'static str> {
     if info.flags & OFlags::RWMODE == OFlags::RDONLY {
         return Some("is open for reading only");
     }
-    let stat = rustix::fs::fstat(&handle).ok()?;
-    match FileType::from_raw_mode(stat.st_mode) {
+    let stat = at_rest(&handle).ok()?;
+    match FileType::from_raw_mode(stat.mode) {
         FileType::RegularFile => {
-            let volume = rustix::fs::fstatvfs(&handle).ok();
+            // Who serves a file may never say how much room there is.
+            let served = process.deputy().mounts().serve(&handle);
+            let volume = if served { None } else { rustix::fs::fstatvfs(&handle).ok() };
             let free = |volume: rustix::fs::StatVfs| volume.f_bfree.saturating_mul(volume.f_frsize);
             // Some count nothing.
             let counted = volume.filter(|volume| volume.f_blocks > 0);
@@ -41,15 +43,10 @@ pub fn unwritable(process: &LiveProcess) -> Option<&'static str> {
             }
             let limits = Limits::from_read(process.process.file("limits").ok()?).ok()?;
             let LimitValue::Value(most) = limits.max_file_size.soft_limit else { return None };
-            let size = u64::try_from(stat.st_size).unwrap_or_default();
-            (size.saturating_add(ROOM) > most)
+            (stat.len.saturating_add(ROOM) > most)
                 .then_some("may not grow any more (RLIMIT_FSIZE of the process)")
         }
-        FileType::CharacterDevice
-            if (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)) == FULL =>
-        {
-            Some("is /dev/full")
-        }
+        FileType::CharacterDevice if stat.device == FULL => Some("is /dev/full"),
         _ => is_hung_up(process.pid).then_some("has nobody at its other end any more"),
     }
 }
