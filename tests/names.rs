@@ -14,7 +14,7 @@ fn names() -> Vec<Vec<u8>> {
         b"hid\xffden",
         b"\xff\xfe\x80",
         b") R 1 (",
-        b"a) Z 0 (\nTgid:\t1",
+        b"a) Z 0 (\nPid:\t1",
         b"two\nlines",
         b"((((",
         b"\x1b[31mred",
