@@ -208,9 +208,7 @@ impl Reader for SectionReader<'_> {
     #[inline]
     fn read_u8(&mut self) -> Result<u8> {
         match self.ready.split_first() {
-            Some((byte, rest))
-                if self.len > 0 && has_stack() && charge(self.cost.number) =>
-            {
+            Some((byte, rest)) if self.len > 0 && has_stack() && charge(self.cost.number) => {
                 self.start += 1;
                 self.len -= 1;
                 self.ready = rest;
