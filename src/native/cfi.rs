@@ -64,7 +64,7 @@ const MAX_ENTRIES: usize = 1_000_000;
 const MAX_ROWS: usize = 1_000_000;
 
 /// The most that is read for all addresses of a module, in numbers: an address takes some hundred, an
-/// index of ours of the largest file 20 millions.
+/// entry of an index of ours some ten. It ends what has a million rows for each address.
 const MAX_READ: u64 = 200_000_000;
 
 /// Addresses are 64 bits wide.

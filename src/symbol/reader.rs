@@ -9,8 +9,8 @@ use crate::module::{Section, SectionBytes};
 use crate::symbol::bounds::{Cost, charge, has_stack};
 use crate::symbol::units::View;
 
-/// The longest text that is looked for the end of, in bytes: the longest name of a symbol that was
-/// seen, of nested templates of C++, has 100 KB.
+/// The longest text that is looked for the end of, in bytes. Where it has none, each name would be
+/// looked for through the whole section.
 const MAX_TEXT: u64 = 1 << 20;
 
 /// Reads a section, or a part of one.
@@ -216,6 +216,24 @@ impl Reader for SectionReader<'_> {
             }
             _ => self.read_u8_array::<[u8; 1]>().map(|[byte]| byte),
         }
+    }
+
+    #[inline]
+    fn read_uleb128(&mut self) -> Result<u64> {
+        self.pay(self.cost.leb)?;
+        let cost = std::mem::replace(&mut self.cost, &Cost::NOTHING);
+        let number = gimli::leb128::read::unsigned(self);
+        self.cost = cost;
+        number
+    }
+
+    #[inline]
+    fn read_sleb128(&mut self) -> Result<i64> {
+        self.pay(self.cost.leb)?;
+        let cost = std::mem::replace(&mut self.cost, &Cost::NOTHING);
+        let number = gimli::leb128::read::signed(self);
+        self.cost = cost;
+        number
     }
 
     fn read_address(&mut self, address_size: u8) -> Result<u64> {

@@ -16,7 +16,7 @@ const MANY: u64 = 1_000_000;
 /// How long the short form may take.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// No input may take longer: a build without optimization has a third of it.
+/// No input may take longer.
 const SLOWEST: Duration = Duration::from_secs(5);
 
 /// The most memory that an input of 256 KiB at most may take, in bytes.

@@ -27,7 +27,7 @@ const MAX_LIKELY: usize = 64;
 /// The most packages whose name begins with a guess that are asked.
 const MAX_OF_A_GUESS: usize = 6;
 
-/// The most packages that one depends on that are asked: `task-gnome-desktop` has 100.
+/// The most packages that one depends on that are asked.
 const MAX_DEPENDENCIES: usize = 1000;
 
 /// The most stanzas of one name that are looked at: a package has one for each architecture.

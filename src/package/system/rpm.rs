@@ -21,8 +21,8 @@ const MAX_NAMESAKES: usize = 4096;
 /// The most values of one header that are looked at; a package has about 100.
 const MAX_VALUES: usize = 4096;
 
-/// The most names of files and directories of one package that are looked at: those of `texlive` have
-/// 50,000; more are no package's.
+/// The most names of files, and of directories, that a package may have: a header of 32 MiB may have as
+/// many empty ones, which became 1.1 GiB.
 const MAX_TEXTS: usize = 500_000;
 
 /// Finds the packages that have the files.
