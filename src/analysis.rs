@@ -99,7 +99,7 @@ pub fn analyse(evidence: &Evidence) -> Analysis<'_> {
         module.is_some_and(|path| interpreters.contains(&path) || merge::is_of_c_library(path))
     };
     let lookups = native::lookups(of_threads, is_machinery);
-    let known = symbol::resolve(&lookups, &modules, &evidence.files, parts);
+    let known = symbol::resolve(&lookups, &modules, &evidence.files, parts, &mut notes);
     let secrets = asked.secrets;
     let sources = Sources::new(&evidence.files, snapshot.target.directory.clone(), secrets);
     let threads = snapshot.threads.iter().zip(raw).map(|(thread, raw)| {

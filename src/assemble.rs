@@ -2,6 +2,8 @@
 
 use crate::analysis::{Analysis, analyse};
 use crate::evidence::Evidence;
+use crate::evidence::room::MAX_KEPT;
+use crate::note::Note;
 use crate::report::{Hold, ProcessSummary, Report, SCHEMA, Taken, timestamp};
 use crate::section::{self, Section};
 
@@ -11,11 +13,18 @@ pub fn report(evidence: &Evidence, sections: &[&dyn Section]) -> Report {
     let analysis = analyse(evidence);
     let mut sections = section::build(sections, &analysis);
     sections.extend(section::build_own(&analysis));
-    let notes = [analysis.notes.as_slice(), &evidence.parts.notes()].concat();
+    let process = process(&analysis);
+    let mut notes = analysis.notes;
+    notes.extend(evidence.parts.notes());
+    if evidence.files.is_spent() {
+        let what =
+            format!("no more than {MAX_KEPT} bytes of them are kept: what needs more is missing");
+        notes.push(Note::missing("files", what));
+    }
     Report {
         schema: SCHEMA,
         guru: env!("CARGO_PKG_VERSION").to_owned(),
-        process: process(&analysis),
+        process,
         taken: taken(evidence),
         secrets_shown: evidence.snapshot.asked.secrets.are_shown(),
         no_own_report: None,

@@ -252,7 +252,7 @@ impl<'a> Image<'a> {
                     _ => return None,
                 };
                 let stored = Compressed { compression, start, len, size };
-                let inflated = self.file.inflated(stored)?;
+                let inflated = self.file.inflated(stored);
                 SectionBytes::Inflated { file: self.file, inflated }
             }
         };

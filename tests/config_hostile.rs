@@ -175,3 +175,44 @@ fn nothing_outside_of_the_root_is_opened() {
         assert!(!matches!(path, "/etc/shadow" | "/etc/hostname" | "/etc/passwd"), "{path}");
     }
 }
+
+/// Lines that are dear to mask and to parse.
+const DEAR: [(&str, fn(usize) -> String); 4] = [
+    ("sections", |nth| format!("[s{nth}]\nk=v\n")),
+    ("names", |nth| format!("a.b{nth}.c=1\n")),
+    ("continued", |_| "a\\\n".to_owned()),
+    ("comments", |_| "#\n".to_owned()),
+];
+
+#[test]
+fn of_many_large_files_those_that_were_named_first_are_read() {
+    for (kind, line) in DEAR {
+        let place = tempfile::tempdir().unwrap();
+        let Some(program) = Target::program("stacks-static") else { return };
+        let server = place.path().join("server");
+        fs::copy(program, &server).unwrap();
+        let mut text: String = (0..).map(line).take((1 << 20) / line(0).len()).collect();
+        text.truncate(1 << 20);
+        let files: Vec<PathBuf> =
+            (0..24).map(|nth| place.path().join(format!("f{nth:02}.conf"))).collect();
+        files.iter().for_each(|file| write(file, &text));
+        let mut command = Command::new(server);
+        command.env_clear().args(&files);
+        let target = Target::start(command);
+        let pid = target.pid().to_string();
+        let Some((output, peak)) = guru_with_peak(&["report", "--format", "json", &pid]) else {
+            return;
+        };
+        assert!(peak <= MAX_PEAK, "{kind}: {peak} KiB");
+        let report: Report = serde_json::from_str(&stdout_of(&output)).unwrap();
+        let notes = notes(&report);
+        let unread = |file: &PathBuf| {
+            let about = file.to_str().unwrap();
+            notes.iter().any(|(known, what)| *known == about && what.starts_with("not read: more"))
+        };
+        let read = files.iter().take_while(|file| !unread(file)).count();
+        assert!((8..20).contains(&read), "{kind}: {read} of {}", files.len());
+        assert!(files[read..].iter().all(unread), "{kind}: {notes:?}");
+        assert!(target.end());
+    }
+}

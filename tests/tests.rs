@@ -3,6 +3,7 @@
 
 mod asyncio;
 mod bad_inputs;
+mod bombs;
 mod cli;
 mod config_hostile;
 mod configuration;

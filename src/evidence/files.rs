@@ -15,6 +15,7 @@ use crate::config::MAX_FILE_BYTES;
 use crate::evidence::blocks::{BLOCK, Blocks, Piece};
 use crate::evidence::inflate::{Compressed, Inflated};
 use crate::evidence::known::KnownSecrets;
+use crate::evidence::room::Room;
 use crate::mask::Secrets;
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::text::Text;
@@ -26,11 +27,11 @@ pub const MAX_FILE: u64 = 2 << 30;
 /// entries.
 const MAX_SLICE: u64 = 64 << 20;
 
-/// The most bytes of one file that are read or put together in pieces of several blocks.
-const MAX_JOINED: u64 = 256 << 20;
-
-/// The most bytes that the compressed sections of one file become in all.
-const MAX_INFLATED_IN_ALL: u64 = 512 << 20;
+/// The most bytes of all configuration files together that are read and masked, which takes up to half
+/// a second for each MiB in short lines: 200 named files of 1 MiB took 51 s. What a large web server
+/// reads has some hundred KiB. They are asked for by importance: what the program has read itself, its command line and what that
+/// includes, its environment, what it holds open, its unit.
+const MAX_CONFIG: u64 = 8 << 20;
 
 /// The longest name that is read from a table of strings, in bytes.
 const MAX_NAME: u64 = 8 << 10;
@@ -44,31 +45,28 @@ pub struct OpenFile {
     blocks: Blocks,
     /// Ranges that crossed a piece's border, put together.
     joined: FrozenMap<(u64, u64), Box<[u8]>>,
-    /// How many bytes may still be read or put together so.
-    joinable: Cell<u64>,
+    /// How many bytes may still be kept, of all files.
+    room: Room,
     /// What was stored compressed, by where it begins.
     inflated: FrozenMap<u64, Box<Inflated>>,
-    /// How many bytes compressed sections may still become.
-    inflatable: Cell<u64>,
 }
 
 impl OpenFile {
-    fn new(meta: FileMeta, source: Option<Box<dyn Source>>) -> OpenFile {
+    fn new(meta: FileMeta, source: Option<Box<dyn Source>>, room: Room) -> OpenFile {
         OpenFile {
             meta,
             source: RefCell::new(source),
             blocks: Blocks::default(),
             joined: FrozenMap::new(),
-            joinable: Cell::new(MAX_JOINED),
+            room,
             inflated: FrozenMap::new(),
-            inflatable: Cell::new(MAX_INFLATED_IN_ALL),
         }
     }
 
     /// A file with these bytes instead of its own.
     pub(super) fn of_bytes(meta: FileMeta, bytes: &[u8]) -> OpenFile {
         let meta = FileMeta { len: bytes.len() as u64, ..meta };
-        let file = OpenFile::new(meta, None);
+        let file = OpenFile::new(meta, None, Room::default());
         let chunks = bytes.chunks(usize::try_from(BLOCK).unwrap_or(usize::MAX));
         for (index, chunk) in (0u32..).zip(chunks) {
             file.blocks.insert(index, 1, Ok(chunk.into()));
@@ -120,6 +118,7 @@ impl OpenFile {
         let source = source.as_ref().ok_or(FileError::NotRecorded)?;
         let offset = u64::from(first) * BLOCK;
         let len = (u64::from(count) * BLOCK).min(self.meta.len.saturating_sub(offset));
+        self.room.take(len)?;
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
         // A file may shrink while it is read: what is gone is simply not there.
         let got = source.read_at(offset, &mut bytes)?;
@@ -146,8 +145,7 @@ impl OpenFile {
         if len > MAX_SLICE {
             return Err(FileError::TooLarge(MAX_SLICE));
         }
-        let left = self.joinable.get().checked_sub(len).ok_or(FileError::TooLarge(MAX_JOINED))?;
-        self.joinable.set(left);
+        self.room.take(len)?;
         let mut bytes = Vec::with_capacity(wanted);
         while offset + (bytes.len() as u64) < end {
             let piece = self.block_from(offset + bytes.len() as u64)?;
@@ -167,8 +165,6 @@ impl OpenFile {
         if first >= last || self.blocks.has_any(first, last) {
             return;
         }
-        let Some(left) = self.joinable.get().checked_sub(end - offset) else { return };
-        self.joinable.set(left);
         let piece = self.fetch(first, last - first + 1);
         // Where that fails, block by block some of it may be had.
         if piece.as_ref().is_ok_and(|bytes| u64::from(first) * BLOCK + bytes.len() as u64 >= end) {
@@ -199,15 +195,17 @@ impl OpenFile {
         self.slice(0, self.meta.len)
     }
 
-    /// What is stored compressed, to be inflated as it is asked for; `None` if it would be too much
-    /// together with the others.
-    pub fn inflated(&self, stored: Compressed) -> Option<&Inflated> {
-        if let Some(known) = self.inflated.get(&stored.start) {
-            return Some(known);
+    /// What is stored compressed, to be inflated as it is asked for.
+    pub fn inflated(&self, stored: Compressed) -> &Inflated {
+        match self.inflated.get(&stored.start) {
+            Some(known) => known,
+            None => self.inflated.insert(stored.start, Box::new(Inflated::new(stored))),
         }
-        let left = self.inflatable.get().checked_sub(stored.size)?;
-        self.inflatable.set(left);
-        Some(self.inflated.insert(stored.start, Box::new(Inflated::new(stored))))
+    }
+
+    /// Room for what is made of the file.
+    pub(super) fn room(&self) -> &Room {
+        &self.room
     }
 }
 
@@ -257,6 +255,9 @@ pub struct Files {
     opener: Option<Box<dyn Opener>>,
     /// What becomes of those of configuration files.
     secrets: Secrets,
+    /// How many bytes of these may still be read.
+    config: Cell<u64>,
+    room: Room,
     /// Secrets of the process that their names do not tell.
     known: KnownSecrets,
     opened: FrozenBTreeMap<FileRequest, Box<Result<OpenFile, FileError>>>,
@@ -279,6 +280,8 @@ impl Files {
         Files {
             opener: None,
             secrets: Secrets::default(),
+            config: Cell::new(MAX_CONFIG),
+            room: Room::default(),
             known: KnownSecrets::default(),
             opened: FrozenBTreeMap::new(),
             listed: FrozenBTreeMap::new(),
@@ -294,6 +297,7 @@ impl Files {
     /// The same; and hides secrets whose names do not tell that they are some.
     pub fn hide(&mut self, known: KnownSecrets) {
         (self.secrets, self.known) = (Secrets::Masked, known);
+        self.config.set(MAX_CONFIG);
         for (request, answer) in std::mem::take(&mut self.opened).into_map() {
             let answer = match (&request, *answer) {
                 (FileRequest::Config(path), Ok(file)) => self.read_masked(path.raw(), &file),
@@ -318,7 +322,7 @@ impl Files {
         if meta.len > MAX_FILE {
             return Err(FileError::TooLarge(MAX_FILE));
         }
-        let file = OpenFile::new(meta, Some(source));
+        let file = OpenFile::new(meta, Some(source), self.room.clone());
         match request {
             FileRequest::Config(path) => self.read_masked(path.raw(), &file),
             _ => Ok(file),
@@ -327,9 +331,23 @@ impl Files {
 
     /// A configuration file, read as a whole, with this done to its secrets.
     fn read_masked(&self, path: &str, file: &OpenFile) -> Result<OpenFile, FileError> {
+        if file.len() > MAX_FILE_BYTES as u64 {
+            return Err(FileError::TooLarge(MAX_FILE_BYTES as u64));
+        }
+        let Some(left) = self.config.get().checked_sub(file.len()) else {
+            return Err(FileError::Other(format!(
+                "not read: more than {MAX_CONFIG} bytes of configuration with those before it"
+            )));
+        };
+        self.config.set(left);
         let bytes = file.read_all(MAX_FILE_BYTES as u64)?;
         let bytes = self.known.mask_file(self.secrets.mask_file(path, bytes));
         Ok(OpenFile::of_bytes(file.meta.clone(), &bytes))
+    }
+
+    /// Whether more was asked for than is kept.
+    pub fn is_spent(&self) -> bool {
+        self.room.is_spent()
     }
 
     /// Opens the file at a path inside the target's root.
@@ -395,7 +413,7 @@ impl Files {
     pub fn from_log(log: FileLog) -> Files {
         let files = Files::closed();
         for (request, answer) in log.opened {
-            let answer = answer.and_then(RecordedFile::into_open);
+            let answer = answer.and_then(|file| file.into_open(files.room.clone()));
             files.opened.insert(request, Box::new(answer));
         }
         for (path, names) in log.listed {
@@ -413,11 +431,11 @@ impl RecordedFile {
         RecordedFile { meta: file.meta, blocks: blocks.collect() }
     }
 
-    fn into_open(self) -> Result<OpenFile, FileError> {
+    fn into_open(self, room: Room) -> Result<OpenFile, FileError> {
         if self.meta.len > MAX_FILE {
             return Err(FileError::TooLarge(MAX_FILE));
         }
-        let file = OpenFile::new(self.meta, None);
+        let file = OpenFile::new(self.meta, None, room);
         for (index, block) in self.blocks {
             let block = block.map(|bytes| bytes.into_vec().into_boxed_slice());
             file.blocks.insert(index, 1, block);
@@ -431,6 +449,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::evidence::room::MAX_KEPT;
 
     /// A file of zeros that takes no space.
     struct Sparse;
@@ -444,7 +463,7 @@ mod tests {
 
     fn sparse() -> OpenFile {
         let meta = FileMeta { len: MAX_FILE, modified: 0, changed: None, identity: (0, 0) };
-        OpenFile::new(meta, Some(Box::new(Sparse)))
+        OpenFile::new(meta, Some(Box::new(Sparse)), Room::default())
     }
 
     #[test]
@@ -452,7 +471,7 @@ mod tests {
         let file = sparse();
         assert!(matches!(file.slice(0, MAX_SLICE + 1), Err(FileError::TooLarge(MAX_SLICE))));
         assert_eq!(file.blocks.len(), 1);
-        file.joinable.set(BLOCK);
+        file.room().take(MAX_KEPT - 2 * BLOCK).unwrap();
         assert!(file.slice(0, BLOCK + 1).is_err());
         assert_eq!(file.name_at(5, 100).unwrap(), b"");
     }
@@ -460,25 +479,10 @@ mod tests {
     #[test]
     fn a_file_that_was_read_to_its_end_is_closed() {
         let meta = FileMeta { len: BLOCK + 1, modified: 0, changed: None, identity: (0, 0) };
-        let file = OpenFile::new(meta, Some(Box::new(Sparse)));
+        let file = OpenFile::new(meta, Some(Box::new(Sparse)), Room::default());
         assert_eq!(file.block_from(BLOCK).unwrap(), [0]);
         assert!(file.source.borrow().is_some());
         assert_eq!(file.read_all(MAX_FILE).unwrap().len() as u64, BLOCK + 1);
         assert!(file.source.borrow().is_none());
-    }
-
-    #[test]
-    fn what_would_become_too_much_in_all_is_not_inflated() {
-        let file = sparse();
-        let stored = |start, size| Compressed {
-            compression: crate::evidence::inflate::Compression::Zlib,
-            start,
-            len: 1,
-            size,
-        };
-        assert!(file.inflated(stored(0, 10)).is_some());
-        assert!(file.inflated(stored(1, MAX_INFLATED_IN_ALL)).is_none());
-        assert!(file.inflated(stored(0, 10)).is_some());
-        assert!(file.inflated(stored(2, MAX_INFLATED_IN_ALL - 10)).is_some());
     }
 }

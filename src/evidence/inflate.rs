@@ -93,6 +93,7 @@ impl Inflated {
         let done = self.pieces.len() as u64 * PIECE as u64;
         let wanted = usize::try_from(self.stored.size.saturating_sub(done)).unwrap_or(PIECE);
         let wanted = wanted.min(PIECE);
+        file.room().take(wanted as u64).ok()?;
         let mut piece = Vec::with_capacity(wanted);
         while piece.len() < wanted {
             let input = file.block_from(self.stored.start.checked_add(read)?).ok()?;
@@ -122,7 +123,11 @@ impl Inflated {
             data: file.slice(self.stored.start, self.stored.len).ok()?,
             uncompressed_size: self.stored.size,
         };
-        Some(data.decompress().ok()?.into_owned())
+        // Made in one go, and then cut into pieces.
+        file.room().take(self.stored.size.saturating_mul(2)).ok()?;
+        let made = data.decompress().ok();
+        file.room().give(self.stored.size);
+        Some(made?.into_owned())
     }
 }
 

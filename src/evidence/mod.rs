@@ -11,6 +11,7 @@ pub mod inflate;
 pub mod known;
 pub mod pages;
 pub mod ran;
+pub mod room;
 mod secrets;
 pub mod store;
 

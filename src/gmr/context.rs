@@ -6,9 +6,10 @@ use crate::mask::Secrets;
 use crate::report::Block;
 use crate::text::Text;
 
-/// The most things (frames, threads, processes, options, items of lists) that are made of a
-/// report: a hostile one of 64 MiB could have many more than memory has room for.
-const MAX_THINGS: usize = 1 << 19;
+/// The most things (frames, threads, processes, options, items of lists) that are made of a report:
+/// a frame takes some 60 bytes of a report, so that the largest that was seen, of 2.6 MB, has a sixth
+/// of them. In memory each is some hundred bytes.
+const MAX_THINGS: usize = 1 << 18;
 
 /// The most bytes of text that are shown as they are, in all. To mask them takes longer than all
 /// else: a text of 64 MiB in short lines took two minutes.

@@ -30,9 +30,9 @@ use crate::note::Note;
 use crate::report::{Block, ExecutionKind, ProcessSummary, Report, SCHEMA, SectionReport, Taken};
 use crate::text::Text;
 
-/// The most bytes of a report that are read: 3000 green threads make one of 2.6 MB. What follows is
-/// counted in a note.
-pub const MAX_READ: usize = 32 << 20;
+/// The most bytes of a report that are read: 3000 green threads make one of 2.6 MB, and what is made
+/// of it takes several times as much. What follows is counted in a note.
+pub const MAX_READ: usize = 12 << 20;
 
 /// What the text report of oslo.reports calls itself.
 const TITLE: &str = "Guru Meditation";

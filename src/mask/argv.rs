@@ -5,6 +5,9 @@
 //! programs of [`SHORT_OPTIONS`] and [`POSITIONS`] only; everything else is judged by names and
 //! patterns. The same [`Masker`] judges the words of command lines inside of texts (`command`).
 
+use std::sync::LazyLock;
+
+use super::marks::Marks;
 use super::name::{is_harmless, is_secret_name, is_switch, names_a_secret};
 use super::{MASK, mask_text, until_stable};
 use crate::path::base_name;
@@ -250,7 +253,13 @@ pub fn mask_list<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Vec<String>
 
 /// Whether one of the programs whose secrets are told by their place is spoken of.
 pub(super) fn names_a_program(text: &str) -> bool {
-    POSITIONS.iter().any(|known| text.contains(known.program))
+    static PROGRAMS: LazyLock<Marks> = LazyLock::new(|| {
+        Marks::new(POSITIONS.iter().enumerate().map(|(number, known)| (number, known.program)))
+    });
+    PROGRAMS.find(text).any(|(number, at)| {
+        let known = POSITIONS.get(number).map_or("", |known| known.program);
+        text.get(at..).is_some_and(|text| text.starts_with(known))
+    })
 }
 
 /// What the next word is.

@@ -24,6 +24,7 @@ mod heredoc;
 mod inline;
 mod json;
 mod line;
+mod marks;
 mod name;
 mod policy;
 mod token;

@@ -5,6 +5,8 @@
 //! gitleaks. Names are compared case-folded and without separators, so that `admin_pass`,
 //! `adminPass` and `ADMIN-PASS` are one name.
 
+use std::sync::LazyLock;
+
 /// Only this much of the end of a name is looked at.
 const MAX_NAME_BYTES: usize = 128;
 
@@ -262,7 +264,18 @@ pub fn is_secret_name(name: &str) -> bool {
         return true;
     }
     let one = squashed.strip_suffix('s').filter(|one| one.ends_with("key")).unwrap_or(squashed);
-    SECRET_WORDS.contains(&last) || SECRET_ENDINGS.iter().any(|end| one.ends_with(end))
+    SECRET_WORDS.contains(&last) || has_secret_ending(one)
+}
+
+/// Whether a name ends as those of secrets do. Only endings with its last byte are asked.
+fn has_secret_ending(name: &str) -> bool {
+    static BY_LAST: LazyLock<Vec<Vec<&str>>> = LazyLock::new(|| {
+        let of =
+            |last| SECRET_ENDINGS.iter().copied().filter(move |end| end.bytes().last() == last);
+        (0..=u8::MAX).map(|last| of(Some(last)).collect()).collect()
+    });
+    let endings = name.bytes().last().and_then(|last| BY_LAST.get(usize::from(last)));
+    endings.is_some_and(|endings| endings.iter().any(|end| name.ends_with(end)))
 }
 
 /// Whether this value under this name is a secret.
@@ -398,8 +411,11 @@ pub(super) fn words(name: &str) -> Vec<String> {
         if !in_word || (after_lower && c.is_uppercase()) {
             words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
         }
-        if in_word {
-            word.extend(c.to_lowercase());
+        // Nearly all are ASCII, and told at once.
+        match c.is_ascii() {
+            _ if !in_word => {}
+            true => word.push(c.to_ascii_lowercase()),
+            false => word.extend(c.to_lowercase()),
         }
         after_lower = c.is_lowercase();
     }

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::marks::Marks;
+
 /// Tokens, whole.
 const TOKENS: &[&str] = &[
     // AWS access key
@@ -170,30 +172,59 @@ type LazyRegex = LazyLock<Option<Regex>, Box<dyn FnOnce() -> Option<Regex> + Sen
 static TOKEN: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(&format!(r"(?-u:\b)(?:{})", TOKENS.join("|"))).ok());
 
-static CONTEXT: LazyLock<Vec<(&[&str], LazyRegex)>> = LazyLock::new(|| {
+static CONTEXT: LazyLock<Vec<LazyRegex>> = LazyLock::new(|| {
     let compile = |pattern| LazyRegex::new(Box::new(move || Regex::new(pattern).ok()));
-    IN_CONTEXT.iter().map(|(marks, pattern)| (*marks, compile(*pattern))).collect()
+    IN_CONTEXT.iter().map(|(_, pattern)| compile(*pattern)).collect()
 });
 
 static BEARER: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i-u:\bbearer[ \t]+)([A-Za-z0-9._~+/=-]{16,})").ok());
 
+/// What the patterns have, each by its number: that of tokens, of bearers, and from [`FIRST`] on of
+/// what stands in a context.
+static MARKS: LazyLock<Marks> = LazyLock::new(|| {
+    let tokens = TOKEN_STARTS.iter().map(|mark| (STARTED, *mark));
+    let parts = TOKEN_PARTS.iter().map(|mark| (PARTED, *mark));
+    let contexts = (FIRST..).zip(IN_CONTEXT);
+    let contexts = contexts.flat_map(|(n, (marks, _))| marks.iter().map(move |mark| (n, *mark)));
+    Marks::new(tokens.chain(parts).chain([(BEARERS, "bearer")]).chain(contexts))
+});
+const STARTED: usize = 0;
+const PARTED: usize = 1;
+const BEARERS: usize = 2;
+const FIRST: usize = 3;
+
+/// Which of the patterns may match in a text, a bit for each.
+fn marks(text: &str) -> u64 {
+    let in_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let begins = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+        before.is_none_or(|byte| !in_word(*byte))
+    };
+    let found = MARKS.find(text).filter(|(number, at)| *number != STARTED || begins(*at));
+    found.fold(0, |found, (number, _)| found | 1 << number)
+}
+
 /// Adds the tokens of a text.
 pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
-    let lower = text.to_ascii_lowercase();
-    if may_have_token(&lower)
+    let marks = marks(text);
+    let has = |number: usize| marks & 1 << number != 0;
+    if may_have_token(text, marks)
         && let Some(token) = TOKEN.as_ref()
     {
         spans.extend(token.find_iter(text).map(|found| found.range()));
     }
-    for (marks, pattern) in CONTEXT.iter() {
-        if marks.iter().any(|mark| lower.contains(mark))
+    if marks == 0 {
+        return;
+    }
+    for (number, pattern) in (FIRST..).zip(CONTEXT.iter()) {
+        if has(number)
             && let Some(pattern) = pattern.as_ref()
         {
             spans.extend(pattern.captures_iter(text).filter_map(|c| c.get(1)).map(|m| m.range()));
         }
     }
-    if lower.contains("bearer")
+    if has(BEARERS)
         && let Some(bearer) = BEARER.as_ref()
     {
         let tokens = bearer.captures_iter(text).filter_map(|c| c.get(1));
@@ -203,17 +234,11 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Whether a text, in lower case, has what every token has: its beginning where a word begins, or
+/// Whether a text with these marks has what every token has: its beginning where a word begins, or
 /// its other mark.
-fn may_have_token(lower: &str) -> bool {
-    let in_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let begins = |at: usize| {
-        let before = at.checked_sub(1).and_then(|before| lower.as_bytes().get(before));
-        before.is_none_or(|byte| !in_word(*byte))
-    };
-    TOKEN_STARTS.iter().any(|start| lower.match_indices(start).any(|(at, _)| begins(at)))
-        || TOKEN_PARTS.iter().any(|part| lower.contains(part))
-        || lower
+fn may_have_token(text: &str, marks: u64) -> bool {
+    marks & (1 << STARTED | 1 << PARTED) != 0
+        || text
             .as_bytes()
             .split(|byte| !byte.is_ascii_hexdigit())
             .any(|digits| digits.len() >= TOKEN_DIGITS)
@@ -227,7 +252,8 @@ mod tests {
     fn every_pattern_compiles() {
         assert!(TOKEN.is_some() && BEARER.is_some());
         assert_eq!(CONTEXT.len(), IN_CONTEXT.len());
-        assert!(CONTEXT.iter().all(|(_, pattern)| pattern.is_some()));
+        assert!(FIRST + IN_CONTEXT.len() <= 64);
+        assert!(CONTEXT.iter().all(|pattern| pattern.is_some()));
     }
 
     proptest::proptest! {
@@ -238,7 +264,7 @@ mod tests {
             let text = format!("{before} {token}");
             let known = TOKEN.as_ref().is_some_and(|token| token.is_match(&text));
             proptest::prop_assert!(known, "{text}");
-            proptest::prop_assert!(may_have_token(&text.to_ascii_lowercase()), "{text}");
+            proptest::prop_assert!(may_have_token(&text, marks(&text)), "{text}");
         }
     }
 

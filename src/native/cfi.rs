@@ -1,6 +1,6 @@
 //! Unwind rules of a module: from an address to the rules that find its caller.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,6 +11,7 @@ use gimli::{
 
 use crate::addr::FileAddr;
 use crate::module::Image;
+use crate::symbol::bounds::guarded;
 use crate::symbol::reader::SectionReader;
 
 /// The rules for one address.
@@ -49,6 +50,8 @@ pub struct Cfi<'a> {
     debug_ranges: OnceCell<Vec<Range>>,
     known: RefCell<HashMap<FileAddr, Option<Rc<Rules>>>>,
     context: OnceCell<RefCell<UnwindContext<usize>>>,
+    /// How much may still be read of the sections.
+    left: Cell<u64>,
 }
 
 /// The code that an entry is for: where it begins and ends, and where the entry is in its section.
@@ -59,6 +62,10 @@ const MAX_ENTRIES: usize = 1_000_000;
 
 /// The most rows of one entry that are passed over.
 const MAX_ROWS: usize = 1_000_000;
+
+/// The most that is read for all addresses of a module, in numbers: an address takes some hundred, an
+/// entry of an index of ours some ten. It ends what has a million rows for each address.
+const MAX_READ: u64 = 200_000_000;
 
 /// Addresses are 64 bits wide.
 const ADDRESS_SIZE: u8 = 8;
@@ -81,7 +88,7 @@ impl<'a> Cfi<'a> {
         }
         let index = header.and_then(|section| {
             let header = EhFrameHdr::from(SectionReader::new(section));
-            header.parse(&bases, ADDRESS_SIZE).ok()
+            guarded(MAX_READ, || header.parse(&bases, ADDRESS_SIZE).ok()).found?
         });
         let eh = eh.map(|section| EhFrame::from(SectionReader::new(section)));
         let debug = image.section(".debug_frame").map(|section| {
@@ -91,7 +98,8 @@ impl<'a> Cfi<'a> {
         });
         let (eh_ranges, debug_ranges) = (OnceCell::new(), OnceCell::new());
         let (known, context) = (RefCell::default(), OnceCell::new());
-        Cfi { bases, eh, index, debug, eh_ranges, debug_ranges, known, context }
+        let left = Cell::new(MAX_READ);
+        Cfi { bases, eh, index, debug, eh_ranges, debug_ranges, known, context, left }
     }
 
     /// The rules for an address, if there are any.
@@ -99,9 +107,16 @@ impl<'a> Cfi<'a> {
         if let Some(known) = self.known.borrow().get(&addr) {
             return known.clone();
         }
-        let found = self.find(addr).map(Rc::new);
+        let found = self.guarded(|| self.find(addr)).map(Rc::new);
         self.known.borrow_mut().insert(addr, found.clone());
         found
+    }
+
+    /// What a reading of the sections finds; nothing where it is too long.
+    pub fn guarded<T>(&self, read: impl FnOnce() -> Option<T>) -> Option<T> {
+        let read = guarded(self.left.get(), read);
+        self.left.set(read.left);
+        read.found?
     }
 
     fn find(&self, addr: FileAddr) -> Option<Rules> {

@@ -105,6 +105,15 @@ impl Frame<'_, '_> {
         expression: &gimli::UnwindExpression<usize>,
         initial: Option<u64>,
     ) -> Result<u64, Failure> {
+        let evaluated = self.cfi.guarded(|| Some(self.evaluate(expression, initial)));
+        evaluated.unwrap_or(Err(Failure::Rules))
+    }
+
+    fn evaluate(
+        &self,
+        expression: &gimli::UnwindExpression<usize>,
+        initial: Option<u64>,
+    ) -> Result<u64, Failure> {
         /// 64-bit addresses, in the 32-bit format of DWARF 4, as in every `.eh_frame`.
         const ENCODING: gimli::Encoding =
             gimli::Encoding { address_size: 8, format: gimli::Format::Dwarf32, version: 4 };

@@ -6,7 +6,7 @@
 //! Everything is read from files in the target's root, as they are now: what the process started
 //! with may have been replaced since, and where that shows, a field or a note says so.
 
-mod build;
+pub mod build;
 pub mod container;
 mod executable;
 mod libraries;
@@ -14,7 +14,7 @@ pub mod python;
 mod reader;
 mod similar;
 mod stanza;
-mod system;
+pub mod system;
 
 use crate::evidence::Snapshot;
 use crate::evidence::files::Files;

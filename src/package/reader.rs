@@ -8,10 +8,11 @@ use crate::evidence::files::Files;
 use crate::target::files::FileError;
 
 /// The largest file that is read, in bytes: dpkg's status file of a full desktop has 10 MiB.
-pub const MAX_FILE: u64 = 32 << 20;
+pub const MAX_FILE: u64 = 24 << 20;
 
-/// The most bytes that one search reads. dpkg's file lists of a server take 10 MiB.
-pub const MAX_TOTAL: u64 = 96 << 20;
+/// The most bytes that one search reads, again and again, too. dpkg's file lists of a server take
+/// 10 MiB.
+pub const MAX_TOTAL: u64 = 64 << 20;
 
 /// Files, read whole, up to a total.
 #[derive(Debug)]

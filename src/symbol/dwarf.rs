@@ -12,9 +12,10 @@ use gimli::SectionId;
 use crate::addr::FileAddr;
 use crate::evidence::files::Files;
 use crate::module::{Image, Section};
+use crate::symbol::bounds::{Cost, MAX_MADE, guarded, with_bounded_stack};
 use crate::symbol::needed::{Index, References};
-use crate::symbol::reader::{SectionReader, with_bounded_stack};
-use crate::symbol::units::Units;
+use crate::symbol::reader::SectionReader;
+use crate::symbol::units::{Units, View};
 use crate::symbol::{Function, MAX_INLINED, debug_file, demangle, scope};
 
 type Dwarf<'a> = gimli::Dwarf<SectionReader<'a>>;
@@ -37,8 +38,13 @@ const SECTIONS: [SectionId; 10] = [
 const MAX_ROUNDS: usize = 6;
 
 /// The functions at these addresses (ascending) of a file, innermost first. None where it has no
-/// debug information, and where they are nested absurdly deep.
-pub fn functions(image: &Image<'_>, files: &Files, sorted: &[FileAddr]) -> Vec<Vec<Function>> {
+/// debug information, and where they are nested absurdly deep. And whether there was more than is
+/// read.
+pub fn functions(
+    image: &Image<'_>,
+    files: &Files,
+    sorted: &[FileAddr],
+) -> (Vec<Vec<Function>>, bool) {
     let shared = debug_file::shared(image, files);
     let shared = shared.map(|shared| Sections::of(&shared));
     DebugInformation { own: Sections::of(image), shared }.functions(sorted)
@@ -58,7 +64,8 @@ impl<'a> Sections<'a> {
     }
 
     pub(super) fn reader(&self, id: SectionId) -> SectionReader<'a> {
-        self.get(id).map_or_else(SectionReader::empty, SectionReader::new)
+        let reader = self.get(id).map_or_else(SectionReader::empty, SectionReader::new);
+        reader.at_cost(Cost::of(id))
     }
 
     /// These sections, with another `.debug_info`.
@@ -73,6 +80,10 @@ impl<'a> Sections<'a> {
     }
 }
 
+fn of_units<'v>(view: &'v View<'v>) -> SectionReader<'v> {
+    SectionReader::of_units(view).at_cost(Cost::of(SectionId::DebugInfo))
+}
+
 /// The debug information of a file, and that of the file it shares entries with.
 struct DebugInformation<'a> {
     own: Sections<'a>,
@@ -80,26 +91,28 @@ struct DebugInformation<'a> {
 }
 
 impl<'a> DebugInformation<'a> {
-    fn functions(&self, sorted: &[FileAddr]) -> Vec<Vec<Function>> {
-        let Some(info) = self.own.get(SectionId::DebugInfo) else {
-            return vec![Vec::new(); sorted.len()];
-        };
-        let mut found = self.in_units(info, sorted);
-        if found.iter().any(Vec::is_empty) {
-            let shared = self.shared.as_ref().map(|shared| shared.reader(SectionId::DebugInfo));
-            let whole = self.dwarf(SectionReader::new(info), shared);
-            if let Some(context) = whole.and_then(|whole| Context::from_dwarf(whole).ok()) {
-                for (addr, found) in sorted.iter().zip(&mut found).filter(|(_, f)| f.is_empty()) {
-                    *found = find(&context, *addr).unwrap_or_default();
-                }
-            }
+    fn functions(&self, sorted: &[FileAddr]) -> (Vec<Vec<Function>>, bool) {
+        let mut found = vec![Vec::new(); sorted.len()];
+        let Some(info) = self.own.get(SectionId::DebugInfo) else { return (found, false) };
+        let units = guarded(MAX_MADE, || self.in_units(info, sorted, &mut found));
+        if units.left == 0 || found.iter().all(|found| !found.is_empty()) {
+            return (found, units.left == 0);
         }
-        found
+        let whole = guarded(MAX_MADE, || {
+            let shared = self.shared.as_ref().map(|shared| shared.reader(SectionId::DebugInfo));
+            let whole = self.dwarf(self.own.reader(SectionId::DebugInfo), shared);
+            let Some(context) = whole.and_then(|whole| Context::from_dwarf(whole).ok()) else {
+                return;
+            };
+            for (addr, found) in sorted.iter().zip(&mut found).filter(|(_, f)| f.is_empty()) {
+                *found = find(&context, *addr).unwrap_or_default();
+            }
+        });
+        (found, whole.left == 0)
     }
 
     /// The functions that are found by reading some units only; none where that does not do.
-    fn in_units(&self, info: Section<'a>, sorted: &[FileAddr]) -> Vec<Vec<Function>> {
-        let mut found = vec![Vec::new(); sorted.len()];
+    fn in_units(&self, info: Section<'a>, sorted: &[FileAddr], found: &mut [Vec<Function>]) {
         let index = Index::read(self.own.reader(SectionId::DebugAranges), sorted);
         let mut own = Units::new(info, index.units.iter().copied());
         let shared = self.shared.as_ref().and_then(|shared| shared.get(SectionId::DebugInfo));
@@ -110,8 +123,8 @@ impl<'a> DebugInformation<'a> {
         }
         for round in 0..MAX_ROUNDS {
             let (own_view, shared_view) = (own.view(), shared.as_ref().map(Units::view));
-            let shared_reader = shared_view.as_ref().map(SectionReader::of_units);
-            let dwarf = || self.dwarf(SectionReader::of_units(&own_view), shared_reader);
+            let shared_reader = shared_view.as_ref().map(of_units);
+            let dwarf = || self.dwarf(of_units(&own_view), shared_reader);
             let context = dwarf().and_then(|dwarf| Context::from_dwarf(dwarf).ok());
             let Some(context) = context else { break };
             let mut wanted = References::default();
@@ -151,7 +164,6 @@ impl<'a> DebugInformation<'a> {
                 break;
             }
         }
-        found
     }
 
     fn dwarf<'v>(
@@ -262,7 +274,7 @@ mod tests {
                 (SectionId::DebugInfo, &info),
                 (SectionId::DebugAbbrev, &abbreviations),
             ]);
-            let functions = DebugInformation { own, shared: None }.functions(&[FileAddr(0x1008)]);
+            let functions = DebugInformation { own, shared: None }.functions(&[FileAddr(0x1008)]).0;
             assert_eq!(functions[0].len(), found);
         }
     }
@@ -368,10 +380,12 @@ mod tests {
             (0x7008, None, None),
         ] {
             let info = debug.own.get(SectionId::DebugInfo).unwrap();
-            assert_eq!(name(&debug.in_units(info, &[FileAddr(addr)])), by_units, "{addr:x}");
-            assert_eq!(name(&debug.functions(&[FileAddr(addr)])), in_all, "{addr:x}");
+            let mut found = vec![Vec::new()];
+            debug.in_units(info, &[FileAddr(addr)], &mut found);
+            assert_eq!(name(&found), by_units, "{addr:x}");
+            assert_eq!(name(&debug.functions(&[FileAddr(addr)]).0), in_all, "{addr:x}");
         }
         let all = [0x1008, 0x3008, 0x4008, 0x5008].map(FileAddr);
-        assert!(debug.functions(&all).iter().all(|functions| functions.len() == 1));
+        assert!(debug.functions(&all).0.iter().all(|functions| functions.len() == 1));
     }
 }

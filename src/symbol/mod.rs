@@ -4,6 +4,7 @@
 //! Addresses are resolved in batches, module by module, so that a large symbol table is passed
 //! over once.
 
+pub mod bounds;
 pub mod debug_file;
 pub mod demangle;
 mod dwarf;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::addr::{Addr, CodeAddr, FileAddr};
 use crate::evidence::files::Files;
 use crate::module::{Module, Modules, Symbol};
+use crate::note::Note;
 use crate::part::{Kind, Parts};
 use crate::text::Text;
 
@@ -64,12 +66,13 @@ pub enum Detail {
 /// A module, with addresses in it: in its file, and in the process.
 type Batch<'m, 'a> = (&'m Module<'a>, Vec<(FileAddr, Addr, Detail)>);
 
-/// What is known of these addresses.
+/// What is known of these addresses; what was too much to be read is a note.
 pub fn resolve(
     addresses: &BTreeMap<Addr, Detail>,
     modules: &Modules<'_>,
     files: &Files,
     parts: &Parts,
+    notes: &mut Vec<Note>,
 ) -> HashMap<Addr, Vec<Function>> {
     let mut by_module: BTreeMap<Addr, Batch<'_, '_>> = BTreeMap::new();
     for (addr, detail) in addresses {
@@ -86,20 +89,25 @@ pub fn resolve(
     for (module, mut places) in by_module.into_values() {
         places.sort_unstable();
         let sorted: Vec<_> = places.iter().map(|(place, _, detail)| (*place, *detail)).collect();
-        let functions = in_module(module, &sorted, files, parts);
+        let (functions, spent) = in_module(module, &sorted, files, parts);
+        if spent {
+            let what = "its debug information is too large: not all functions and lines were read";
+            notes.push(Note::missing(module.path().clone(), what));
+        }
         known.extend(places.into_iter().map(|(_, addr, _)| addr).zip(functions));
     }
     known
 }
 
-/// The functions at these addresses (ascending) of one module.
+/// The functions at these addresses (ascending) of one module, and whether its debug information
+/// was more than is read.
 fn in_module(
     module: &Module<'_>,
     sorted: &[(FileAddr, Detail)],
     files: &Files,
     parts: &Parts,
-) -> Vec<Vec<Function>> {
-    let nothing = || vec![Vec::new(); sorted.len()];
+) -> (Vec<Vec<Function>>, bool) {
+    let nothing = || (vec![Vec::new(); sorted.len()], false);
     let Some(_symbols) = parts.begin(Kind::Symbols, module.path().raw()) else { return nothing() };
     let Ok(image) = module.image() else { return nothing() };
     let debug_information = parts.begin(Kind::DebugInformation, module.path().raw());
@@ -119,16 +127,16 @@ fn in_module(
     }
     let lined = sorted.iter().filter(|(_, detail)| *detail == Detail::Lines);
     let lined: Vec<FileAddr> = lined.map(|(place, _)| *place).collect();
-    let mut found = match lined.is_empty() || debug_information.is_none() {
-        true => Vec::new(),
+    let (found, spent) = match lined.is_empty() || debug_information.is_none() {
+        true => (Vec::new(), false),
         false => dwarf::functions(debug.as_ref().unwrap_or(image), files, &lined),
-    }
-    .into_iter();
+    };
+    let mut found = found.into_iter();
     let told = sorted.iter().map(|(_, detail)| match detail {
         Detail::Lines => found.next().unwrap_or_default(),
         Detail::Name => Vec::new(),
     });
-    told.zip(symbols).map(|(told, symbol)| with_symbol(told, symbol)).collect()
+    (told.zip(symbols).map(|(told, symbol)| with_symbol(told, symbol)).collect(), spent)
 }
 
 /// Completes what debug information says with what the symbol table says.

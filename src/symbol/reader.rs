@@ -2,36 +2,16 @@
 //! only what is looked at, and a recording holds only that.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
-use gimli::{Error, LittleEndian, Reader, ReaderOffsetId, Result};
+use gimli::{Error, Format, LittleEndian, Reader, ReaderOffset as _, ReaderOffsetId, Result};
 
 use crate::module::{Section, SectionBytes};
+use crate::symbol::bounds::{Cost, charge, has_stack};
 use crate::symbol::units::View;
 
-/// How much stack a recursive reader of these sections may use, in bytes. `addr2line` recurses for
-/// every level of inlined calls; real programs have less than a hundred.
-const MAX_STACK: usize = 512 << 10;
-
-thread_local! {
-    /// The lowest address that the stack may reach while something is read; 0 for no limit.
-    static STACK_FLOOR: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Does something that reads sections recursively. Where it goes deeper than `MAX_STACK`, reading
-/// fails, and so the recursion ends: nothing could catch the overflow of the stack.
-pub fn with_bounded_stack<T>(read: impl FnOnce() -> T) -> T {
-    let outer = STACK_FLOOR.replace(stack_pointer().saturating_sub(MAX_STACK));
-    let result = read();
-    STACK_FLOOR.set(outer);
-    result
-}
-
-/// Where the stack has got to, roughly: the address of a local variable.
-fn stack_pointer() -> usize {
-    let here = 0u8;
-    std::ptr::from_ref(std::hint::black_box(&here)).addr()
-}
+/// The longest text that is looked for the end of, in bytes. Where it has none, each name would be
+/// looked for through the whole section.
+const MAX_TEXT: u64 = 1 << 20;
 
 /// Reads a section, or a part of one.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +22,7 @@ pub struct SectionReader<'a> {
     /// The bytes from `start` on that are at hand, perhaps beyond `len`: most reads are of one
     /// byte, and need not look for its block.
     ready: &'a [u8],
+    cost: &'static Cost,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +48,18 @@ impl<'a> SectionReader<'a> {
     }
 
     fn over(bytes: Bytes<'a>, len: u64) -> SectionReader<'a> {
-        SectionReader { bytes, start: 0, len, ready: &[] }
+        SectionReader { bytes, start: 0, len, ready: &[], cost: &Cost::NOTHING }
+    }
+
+    /// The same, where reading it costs more.
+    pub fn at_cost(self, cost: &'static Cost) -> SectionReader<'a> {
+        SectionReader { cost, ..self }
+    }
+
+    /// Charges for a read.
+    #[inline]
+    fn pay(&self, cost: u64) -> Result<()> {
+        if charge(cost) { Ok(()) } else { Err(self.lost()) }
     }
 
     /// The bytes that can be had in one piece from `at` (counted from here) on, at most `len`.
@@ -99,6 +91,12 @@ impl<'a> SectionReader<'a> {
         self.ready = self.ready.get(len..).unwrap_or_default();
     }
 
+    fn cut(&mut self, len: usize) -> Result<()> {
+        self.need(len as u64)?;
+        self.len = len as u64;
+        Ok(())
+    }
+
     fn need(&self, len: u64) -> Result<()> {
         if len <= self.len { Ok(()) } else { Err(self.lost()) }
     }
@@ -121,9 +119,14 @@ impl Reader for SectionReader<'_> {
     }
 
     fn truncate(&mut self, len: usize) -> Result<()> {
-        self.need(len as u64)?;
-        self.len = len as u64;
-        Ok(())
+        // Of a line program only the header is narrowed so.
+        if let Some((longest, cost)) = self.cost.header {
+            if len as u64 > longest {
+                return Err(self.lost());
+            }
+            self.cost = cost;
+        }
+        self.cut(len)
     }
 
     fn offset_from(&self, base: &Self) -> usize {
@@ -141,8 +144,9 @@ impl Reader for SectionReader<'_> {
 
     fn find(&self, byte: u8) -> Result<usize> {
         let mut at = 0;
-        while at < self.len {
-            let piece = self.piece(at, self.len - at)?;
+        while at < self.len.min(MAX_TEXT) {
+            let piece = self.piece(at, (self.len - at).min(MAX_TEXT))?;
+            self.pay(1 + piece.len().min(64) as u64)?;
             if let Some(found) = piece.iter().position(|known| *known == byte) {
                 return Ok(usize::try_from(at).unwrap_or(usize::MAX).saturating_add(found));
             }
@@ -153,13 +157,14 @@ impl Reader for SectionReader<'_> {
 
     fn skip(&mut self, len: usize) -> Result<()> {
         self.need(len as u64)?;
+        self.pay(1)?;
         self.advance(len);
         Ok(())
     }
 
     fn split(&mut self, len: usize) -> Result<Self> {
         let mut head = *self;
-        head.truncate(len)?;
+        head.cut(len)?;
         self.skip(len)?;
         Ok(head)
     }
@@ -169,6 +174,7 @@ impl Reader for SectionReader<'_> {
             return Ok(Cow::Borrowed(&[]));
         }
         let piece = self.piece(0, self.len)?;
+        self.pay(1 + self.len)?;
         if piece.len() as u64 == self.len {
             return Ok(Cow::Borrowed(piece));
         }
@@ -202,7 +208,7 @@ impl Reader for SectionReader<'_> {
     #[inline]
     fn read_u8(&mut self) -> Result<u8> {
         match self.ready.split_first() {
-            Some((byte, rest)) if self.len > 0 && stack_pointer() >= STACK_FLOOR.get() => {
+            Some((byte, rest)) if self.len > 0 && has_stack() && charge(self.cost.number) => {
                 self.start += 1;
                 self.len -= 1;
                 self.ready = rest;
@@ -213,11 +219,50 @@ impl Reader for SectionReader<'_> {
     }
 
     #[inline]
+    fn read_uleb128(&mut self) -> Result<u64> {
+        self.pay(self.cost.leb)?;
+        let cost = std::mem::replace(&mut self.cost, &Cost::NOTHING);
+        let number = gimli::leb128::read::unsigned(self);
+        self.cost = cost;
+        number
+    }
+
+    #[inline]
+    fn read_sleb128(&mut self) -> Result<i64> {
+        self.pay(self.cost.leb)?;
+        let cost = std::mem::replace(&mut self.cost, &Cost::NOTHING);
+        let number = gimli::leb128::read::signed(self);
+        self.cost = cost;
+        number
+    }
+
+    fn read_address(&mut self, address_size: u8) -> Result<u64> {
+        self.pay(self.cost.address)?;
+        match address_size {
+            1 => self.read_u8().map(u64::from),
+            2 => self.read_u16().map(u64::from),
+            4 => self.read_u32().map(u64::from),
+            8 => self.read_u64(),
+            other => Err(Error::UnsupportedAddressSize(other)),
+        }
+    }
+
+    fn read_initial_length(&mut self) -> Result<(usize, Format)> {
+        self.pay(self.cost.unit)?;
+        match self.read_u32()? {
+            u32::MAX => Ok((usize::from_u64(self.read_u64()?)?, Format::Dwarf64)),
+            len @ 0..0xffff_fff0 => Ok((usize::from_u64(len.into())?, Format::Dwarf32)),
+            len => Err(Error::UnknownReservedLength(len)),
+        }
+    }
+
+    #[inline]
     fn read_slice(&mut self, buf: &mut [u8]) -> Result<()> {
         self.need(buf.len() as u64)?;
-        if stack_pointer() < STACK_FLOOR.get() {
+        if !has_stack() {
             return Err(self.lost());
         }
+        self.pay(self.cost.number)?;
         let mut rest = buf;
         while !rest.is_empty() {
             if self.ready.is_empty() {

@@ -8,6 +8,7 @@ use gimli::{AttributeValue, DebugInfoOffset, DwTag, SectionId, UnitOffset};
 
 use crate::addr::FileAddr;
 use crate::module::Image;
+use crate::symbol::bounds::{MAX_MADE, guarded};
 use crate::symbol::dwarf::Sections;
 use crate::symbol::needed::Index;
 use crate::symbol::reader::SectionReader;
@@ -43,9 +44,18 @@ pub fn members(
     wanted: &[Wanted<'_>],
 ) -> Vec<Option<u64>> {
     let mut found = vec![None; wanted.len()];
+    guarded(MAX_MADE, || find(image, addresses, wanted, &mut found));
+    found
+}
+
+fn find(
+    image: &Image<'_>,
+    addresses: &[FileAddr],
+    wanted: &[Wanted<'_>],
+    found: &mut [Option<u64>],
+) {
     let sections = Sections::of(image);
-    let info = sections.reader(SectionId::DebugInfo);
-    let Some(dwarf) = sections.with(info) else { return found };
+    let Some(dwarf) = sections.with(sections.reader(SectionId::DebugInfo)) else { return };
     let index = Index::read(sections.reader(SectionId::DebugAranges), addresses);
     let mut units: Vec<u64> = index.homes.into_iter().map(|(_, unit)| unit).collect();
     if units.is_empty() {
@@ -64,9 +74,8 @@ pub fn members(
             break;
         }
         // What is broken in one unit is found in another, or not at all.
-        let _ = in_unit(&dwarf, start, wanted, &mut found, &mut left);
+        let _ = in_unit(&dwarf, start, wanted, found, &mut left);
     }
-    found
 }
 
 /// Looks for what is still missing in the unit that begins here.

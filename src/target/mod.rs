@@ -29,9 +29,9 @@ pub const MAX_PROCESSES: usize = 4096;
 /// The most open files of a process that are kept.
 pub const MAX_OPEN_FILES: usize = 1024;
 
-/// The most bytes that are kept of the report that a process makes of itself: a hundred times the
+/// The most bytes that are kept of the report that a process makes of itself: twelve times the
 /// largest that was seen, the 2.6 MB of 3000 green threads.
-pub const MAX_OWN_REPORT: usize = 256 << 20;
+pub const MAX_OWN_REPORT: usize = 32 << 20;
 
 /// A thread's id, as the inspecting side counts.
 pub type Tid = i32;

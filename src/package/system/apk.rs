@@ -4,6 +4,7 @@ use super::wanted::Wanted;
 use super::{Searched, SystemPackage};
 use crate::package::reader::Reader;
 use crate::package::stanza::{field, lines, stanzas};
+use crate::path::MAX_PATH_BYTES;
 
 /// Where it is, newer first (apk-tools 3 on a merged `/usr`).
 const INSTALLED: [&str; 2] = ["/usr/lib/apk/db/installed", "/lib/apk/db/installed"];
@@ -18,8 +19,7 @@ pub fn find(reader: &Reader<'_>, wanted: &mut Wanted<'_>) -> Searched {
         if wanted.is_done() {
             break;
         }
-        let paths = paths(stanza);
-        wanted.claim(paths.iter().map(Vec::as_slice), || SystemPackage {
+        wanted.claim(paths(stanza), || SystemPackage {
             name: field(stanza, "P").unwrap_or_default(),
             version: field(stanza, "V"),
             origin: None,
@@ -29,18 +29,18 @@ pub fn find(reader: &Reader<'_>, wanted: &mut Wanted<'_>) -> Searched {
     Searched::Everywhere
 }
 
-/// The files of a package: a line `F:bin` begins a directory, `R:busybox` is a file in it.
-fn paths(stanza: &[u8]) -> Vec<Vec<u8>> {
+/// The files of a package: a line `F:bin` begins a directory, `R:busybox` is a file in it. One at a
+/// time: a long directory with many files would be more than the database.
+fn paths(stanza: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let mut directory: &[u8] = b"";
-    let paths = lines(stanza).filter_map(|line| match line {
+    lines(stanza).filter_map(move |line| match line {
         [b'F', b':', name @ ..] => {
-            directory = name;
+            directory = name.get(..MAX_PATH_BYTES).unwrap_or(name);
             None
         }
         [b'R', b':', file @ ..] => Some([directory, b"/", file].concat()),
         _ => None,
-    });
-    paths.collect()
+    })
 }
 
 #[cfg(test)]

@@ -27,6 +27,12 @@ const MAX_LIKELY: usize = 64;
 /// The most packages whose name begins with a guess that are asked.
 const MAX_OF_A_GUESS: usize = 6;
 
+/// The most packages that one depends on that are asked.
+const MAX_DEPENDENCIES: usize = 1000;
+
+/// The most stanzas of one name that are looked at: a package has one for each architecture.
+const MAX_NAMESAKES: usize = 64;
+
 /// What nearly every program has mapped, and what no name leads to (`libm`, `ld-linux`, `libz`).
 const EVERYWHERE: [&str; 2] = ["libc6", "zlib1g"];
 
@@ -83,7 +89,10 @@ impl<'a> Status<'a> {
             true => package.name == begin,
             false => package.name.starts_with(begin),
         });
-        let mut found: Vec<_> = matching.filter(|package| !is_never_run(package.name)).collect();
+        let mut found: Vec<_> = matching
+            .take(if exact { MAX_NAMESAKES } else { MAX_PACKAGES })
+            .filter(|package| !is_never_run(package.name))
+            .collect();
         // `libexpat1` rather than `libexpat1-udeb`.
         found.sort_by_key(|package| package.name.len());
         found.truncate(MAX_OF_A_GUESS);
@@ -142,7 +151,7 @@ impl<'a> Search<'_, 'a> {
             });
             // `libc6 (>= 2.36), libgcc-s1 | libgcc1, python3:any`
             let names = named.flat_map(|list| list.split(|byte| matches!(byte, b',' | b'|')));
-            for name in names.map(<[u8]>::trim_ascii_start) {
+            for name in names.map(<[u8]>::trim_ascii_start).take(MAX_DEPENDENCIES) {
                 let name = name.split(|byte| matches!(byte, b' ' | b'(' | b':')).next();
                 let name = name.unwrap_or_default();
                 // What is mapped comes from packages of libraries, and from parts of the program.

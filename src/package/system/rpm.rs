@@ -21,6 +21,10 @@ const MAX_NAMESAKES: usize = 4096;
 /// The most values of one header that are looked at; a package has about 100.
 const MAX_VALUES: usize = 4096;
 
+/// The most names of files, and of directories, that a package may have: a header of 32 MiB may have as
+/// many empty ones, which became 1.1 GiB.
+const MAX_TEXTS: usize = 500_000;
+
 /// Finds the packages that have the files.
 pub fn find(reader: &Reader<'_>, wanted: &mut Wanted<'_>) -> Searched {
     let Some(path) = DATABASES.iter().find(|path| reader.has(path)) else {
@@ -54,12 +58,15 @@ fn search(reader: &Reader<'_>, path: &str, wanted: &mut Wanted<'_>) -> Result<()
     }
     // Each package once, whatever number of its files is looked for.
     for (package, files) in files {
+        if wanted.is_done() {
+            break;
+        }
         let Some(row) = database.row(packages, package)? else { return Err(Damaged) };
         let [_, Value::Bytes(blob)] = columns(&row)?[..] else {
             return Err(Damaged);
         };
         let header = Header::parse(blob)?;
-        let paths = Paths::of(&header);
+        let paths = Paths::of(&header)?;
         let has = |(nth, path): &&(usize, Vec<u8>)| paths.path(*nth).as_ref() == Some(path);
         let own: Vec<&[u8]> = files.iter().filter(has).map(|(_, path)| path.as_slice()).collect();
         wanted.claim(own.into_iter(), || header.package());
@@ -75,10 +82,11 @@ struct Paths<'h, 'a> {
 }
 
 impl<'h, 'a> Paths<'h, 'a> {
-    fn of(header: &'h Header<'a>) -> Paths<'h, 'a> {
+    fn of(header: &'h Header<'a>) -> Result<Paths<'h, 'a>, Damaged> {
         const BASENAMES: u32 = 1117;
         const DIRNAMES: u32 = 1118;
-        Paths { header, names: header.texts(BASENAMES), directories: header.texts(DIRNAMES) }
+        let (names, directories) = (header.texts(BASENAMES)?, header.texts(DIRNAMES)?);
+        Ok(Paths { header, names, directories })
     }
 
     /// The path of a file, without the first `/`.
@@ -134,14 +142,17 @@ impl<'a> Header<'a> {
     }
 
     /// All texts of a tag.
-    fn texts(&self, tag: u32) -> Vec<&'a [u8]> {
-        let Some((mut data, count)) = self.values(tag) else { return Vec::new() };
+    fn texts(&self, tag: u32) -> Result<Vec<&'a [u8]>, Damaged> {
+        let Some((mut data, count)) = self.values(tag) else { return Ok(Vec::new()) };
+        if count > MAX_TEXTS {
+            return Err(Damaged);
+        }
         let texts = std::iter::from_fn(|| {
             let (text, rest) = data.split_at_checked(memchr::memchr(0, data)?)?;
             data = rest.get(1..)?;
             Some(text)
         });
-        texts.take(count).collect()
+        Ok(texts.take(count).collect())
     }
 
     fn package(&self) -> SystemPackage {

@@ -12,12 +12,13 @@ use crate::evidence::files::OpenFile;
 /// The deepest tree: 32 levels of two children are more pages than a file can have.
 const MAX_DEPTH: usize = 32;
 
-/// The most pages that are read for one database. A seek takes four or five.
-const MAX_PAGES: u32 = 20_000;
+/// The most bytes of pages that are read of one database: 16,000 pages of rpm's. A seek takes four or
+/// five.
+const MAX_READ: u64 = 64 << 20;
 
 /// The largest row, in bytes: the header of rpm's largest packages (a kernel's modules, `texlive`)
 /// takes 4 MB.
-const MAX_ROW: u64 = 32 << 20;
+const MAX_ROW: u64 = 8 << 20;
 
 /// The largest entry of an index, in bytes: the name of a file and a number.
 const MAX_ENTRY: u64 = 16 << 10;
@@ -41,8 +42,8 @@ pub struct Database<'a> {
     page_size: u64,
     /// The bytes of a page that are used.
     usable: u64,
-    /// How many pages may still be read.
-    left: Cell<u32>,
+    /// How many bytes of pages may still be read.
+    left: Cell<u64>,
 }
 
 /// A value of a row.
@@ -124,7 +125,7 @@ impl<'a> Database<'a> {
         {
             return Err(Damaged);
         }
-        Ok(Database { file, page_size, usable: usable.ok_or(Damaged)?, left: Cell::new(MAX_PAGES) })
+        Ok(Database { file, page_size, usable: usable.ok_or(Damaged)?, left: Cell::new(MAX_READ) })
     }
 
     /// The first page of the tree of a table or an index.
@@ -230,7 +231,7 @@ impl<'a> Database<'a> {
     }
 
     fn page_bytes(&self, number: u32) -> Result<&'a [u8]> {
-        self.left.set(self.left.get().checked_sub(1).ok_or(Damaged)?);
+        self.left.set(self.left.get().checked_sub(self.page_size).ok_or(Damaged)?);
         let before = u64::from(number.checked_sub(1).ok_or(Damaged)?);
         self.file.slice(before * self.page_size, self.page_size).map_err(|_| Damaged)
     }

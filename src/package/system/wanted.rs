@@ -93,14 +93,15 @@ impl<'p> Wanted<'p> {
 
     /// Gives the wanted files among these names (without the first `/`) to a package; whether there
     /// was any.
-    pub fn claim<'l>(
+    pub fn claim(
         &mut self,
-        names: impl Iterator<Item = &'l [u8]>,
+        names: impl Iterator<Item = impl AsRef<[u8]>>,
         package: impl FnOnce() -> SystemPackage,
     ) -> bool {
         let number = self.packages.len();
         let before = self.left;
         for name in names {
+            let name = name.as_ref();
             if self.left == 0 {
                 break;
             }

@@ -1,0 +1,113 @@
+//! Configuration files of every form, and `/proc`'s texts.
+
+use guru::config::{generic, oslo};
+use guru::render::sanitize;
+use guru::target::{cgroup, live};
+
+use crate::campaign;
+
+/// A file of each form, by a name that tells it.
+const FILES: [(&str, &str, &[&str]); 12] = [
+    (
+        "a.ini",
+        "[DEFAULT]\ndebug = true\nhosts = a,\n  b\n; c\n[db]\nurl=x\n",
+        &["[", "]", "=", "\n "],
+    ),
+    ("a.properties", "a.b=c\nd: e\n# f\ng h\\\n  i\nj=\\u0041\n", &["\\", "\\u", "=", ":", "\n"]),
+    (
+        "a.json",
+        r#"{"a": {"b": [1, 2.5, "c", null, true]}, "d": "\u00e9"}"#,
+        &["{", "[", "]", "}", "\"", "\\u", ","],
+    ),
+    (
+        "nginx.conf",
+        "http { server { listen 80; location / { root \"/a b\"; } } } # c\n",
+        &["{", "}", ";", "\"", "'", "#"],
+    ),
+    (
+        "a.hcl",
+        "listener \"tcp\" {\n address = \"a\"\n x = <<EOF\n b\nEOF\n}\n",
+        &["{", "}", "<<EOF\n", "EOF\n", "\"", "="],
+    ),
+    (
+        "redis.conf",
+        "port 6379\nsave 900 1\nuser a on >b ~* +@all\n# c\n",
+        &["\"", "\\", " ", "\n", "#"],
+    ),
+    ("postgresql.conf", "a = 'b''c' # d\ninclude_dir 'e'\nf g\n", &["'", "#", "=", "\\"]),
+    (
+        "apache2.conf",
+        "<VirtualHost *:80>\n ServerName \"a\"\n <IfModule b>\n c d\\\n e\n </IfModule>\n</VirtualHost>\n",
+        &["<", "</", ">", "\"", "\\\n"],
+    ),
+    (
+        "a.yaml",
+        "a: &b\n  c: [1, {d: e}]\n  f: |\n   g\n  h: *b\n- i\n? j\n: k\n---\nl: !!str m\n",
+        &["&a ", "*a", "[", "{", "- ", "? ", ": ", "|\n", "'", "\"", "\n  ", "---\n"],
+    ),
+    (
+        "a.toml",
+        "a = 1\n[b.c]\nd = [\"e\", '''f\n''', {g = 2}]\n[[h]]\ni = 1979-05-27\n",
+        &["[", "]", "[[", "{", "'''", "\"\"\"", ".", "="],
+    ),
+    ("fstab", "/dev/a / ext4 rw 0 1\n# b\nc d e\n", &["\t", " ", "\n", "\\040"]),
+    (
+        "advanced.config",
+        "[{rabbit, [{a, <<\"b\">>}, {c, \"d\"}]}].\n%% e\n",
+        &["[", "{", "<<\"", "\"", "%", "}", "]"],
+    ),
+];
+
+#[test]
+fn every_form_of_a_file() {
+    for (path, text, words) in FILES {
+        let parse = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            generic::parse(path, &text, 0);
+            // As of a file whose name tells nothing.
+            generic::parse("", &text, 0);
+        };
+        campaign::texts(path, &[text.as_bytes()], words, parse);
+    }
+}
+
+#[test]
+fn files_of_oslo_config() {
+    let seed =
+        b"[DEFAULT]\ndebug=true\nlog = a\n  b\n\n[nova.x]\nurl : rabbit://a:b@c,d:e@f\n# g\n";
+    let parse = |bytes: &[u8]| drop(oslo::parse::parse(&String::from_utf8_lossy(bytes), 0));
+    campaign::texts("oslo.config", &[seed], &["[", "]", "=", ":", "\n ", "%(a)s", "$a"], parse);
+}
+
+#[test]
+fn texts_of_proc() {
+    let maps = b"555555554000-555555558000 r-xp 00001000 08:01 7 /bin/a b (deleted)\n\
+        7ffff7fc1000-7ffff7fc3000 r-xp 00000000 00:00 0 [vdso]\n\
+        7f0000000000-7f0000001000 rw-s 00000000 00:05 9 /dev/zero\\012x\n";
+    let parse = |bytes: &[u8]| drop(live::maps::parse(bytes, &|path| path));
+    campaign::texts("maps", &[maps], &["-", " ", "\n", "ffffffffffffffff", "\\012"], parse);
+
+    let cgroup = b"0::/user.slice/user-1000.slice/user@1000.service/app.slice/a\\x2db.service\n\
+        12:pids:/system.slice/nginx.service\n1:name=systemd:/docker/0123456789abcdef\n";
+    let parse = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        cgroup::paths(&text);
+        cgroup::unit(&text).map(|unit| unit.readable().len());
+    };
+    campaign::texts("cgroup", &[cgroup], &["\\x", "/", ".service", ".slice", ":", "@"], parse);
+}
+
+#[test]
+fn what_is_made_fit_for_a_terminal() {
+    let seed = "\u{1b}]0;pwn\u{7}\u{1b}[2J a\nb\u{202e}c\u{200b}\u{3164}\u{fe0f}d\r\n".as_bytes();
+    let parse = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        let line = sanitize::line(&text);
+        assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+        for line in sanitize::lines(&text) {
+            assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+        }
+        sanitize::at_line_start(&text);
+    };
+    campaign::texts("sanitizer", &[seed], &["\n", "\u{1b}[", "\u{202e}", "\r"], parse);
+}

@@ -1,0 +1,16 @@
+//! Mutated inputs for every parser of bytes that a process controls: no panic, nothing that takes
+//! long or much memory. A million for each with `GURU_FULL`; in the gate as many as two seconds allow.
+//! They are the same in every run.
+//!
+//! A binary of its own, because its allocator counts. Whole recordings are damaged in `tests/fuzz.rs`.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod campaign;
+mod config;
+mod elf;
+mod files;
+mod mask;
+mod packages;
+mod python;
+mod random;
+mod reports;
