@@ -115,7 +115,8 @@ pub struct Report {
     /// Report on a recording instead of a process
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// Give up after so many seconds
+    /// Give up after so many seconds. A part of the report that would take longer is left out, and a
+    /// note says so
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }

@@ -37,6 +37,7 @@ mod replay;
 mod secrets;
 mod sections;
 mod served;
+mod served_memory;
 mod servers;
 mod services;
 mod sink;
