@@ -1,22 +1,23 @@
 //! Where the program's words go: the report to standard output or a file, complaints to standard
 //! error, the manual to a directory.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use guru::error::{Error, Status};
 use guru::new_file::NewFile;
+use guru::render::sanitize::line;
 use guru::render::{Frames, RENDERERS, Renderer};
 use guru::report::Report;
 
 use crate::cli;
 
-/// One line on standard error.
+/// One line on standard error, whatever its text has in it.
 pub fn complain(text: &str) {
     // A closed standard error leaves nobody to complain to.
-    let _ = writeln!(io::stderr(), "guru: {text}");
+    let _ = writeln!(io::stderr(), "guru: {}", line(text));
 }
 
 /// An error, and what to do about it.
@@ -65,6 +66,11 @@ impl Sink {
             NewFile::create(path).map_err(failed).map(|file| (file, to.clone()))
         });
         Ok(Sink { file: file.transpose()?, written: false })
+    }
+
+    /// Whether it leads to a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.file.is_none() && io::stdout().is_terminal()
     }
 
     /// Writes behind what was written before.

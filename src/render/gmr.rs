@@ -19,6 +19,9 @@ use crate::text::Text;
 /// What a GMR shows the configuration of.
 const OSLO_CONFIG: &str = "oslo.config";
 
+/// The section of what a process wrote that is no report: no report of its own has it.
+const WRITTEN: &str = "written";
+
 /// The format `gmr`.
 #[derive(Debug)]
 pub struct Gmr;
@@ -34,8 +37,10 @@ impl Renderer for Gmr {
         let itself = report.taken.hold == Hold::Itself;
         text.push_str(&format!("{}\n{}\n\n", layout::heading(layout::TITLE), layout::title_bar()));
         for section in report.sections.iter().filter(|section| itself || in_gmr(section)) {
-            let body: Vec<String> =
-                blocks(section).map(|block| self::block(block, language, frames)).collect();
+            let body: Vec<String> = match section.id.as_str() {
+                WRITTEN => blocks(section).map(written).collect(),
+                _ => blocks(section).map(|block| self::block(block, language, frames)).collect(),
+            };
             let heading = layout::heading_of(section);
             text.push_str(&format!("\n{heading}\n{}", body.join("\n")));
         }
@@ -86,6 +91,16 @@ fn block(block: &Block, language: Language, frames: Frames) -> String {
         Block::Text { file: _, command: _, text: _, left: _ } => String::new(),
         Block::NotLookedFor { why: _ } => "(not looked for)".into(),
     }
+}
+
+/// What is no report: there is nothing to compare it with, so it is indented.
+fn written(block: &Block) -> String {
+    let mut page = Page::default();
+    if let Block::Text { text, left, .. } = block {
+        layout::foreign(&mut page, text.raw());
+        page.extend((*left > 0).then(|| layout::left_out(*left)));
+    }
+    without_last_newline(&page)
 }
 
 fn text(text: &Text, left: u64) -> String {

@@ -28,8 +28,8 @@ const TITLES: &[&str] = &[
     "Processes",
     "Configuration",
     "Objects",
-    "State",
-    "Registered",
+    "Registered Sections",
+    "What The Process Wrote",
 ];
 
 /// The title of the whole report.
@@ -63,7 +63,8 @@ pub fn heading_of(section: &SectionReport) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || " -_.,:/()&".contains(c);
     let title = &section.title;
     let is_foreign = section.id == REGISTERED;
-    let is_ordinary = title.chars().all(is_plain) && !TITLES.contains(&title.trim());
+    let is_ordinary =
+        title.chars().all(is_plain) && line(title) == *title && !TITLES.contains(&title.trim());
     match is_foreign && !is_ordinary {
         true => heading(&name::quoted(title)),
         false => heading(title),

@@ -9,6 +9,8 @@
 //! for has no effect, and no text of the process gains a place by it. Secrets are masked before, in
 //! the report: cutting a text here can not uncover one.
 
+use crate::text::Text;
+
 /// The most characters of one text that are shown; how many more there are is said.
 pub const MAX_CHARS: usize = 4096;
 
@@ -58,6 +60,14 @@ pub fn lines(text: &str) -> Vec<String> {
         push_more(last, more);
     }
     lines
+}
+
+/// Bytes for a terminal: whole, in their lines and with their tabs, and with nothing else in them that
+/// does something.
+pub fn for_terminal(bytes: &[u8]) -> String {
+    let text = Text::from_bytes(bytes);
+    let shown = |line: &str| line.split('\t').map(escape).collect::<Vec<_>>().join("\t");
+    text.raw().split('\n').map(shown).collect::<Vec<_>>().join("\n")
 }
 
 /// The first [`MAX_CHARS`] characters of `text`, and how many follow.
@@ -139,6 +149,13 @@ mod tests {
         for text in ["C:\\dir\\new", "grüße 東京 👩💻 e\u{301}", "`a` = \"b\"", ""] {
             assert_eq!(line(text), text);
         }
+    }
+
+    #[test]
+    fn a_terminal_gets_lines_and_tabs_and_nothing_else_that_does_something() {
+        assert_eq!(for_terminal(b"a\tb\r\n\x1b[2J\xff\n"), "a\tb\\r\n\\x1b[2J\\xff\n");
+        let long = "x".repeat(2 * MAX_CHARS);
+        assert_eq!(for_terminal(long.as_bytes()), long);
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn ask(process: &LiveProcess, handle: &Handle, request: &Request) -> Result<(), 
             handle.send(*signal)
         }
         Request::Touch(watcher) => {
-            let file = crate::render::sanitize::line(watcher.file.raw());
+            let file = crate::render::name::name(watcher.file.raw());
             touch::touch(process, &watcher.file)
                 .map_err(|error| refused(pid, format!("watches {file}: {error}"), None))
         }

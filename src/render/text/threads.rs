@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::{note, objects};
+use crate::render::Frames;
 use crate::render::gmr::label;
 use crate::render::name::name;
 use crate::render::page::{Line, Page};
 use crate::render::sanitize::line;
 use crate::render::stack::{self, Piece};
-use crate::render::Frames;
 use crate::report::{Execution, ExecutionKind, GilUse, Role, Wait};
 use crate::stack::Stack;
 use crate::text::Text;
