@@ -179,7 +179,10 @@ impl Asker<'_> {
             }
             return Ok(Status::Complete);
         }
-        let report = answer.report(self.options.secrets());
+        let (report, unread) = answer.report(self.options.secrets());
+        if let Some(why) = unread {
+            self.say(&format!("its report cannot be read: {why}: what it wrote is shown as text"));
+        }
         self.printer().print(&report, sink)?;
         Ok(if report.is_partial() { Status::Partial } else { Status::Complete })
     }

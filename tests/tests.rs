@@ -10,6 +10,7 @@ mod demo;
 mod distributions;
 mod drift;
 mod ears;
+mod forged;
 mod frameworks;
 mod fuzz;
 mod green;

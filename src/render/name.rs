@@ -37,12 +37,12 @@ pub fn plain(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_lowercase() || matches!(c, ' ' | '-');
     let is_ours = text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(is_plain)
-        && text.split(' ').count() <= MAX_WORDS;
+        && text.len() <= MAX_PLAIN;
     if is_ours { text.to_owned() } else { at_start(text) }
 }
 
-/// The most words of guru's that a text may be.
-const MAX_WORDS: usize = 3;
+/// The longest text that may be a few words of guru's.
+const MAX_PLAIN: usize = 32;
 
 /// The name of a function, which stands behind ` in ` and ends its line but for marks of guru's.
 pub fn function(text: &str, language: Language) -> String {
@@ -53,9 +53,10 @@ pub fn function(text: &str, language: Language) -> String {
     if is_ordinary && text != NOT_KNOWN { line(text) } else { quoted(text) }
 }
 
-/// Text in double quotes, on one line.
+/// Text in double quotes, on one line, without what stands between facts.
 pub fn quoted(text: &str) -> String {
-    format!("\"{}\"", line(&text.replace('\\', "\\\\").replace('"', "\\\"")))
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", line(&text).replace(BETWEEN, "\\u{b7}"))
 }
 
 /// One word that is not taken for anything else.
@@ -112,8 +113,8 @@ mod tests {
         for (text, shown) in [
             ("", "\"\""),
             ("note: threads: x", "\"note: threads: x\""),
-            ("a\" · running", "\"a\\\" · running\""),
-            ("a·b", "\"a·b\""),
+            ("a\" · running", "\"a\\\" \\u{b7} running\""),
+            ("a·b", "\"a\\u{b7}b\""),
             ("it's", "\"it's\""),
             ("a\x1b", "\"a\\x1b\""),
             ("a \\x1b", "\"a \\\\x1b\""),
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_function_forges_no_mark() {
-        for text in ["f (inlined)", "f (guessed: frame pointer)", "??", "note: x", " f", "a · b"] {
+        for text in ["f (inlined)", "f (guessed: frame pointer)", "??", "note: x", " f"] {
             for language in [Language::Native, Language::Python] {
                 assert_eq!(function(text, language), format!("\"{text}\""));
             }

@@ -68,19 +68,21 @@ impl Answer {
         }
     }
 
-    /// The report, in guru's own model. What cannot be read into it stands there as text, and makes
-    /// it partial.
-    pub fn report(&self, secrets: Secrets) -> Report {
+    /// The report, in guru's own model. What cannot be read into it stands there as text and makes
+    /// it partial: then the second value says why.
+    pub fn report(&self, secrets: Secrets) -> (Report, Option<gmr::Unread>) {
         let Captured { bytes, left, .. } = &self.heard.captured;
         let taken =
             Taken { at: self.at.clone(), hold: Hold::Itself, paused_us: None, held_us: None };
-        let mut parsed =
-            gmr::parse(bytes, secrets).unwrap_or_else(|why| gmr::unread(bytes, why, secrets));
+        let (mut parsed, unread) = match gmr::parse(bytes, secrets) {
+            Ok(parsed) => (parsed, None),
+            Err(why) => (gmr::unread(bytes, why, secrets), Some(why)),
+        };
         if *left > 0 {
             let text = format!("its last {left} bytes were too many to keep");
             parsed.notes.push(Note::missing("report", text));
         }
-        gmr::report(parsed, self.process.clone(), taken)
+        (gmr::report(parsed, self.process.clone(), taken), unread)
     }
 
     /// Why no report came, by what the process does now.

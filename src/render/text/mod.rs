@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::name::{name, quoted};
+use super::name::{BETWEEN, name, quoted};
 use super::page::{Line, Page};
 use super::sanitize::line;
 use super::{Frames, Renderer, layout};
@@ -163,6 +163,7 @@ fn note(note: &Note) -> Line {
 fn about(about: &str) -> String {
     let is_plain = !about.is_empty()
         && !about.contains(": ")
+        && !about.contains(BETWEEN)
         && !about.starts_with('"')
         && !about.ends_with([':', ' '])
         && line(about) == about;
