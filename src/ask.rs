@@ -8,7 +8,8 @@ use guru::error::{Error, Status};
 use guru::evidence::Evidence;
 use guru::inspect::{Options, inspect};
 use guru::part::{Kind, Parts};
-use guru::render::sanitize::line;
+use guru::render::name::name;
+use guru::render::sanitize::for_terminal;
 use guru::report::Report;
 use guru::section::SECTIONS;
 use guru::target::live::proc::table;
@@ -60,7 +61,7 @@ fn ask(
     }
     let work = |parts: &Parts, printed: &File| {
         let asker = Asker { options, patience, pid, descends, parts };
-        let asked = Sink::of_worker(printed).and_then(|mut sink| asker.ask(&mut sink));
+        let asked = sink.of_worker(printed).and_then(|mut sink| asker.ask(&mut sink));
         let asked = asked.unwrap_or_else(|error| {
             complain_of(&error);
             Asked { status: error.status(), asked: false, dumped: false }
@@ -197,7 +198,7 @@ impl Asker<'_> {
     fn answered(&self, answer: &Answer, sink: &mut Sink) -> Result<Asked, Error> {
         let heard = &answer.heard;
         if let Some(file) = &heard.file {
-            self.say(&format!("it wrote its report to {}", line(file)));
+            self.say(&format!("it wrote its report to {}", name(file)));
         }
         if let Some(other) = heard.of_other {
             self.say(&format!("by its own words, the report is that of process {other}"));
@@ -210,7 +211,7 @@ impl Asker<'_> {
             }
             End::Failed => {
                 self.print_part(answer, sink)?;
-                let why = answer.failure();
+                let why = answer.failure(self.options.secrets());
                 self.say(&why);
                 self.report_if_wanted(why, Status::Partial, sink)?
             }
@@ -241,18 +242,11 @@ impl Asker<'_> {
             return Ok(Status::Complete);
         }
         let reading = self.parts.begin(Kind::OwnReport, "");
-        let report = answer.report(self.options.secrets());
+        let (report, unread) = answer.report(self.options.secrets());
         drop(reading);
-        let report = match report {
-            Ok(report) => report,
-            Err(unread) => {
-                self.say(&format!(
-                    "its report cannot be read ({unread}): it is printed as it came"
-                ));
-                self.write(bytes, sink)?;
-                return Ok(Status::Partial);
-            }
-        };
+        if let Some(why) = unread {
+            self.say(&format!("its report cannot be read: {why}: what it wrote is shown as text"));
+        }
         self.printer().print(&report, sink)?;
         Ok(if report.is_partial() { Status::Partial } else { Status::Complete })
     }
@@ -348,11 +342,21 @@ impl Asker<'_> {
         Printer::new(format, guru::render::Frames::Merged)
     }
 
+    /// The very bytes; to a terminal without what would steer it, as `ls` and `git` have it: who
+    /// asks by hand has not asked for that.
     fn write(&self, bytes: &[u8], sink: &mut Sink) -> Result<(), Error> {
-        match bytes.is_empty() {
-            true => Ok(()),
-            false => sink.write(|out| out.write_all(bytes)),
+        if bytes.is_empty() {
+            return Ok(());
         }
+        if !sink.is_terminal() {
+            return sink.write(|out| out.write_all(bytes));
+        }
+        let shown = for_terminal(bytes);
+        sink.write(|out| out.write_all(shown.as_bytes()))?;
+        if shown.as_bytes() != bytes {
+            self.say("what would steer the terminal was escaped: into a file it goes as it is");
+        }
+        Ok(())
     }
 
     fn say(&self, text: &str) {

@@ -160,8 +160,8 @@ pub struct Trigger {
     /// Ask all descendants of the processes, too, one after the other
     #[arg(long)]
     pub tree: bool,
-    /// How to print it: `raw`, the very bytes that the process wrote, its secrets with them; or, read
-    /// and printed anew, secrets masked, `text`, `gmr`, `json`
+    /// How to print it: `raw`, the very bytes that the process wrote, its secrets with them (on a
+    /// terminal, escaped); or, read and printed anew, secrets masked, `text`, `gmr`, `json`
     #[arg(long, default_value = ask::RAW, value_parser = formats_and_raw())]
     pub format: String,
     /// Write it to a new file, mode 0600, instead of standard output

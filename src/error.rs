@@ -56,7 +56,7 @@ pub enum Error {
     #[error("no process {0}")]
     NoProcess(i32),
     /// The process has exited, and waits for its parent to take note.
-    #[error("{pid} ({name}) has exited; its parent {parent} has not collected it")]
+    #[error("{pid} ({}) has exited; its parent {parent} has not collected it", word(.name))]
     Zombie {
         /// The process.
         pid: i32,
@@ -66,7 +66,7 @@ pub enum Error {
         parent: i32,
     },
     /// It belongs to the kernel.
-    #[error("{pid} ({name}) is a kernel thread: it has no user stack")]
+    #[error("{pid} ({}) is a kernel thread: it has no user stack", word(.name))]
     KernelThread {
         /// The thread.
         pid: i32,
@@ -157,6 +157,14 @@ pub enum Error {
     /// guru itself was given rights that its user does not have.
     #[error("guru refuses to run with the rights of another user (setuid or setgid)")]
     Privileged,
+}
+
+/// A name that was escaped: in quotes where it could be more than one word.
+fn word(name: &str) -> String {
+    match name.contains(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '\\')) {
+        true => format!("\"{name}\""),
+        false => name.to_owned(),
+    }
 }
 
 impl Error {

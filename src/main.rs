@@ -57,7 +57,8 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     let recording = options.record.as_deref().map(store::RecordingFile::create).transpose()?;
     let time = Time::from_now(Duration::from_secs(options.timeout));
     let work = |parts: &Parts, printed: &File| {
-        let done = Sink::of_worker(printed)
+        let done = sink
+            .of_worker(printed)
             .and_then(|mut sink| examine(&options, parts, &mut sink, recording.as_ref()));
         done.unwrap_or_else(|error| {
             complain_of(&error);

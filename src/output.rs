@@ -2,22 +2,23 @@
 //! error, the manual to a directory.
 
 use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io::{self, IsTerminal as _, Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use guru::error::{Error, Status};
 use guru::new_file::NewFile;
+use guru::render::sanitize::line;
 use guru::render::{Frames, RENDERERS, Renderer};
 use guru::report::Report;
 
 use crate::cli;
 
-/// One line on standard error.
+/// One line on standard error, whatever its text has in it.
 pub fn complain(text: &str) {
     // A closed standard error leaves nobody to complain to.
-    let _ = writeln!(io::stderr(), "guru: {text}");
+    let _ = writeln!(io::stderr(), "guru: {}", line(text));
 }
 
 /// An error, and what to do about it.
@@ -70,8 +71,11 @@ enum To {
     Stdout,
     /// A new file, and what the user called it.
     New(NewFile, String),
-    /// The file in memory that a worker prints into.
-    Memory(File),
+    /// The file in memory that a worker prints into, and whether that is passed on to a terminal.
+    Memory {
+        file: File,
+        terminal: bool,
+    },
 }
 
 impl Sink {
@@ -86,10 +90,11 @@ impl Sink {
         Ok(Sink { to, written: false })
     }
 
-    /// Into what a worker prints.
-    pub fn of_worker(file: &File) -> Result<Sink, Error> {
+    /// Into what a worker prints, which is passed on to this one.
+    pub fn of_worker(&self, file: &File) -> Result<Sink, Error> {
         let failed = |error| Error::Output { to: "memory".to_owned(), why: reason(&error) };
-        Ok(Sink { to: To::Memory(file.try_clone().map_err(failed)?), written: false })
+        let (file, terminal) = (file.try_clone().map_err(failed)?, self.is_terminal());
+        Ok(Sink { to: To::Memory { file, terminal }, written: false })
     }
 
     /// Writes what a worker has printed.
@@ -102,6 +107,15 @@ impl Sink {
             printed.rewind()?;
             io::copy(&mut printed, out).map(drop)
         })
+    }
+
+    /// Whether it leads to a terminal.
+    pub fn is_terminal(&self) -> bool {
+        match &self.to {
+            To::Stdout => io::stdout().is_terminal(),
+            To::Memory { terminal, .. } => *terminal,
+            To::New(..) => false,
+        }
     }
 
     /// Writes behind what was written before.
@@ -117,7 +131,7 @@ impl Sink {
         let (to, done) = match &mut self.to {
             To::New(file, to) => (to.as_str(), buffered(&mut file.writer())),
             To::Stdout => (STDOUT, buffered(&mut io::stdout().lock())),
-            To::Memory(file) => ("memory", buffered(file)),
+            To::Memory { file, .. } => ("memory", buffered(file)),
         };
         self.written = done.is_ok();
         done.map_err(|error| Error::Output { to: to.to_owned(), why: reason(&error) })

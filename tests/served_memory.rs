@@ -82,7 +82,9 @@ fn a_stack_whose_pages_nobody_serves_any_more_ends_where_they_do() {
     let report = looked_at(target.pid(), &[]);
     let served = thread_named(&report, "served");
     assert!(!served.stack.frames.is_empty(), "{served:?}");
-    assert!(notes(&report).iter().any(|note| note.starts_with("memory: some is another program's")));
+    assert!(
+        notes(&report).iter().any(|note| note.starts_with("memory: some is another program's"))
+    );
     let first = &threads(&report)[0];
     assert!(!first.stack.frames.is_empty(), "{first:?}");
     assert!(target.end());

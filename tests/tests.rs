@@ -12,6 +12,7 @@ mod deputy;
 mod distributions;
 mod drift;
 mod ears;
+mod forged;
 mod frameworks;
 mod fuzz;
 mod green;

@@ -50,8 +50,14 @@ impl Context {
     /// Text as it is, masked as a file is. It ends with a whole line, so that no secret is cut and
     /// not known for one.
     pub(super) fn block(&mut self, text: &str) -> Block {
-        let fits = text.len() <= self.room_for_text;
-        let room = text.as_bytes().get(..self.room_for_text).unwrap_or_default();
+        self.block_of(text, usize::MAX)
+    }
+
+    /// The same, with no more bytes than so many.
+    pub(super) fn block_of(&mut self, text: &str, most: usize) -> Block {
+        let room = self.room_for_text.min(most);
+        let fits = text.len() <= room;
+        let room = text.as_bytes().get(..room).unwrap_or_default();
         let end = memchr::memrchr(b'\n', room).map_or(0, |last| last + 1);
         let shown = if fits { text } else { text.get(..end).unwrap_or_default() };
         self.room_for_text -= shown.len();

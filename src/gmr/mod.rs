@@ -37,6 +37,9 @@ pub const MAX_READ: usize = 12 << 20;
 /// What the text report of oslo.reports calls itself.
 const TITLE: &str = "Guru Meditation";
 
+/// The most bytes that are shown of what is no report.
+const MAX_UNREAD: usize = 256 << 10;
+
 /// Why bytes are no report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Unread {
@@ -89,6 +92,27 @@ pub fn parse(bytes: &[u8], secrets: Secrets) -> Result<Parsed, Unread> {
     };
     let sections = split.sections.into_iter().map(read).collect();
     Ok(Parsed { sections, notes, secrets })
+}
+
+/// What is no report, as text: masked and escaped as any other of unknown form, and a note why it is
+/// there.
+pub fn unread(bytes: &[u8], why: Unread, secrets: Secrets) -> Parsed {
+    let text = Text::from_bytes(bytes);
+    let block = Context::new(secrets).block_of(text.raw(), MAX_UNREAD);
+    let mut notes = vec![Note::missing("report", format!("it cannot be read: {why}"))];
+    if let Block::Text { left, .. } = &block
+        && *left > 0
+    {
+        let text = format!("its last {left} bytes are left out: --format raw prints them");
+        notes.push(Note::missing("report", text));
+    }
+    let section = SectionReport {
+        id: "written".to_owned(),
+        title: "What The Process Wrote".to_owned(),
+        blocks: vec![block],
+        notes: Vec::new(),
+    };
+    Parsed { sections: vec![section], notes, secrets }
 }
 
 /// A report of guru's model of what a process says of itself. `process` is what is known of it

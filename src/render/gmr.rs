@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::keyvalue::{self, Order};
-use super::sanitize::at_line_start;
+use super::page::{Line, Page};
 use super::stack::{self, Piece};
 use super::{Frames, Renderer, layout};
 use crate::report::{
@@ -19,6 +19,9 @@ use crate::text::Text;
 /// What a GMR shows the configuration of.
 const OSLO_CONFIG: &str = "oslo.config";
 
+/// The section of what a process wrote that is no report: no report of its own has it.
+const WRITTEN: &str = "written";
+
 /// The format `gmr`.
 #[derive(Debug)]
 pub struct Gmr;
@@ -30,20 +33,18 @@ impl Renderer for Gmr {
 
     fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
         let language = language(report);
-        let mut text = layout::first_lines(report);
+        let mut text = layout::first_lines(report).as_str().to_owned();
         let itself = report.taken.hold == Hold::Itself;
-        text.push_str(&format!(
-            "{}\n{}\n\n",
-            layout::heading("Guru Meditation"),
-            layout::title_bar()
-        ));
+        text.push_str(&format!("{}\n{}\n\n", layout::heading(layout::TITLE), layout::title_bar()));
         for section in report.sections.iter().filter(|section| itself || in_gmr(section)) {
-            let body: Vec<String> =
-                blocks(section).map(|block| self::block(block, language, frames)).collect();
-            text.push_str(&format!("\n{}\n{}", layout::heading(&section.title), body.join("\n")));
+            let body: Vec<String> = match section.id.as_str() {
+                WRITTEN => blocks(section).map(written).collect(),
+                _ => blocks(section).map(|block| self::block(block, language, frames)).collect(),
+            };
+            let heading = layout::heading_of(section);
+            text.push_str(&format!("\n{heading}\n{}", body.join("\n")));
         }
-        layout::end_in_one_newline(&mut text);
-        out.write_all(text.as_bytes())
+        writeln!(out, "{}", text.trim_end_matches('\n'))
     }
 }
 
@@ -92,23 +93,30 @@ fn block(block: &Block, language: Language, frames: Frames) -> String {
     }
 }
 
-fn text(text: &Text, left: u64) -> String {
-    let mut lines: Vec<String> = text.raw().split('\n').map(at_line_start).collect();
-    if left > 0 {
-        lines.push(format!("({left} more bytes are left out)"));
+/// What is no report: there is nothing to compare it with, so it is indented.
+fn written(block: &Block) -> String {
+    let mut page = Page::default();
+    if let Block::Text { text, left, .. } = block {
+        layout::foreign(&mut page, text.raw());
+        page.extend((*left > 0).then(|| layout::left_out(*left)));
     }
-    lines.join("\n")
+    without_last_newline(&page)
+}
+
+fn text(text: &Text, left: u64) -> String {
+    let mut page: Page = text.raw().split('\n').map(Line::of_its_own).collect();
+    if left > 0 {
+        page.push(layout::left_out(left));
+    }
+    without_last_newline(&page)
 }
 
 fn fields(fields: &[Field]) -> String {
     let mut shown: Vec<&Field> = fields.iter().filter(|field| field.in_gmr).collect();
     shown.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut out = String::new();
-    for field in shown {
-        let value = field.value.as_ref().map_or("None", |value| value.raw());
-        layout::field(&mut out, &field.name, value);
-    }
-    without_last_newline(out)
+    let mut page = Page::default();
+    shown.into_iter().for_each(|field| layout::field(&mut page, field, "None"));
+    without_last_newline(&page)
 }
 
 /// The threads in the order of their text, as oslo.reports sorts them.
@@ -130,44 +138,56 @@ fn thread(execution: &Execution, language: Language, wanted: Frames) -> Option<S
         Frames::Native => true,
         _ => frame.language == language && !frame.internal,
     };
-    let mut out = format!("{}\n", layout::bar(&label(execution)));
+    let mut page = Page::default();
     let mut frames = 0;
     if language == Language::Native
         && let Some(end) = stack::end(&execution.stack.end)
     {
-        out.push_str(&format!("\n{end}\n"));
+        push_apart(&mut page, end);
     }
     for piece in stack::pieces(&execution.stack) {
         match piece {
             Piece::Frame(frame) if is_shown(frame) => {
                 frames += 1;
-                push_frame(&mut out, frame);
+                push_frame(&mut page, frame);
             }
             Piece::Frame(_) => {}
-            Piece::Gap(frames) => out.push_str(&format!("\n{}\n", stack::gap(frames))),
+            Piece::Gap(frames) => push_apart(&mut page, stack::gap(frames)),
         }
     }
     match (frames, language) {
-        (0, Language::Python) => None,
-        (0, Language::Native) => Some(out + "\nNo Traceback!\n"),
-        _ => Some(out),
+        (0, Language::Python) => return None,
+        (0, Language::Native) => push_apart(&mut page, stack::none()),
+        _ => {}
     }
+    Some(below_its_bar(execution, &page))
 }
 
 /// A green thread. One that runs has its stack among the threads, as in every GMR.
 fn greenlet(execution: &Execution) -> String {
-    let mut out = format!("{}\n", layout::bar(&label(execution)));
+    let mut page = Page::default();
     let frames = &execution.stack.frames;
     if frames.is_empty() || execution.state.as_deref() == Some("running") {
-        return out + "\nNo Traceback!\n";
+        push_apart(&mut page, stack::none());
+    } else {
+        frames.iter().for_each(|frame| push_frame(&mut page, frame));
     }
-    frames.iter().for_each(|frame| push_frame(&mut out, frame));
-    out
+    below_its_bar(execution, &page)
 }
 
-fn push_frame(out: &mut String, frame: &Frame) {
-    let source = stack::source(frame).unwrap_or(stack::SOURCE_NOT_FOUND.to_owned());
-    out.push_str(&format!("\n{}\n{source}\n", stack::location(frame)));
+fn below_its_bar(execution: &Execution, page: &Page) -> String {
+    format!("{}\n{}", layout::bar(&label(execution)), page.as_str())
+}
+
+fn push_frame(page: &mut Page, frame: &Frame) {
+    push_apart(page, stack::location(frame));
+    page.push(stack::source(frame).unwrap_or_else(stack::source_not_found));
+}
+
+/// A line below an empty one.
+fn push_apart(page: &mut Page, line: Line) {
+    page.blank();
+    page.push(line);
 }
 
 /// What a thread is called over its stack: by the number that `pthread_self` gives it.
@@ -186,13 +206,10 @@ pub fn label(execution: &Execution) -> String {
 /// The tree as oslo.reports prints it: whatever lies below the root, however deep, has the same
 /// four spaces; states are psutil's words.
 fn processes(root: &ProcessNode) -> String {
-    layout::walk(root)
-        .into_iter()
-        .map(|(level, node)| {
-            let state = node.state.replace(' ', "-");
-            format!("{}{}\n", layout::indent(level.min(1)), layout::process(node, &state))
-        })
-        .collect()
+    let walked = layout::walk(root).into_iter();
+    let lines = walked
+        .map(|(level, node)| layout::process(node, level.min(1), &node.state.replace(' ', "-")));
+    lines.collect::<Page>().as_str().to_owned()
 }
 
 fn groups(object: Option<&ConfigObject>, groups: &[OptionGroup]) -> String {
@@ -206,28 +223,26 @@ fn groups(object: Option<&ConfigObject>, groups: &[OptionGroup]) -> String {
         }
     };
     sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut out = String::new();
+    let mut page = Page::default();
     for (name, group) in sorted {
-        layout::group(&mut out, &name);
+        layout::group(&mut page, &name);
         let mut options: Vec<_> = group.options.iter().collect();
         options.sort_by(|a, b| a.name.cmp(&b.name));
         for option in options {
-            if option.name.raw().is_empty() {
-                layout::lines_of_file(&mut out, &option.value);
+            if option.name.is_empty() && object.is_none() {
+                layout::lines_of_file(&mut page, &option.value);
                 continue;
             }
-            keyvalue::option(&mut out, Order::Sorted, option.name.raw(), &option.value, "");
+            keyvalue::option(&mut page, Order::Sorted, option.name.raw(), &option.value, "");
         }
     }
-    without_last_newline(out)
+    without_last_newline(&page)
 }
 
 /// The key and value view of oslo.reports ends without a newline, all others with one.
-fn without_last_newline(mut out: String) -> String {
-    if out.ends_with('\n') {
-        out.pop();
-    }
-    out
+fn without_last_newline(page: &Page) -> String {
+    let text = page.as_str();
+    text.strip_suffix('\n').unwrap_or(text).to_owned()
 }
 
 #[cfg(test)]

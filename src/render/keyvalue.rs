@@ -1,8 +1,10 @@
 //! The view of keys and values that oslo.reports 3.9.0 gives its configuration
 //! (`oslo_reports/views/text/generic.py`: `KeyValueView`, and how `models/conf.py` sets it up).
 
-use super::layout::{OPTION_INDENT, push_indented};
-use super::sanitize::{line, lines};
+use super::layout::OPTION_INDENT;
+use super::name::{name, quoted};
+use super::page::{Line, Page};
+use super::sanitize::lines;
 use crate::data::Data;
 use crate::repr;
 
@@ -20,13 +22,13 @@ pub enum Order {
 }
 
 /// An option of a group. `remark` follows on its first line.
-pub fn option(out: &mut String, order: Order, name: &str, value: &Data, remark: &str) {
-    let writer = &mut Writer { out, order };
+pub fn option(page: &mut Page, order: Order, name: &str, value: &Data, remark: &str) {
+    let writer = &mut Writer { page, order };
     writer.push(Some(name), value, remark, 1);
 }
 
 struct Writer<'a> {
-    out: &'a mut String,
+    page: &'a mut Page,
     order: Order,
 }
 
@@ -44,7 +46,7 @@ impl Writer<'_> {
             }
             Data::List(items) => {
                 if let Some(key) = key {
-                    self.line(level, &format!("{} = {remark}", line(key)));
+                    self.line(level, &format!("{} = {remark}", name(key)));
                 }
                 let mut items: Vec<&Data> = items.iter().collect();
                 if self.order == Order::Sorted {
@@ -58,9 +60,9 @@ impl Writer<'_> {
                 match key {
                     Some(key) => {
                         if self.order == Order::Sorted {
-                            self.out.push('\n');
+                            self.page.blank();
                         }
-                        self.line(level, &format!("{}: {remark}", line(key)));
+                        self.line(level, &format!("{}: {remark}", name(key)));
                     }
                     None => self.line(level, "[dict]"),
                 }
@@ -79,13 +81,17 @@ impl Writer<'_> {
     /// One value: behind its name, or, if it has several lines, below it.
     fn leaf(&mut self, key: Option<&str>, value: &str, remark: &str, level: usize) {
         match (lines(value).as_slice(), key) {
+            // Behind a value stands what guru knows of it.
+            ([_], Some(key)) if self.order == Order::Kept && value.contains("  (") => {
+                self.line(level, &format!("{} = {}{remark}", name(key), quoted(value)));
+            }
             ([single], Some(key)) => {
-                self.line(level, &format!("{} = {single}{remark}", line(key)));
+                self.line(level, &format!("{} = {single}{remark}", name(key)));
             }
             ([single], None) => self.line(level, single),
             (several, key) => {
                 if let Some(key) = key {
-                    self.line(level, &format!("{}: {remark}", line(key)));
+                    self.line(level, &format!("{}: {remark}", name(key)));
                 }
                 several.iter().for_each(|line| self.line(level + 1, line));
             }
@@ -93,8 +99,7 @@ impl Writer<'_> {
     }
 
     fn line(&mut self, level: usize, text: &str) {
-        push_indented(self.out, level * OPTION_INDENT, text);
-        self.out.push('\n');
+        self.page.push(Line::below(level * OPTION_INDENT, text));
     }
 }
 
@@ -103,9 +108,9 @@ mod tests {
     use super::*;
 
     fn shown(order: Order, value: &Data) -> String {
-        let mut out = String::new();
-        option(&mut out, order, "x", value, "");
-        out
+        let mut page = Page::default();
+        option(&mut page, order, "x", value, "");
+        page.as_str().to_owned()
     }
 
     fn texts(items: &[&str]) -> Data {
@@ -156,6 +161,16 @@ mod tests {
         assert_eq!(shown(Order::Kept, &map(vec![])), "  x = {}\n");
         let pairs = map(vec![("b", Data::Int(1)), ("a", Data::Int(2))]);
         assert_eq!(shown(Order::Kept, &pairs), "  x: \n    b = 1\n    a = 2\n");
+    }
+
+    #[test]
+    fn no_value_ends_in_a_remark_and_no_name_is_a_line() {
+        let forged = Data::text("x    (default)");
+        assert_eq!(shown(Order::Kept, &forged), "  x = \"x    (default)\"\n");
+        assert_eq!(shown(Order::Sorted, &forged), "  x = x    (default)\n");
+        let mut page = Page::default();
+        option(&mut page, Order::Kept, "(3 more at their default)", &Data::Int(1), "");
+        assert_eq!(page.as_str(), "  \"(3 more at their default)\" = 1\n");
     }
 
     #[test]

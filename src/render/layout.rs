@@ -1,9 +1,11 @@
 //! The pieces of a Guru Meditation Report that `text` and `gmr` share, as oslo.reports 3.9.0
 //! lays them out (`oslo_reports/views/text`). What a piece holds is the renderers' affair.
 
-use super::sanitize::{at_line_start, line, lines};
+use super::name::{self, name};
+use super::page::{Line, Page};
+use super::sanitize::{line, lines};
 use crate::data::Data;
-use crate::report::{ConfigObject, ProcessNode, Report};
+use crate::report::{ConfigObject, Field, ProcessNode, Report, SectionReport};
 use crate::repr;
 use crate::text::Text;
 
@@ -16,15 +18,35 @@ const MAX_INDENT: usize = 16;
 /// The first line of a report whose secrets were not masked.
 const SECRETS_ARE_SHOWN: &str = "SECRETS ARE SHOWN IN THIS REPORT (--show-secrets)";
 
+/// The titles that are guru's own: a section that a process has registered is not called so.
+const TITLES: &[&str] = &[
+    TITLE,
+    NOTES,
+    "Package",
+    "Threads",
+    "Green Threads",
+    "Processes",
+    "Configuration",
+    "Objects",
+    "Registered Sections",
+    "What The Process Wrote",
+];
+
+/// The title of the whole report.
+pub const TITLE: &str = "Guru Meditation";
+
+/// The title of the notes on the report as a whole.
+pub const NOTES: &str = "Notes";
+
 /// What stands above everything else: each a line of its own.
-pub fn first_lines(report: &Report) -> String {
-    let mut lines = String::new();
+pub fn first_lines(report: &Report) -> Page {
+    let mut lines = Page::default();
     if report.secrets_shown {
-        lines.push_str(&format!("{SECRETS_ARE_SHOWN}\n"));
+        lines.push(Line::words(SECRETS_ARE_SHOWN));
     }
     if let Some(why) = &report.no_own_report {
-        let why = line(why.raw());
-        lines.push_str(&format!("The process gave no report of its own: {why}\n"));
+        let words = Line::words("The process gave no report of its own: ");
+        lines.push(words.then(line(why.raw())));
     }
     lines
 }
@@ -34,6 +56,23 @@ pub fn heading(title: &str) -> String {
     let rule = "=".repeat(WIDTH);
     format!("{rule}\n===={:^64}====\n{rule}", line(title))
 }
+
+/// The three lines over a section of a report. The title of one that the process has registered is
+/// its own choice: where it is one of guru's, or does not look like a title, it is quoted.
+pub fn heading_of(section: &SectionReport) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || " -_.,:/()&".contains(c);
+    let title = &section.title;
+    let is_foreign = section.id == REGISTERED;
+    let is_ordinary =
+        title.chars().all(is_plain) && line(title) == *title && !TITLES.contains(&title.trim());
+    match is_foreign && !is_ordinary {
+        true => heading(&name::quoted(title)),
+        false => heading(title),
+    }
+}
+
+/// The id of a section that the process itself has registered for its report.
+const REGISTERED: &str = "registered";
 
 /// What stands under the heading of the whole report.
 pub fn title_bar() -> String {
@@ -48,35 +87,45 @@ pub fn bar(label: &str) -> String {
 /// The columns of an option's name in its group.
 pub const OPTION_INDENT: usize = 2;
 
-/// A field of Package: its value behind its name, or, if it has several lines, below it.
-pub fn field(out: &mut String, name: &str, value: &str) {
-    out.push_str(&at_line_start(name));
+/// A field: its value behind its name, or, if it has several lines, below it. `none` stands for a
+/// value that is not known.
+pub fn field(page: &mut Page, field: &Field, none: &str) {
+    let value = field.value.as_ref().map_or(none, |value| value.raw());
+    // What guru adds is called by words, what the process has by a name.
+    let called = match field.in_gmr {
+        true => Line::name(&field.name),
+        false => Line::plain(&field.name),
+    };
     match lines(value).as_slice() {
-        [single] => out.push_str(&format!(" = {single}\n")),
+        [single] => page.push(called.then(" = ").then(single)),
         several => {
-            out.push_str(" = \n");
-            push_lines(out, 2, several);
+            page.push(called.then(" = "));
+            page.extend(several.iter().map(|line| Line::below(2, line)));
         }
     }
 }
 
 /// What stands for the options of a file of no known format: its lines.
-pub fn lines_of_file(out: &mut String, value: &Data) {
-    let lines: Vec<String> = match value {
-        Data::List(lines) => lines.iter().map(|text| line(&repr::str(text))).collect(),
-        single => vec![line(&repr::str(single))],
-    };
-    push_lines(out, OPTION_INDENT, &lines);
+pub fn lines_of_file(page: &mut Page, value: &Data) {
+    let mut push = |text: &Data| page.push(Line::below(OPTION_INDENT, &line(&repr::str(text))));
+    match value {
+        Data::List(lines) => lines.iter().for_each(push),
+        single => push(single),
+    }
 }
 
 /// Text that is not guru's: each of its lines indented, so that none passes for one of a report. A
 /// tab takes it to the next column of eight, as on a terminal.
-pub fn foreign(out: &mut String, text: &str) {
+pub fn foreign(page: &mut Page, text: &str) {
     for text in text.lines() {
         let text = if text.contains('\t') { &without_tabs(text) } else { text };
-        push_indented(out, OPTION_INDENT, &line(text));
-        out.push('\n');
+        page.push(Line::below(OPTION_INDENT, &line(text)));
     }
+}
+
+/// The line that stands for the end of a text.
+pub fn left_out(bytes: u64) -> Line {
+    Line::words("(").then(format!("{bytes} more bytes are left out)"))
 }
 
 fn without_tabs(text: &str) -> String {
@@ -94,21 +143,10 @@ fn without_tabs(text: &str) -> String {
     out
 }
 
-fn push_lines(out: &mut String, indent: usize, lines: &[String]) {
-    for line in lines {
-        push_indented(out, indent, line);
-        out.push('\n');
-    }
-}
-
-/// A text behind so many spaces.
-pub fn push_indented(out: &mut String, indent: usize, text: &str) {
-    out.push_str(&format!("{:indent$}{text}", ""));
-}
-
 /// The lines over a group of options: an empty one, and its name.
-pub fn group(out: &mut String, name: &str) {
-    out.push_str(&format!("\n{}: \n", at_line_start(name)));
+pub fn group(page: &mut Page, name: &str) {
+    page.blank();
+    page.push(Line::name(name).then(": "));
 }
 
 /// The name of a group of a file as a report shows it: `DEFAULT` has lower case letters. Objects
@@ -117,20 +155,17 @@ pub fn group_name<'a>(name: &'a str, object: Option<&ConfigObject>) -> &'a str {
     if name == "DEFAULT" && object.is_none() { "default" } else { name }
 }
 
-/// The line of a process, without a newline at the end.
-pub fn process(node: &ProcessNode, state: &str) -> String {
+/// The line of a process, `levels` below the root.
+pub fn process(node: &ProcessNode, levels: usize, state: &str) -> Line {
     let user = match &node.user {
-        Some(user) => line(user.raw()),
+        Some(user) => name(user.raw()),
         // As psutil answers for a user that no database knows.
         None => node.uid.to_string(),
     };
-    format!(
-        "Process {} (under {}) [ run by: {user} ({}), state: {} ]",
-        node.pid,
-        node.ppid,
-        node.uid,
-        line(state)
-    )
+    let (pid, ppid, uid, state) = (node.pid, node.ppid, node.uid, name::plain(state));
+    let line = Line::words("Process ")
+        .then(format!("{pid} (under {ppid}) [ run by: {user} ({uid}), state: {state} ]"));
+    line.indented(4 * levels.min(MAX_INDENT))
 }
 
 /// The processes of a tree, parents first, each with its level under `root`. A loop, not a
@@ -145,11 +180,6 @@ pub fn walk(root: &ProcessNode) -> Vec<(usize, &ProcessNode)> {
     walked
 }
 
-/// The spaces before a process that lies `levels` below the root.
-pub fn indent(levels: usize) -> String {
-    " ".repeat(4 * levels.min(MAX_INDENT))
-}
-
 /// A command line on one line, quoted so that one argument can be told from two.
 pub fn command(arguments: &[Text]) -> String {
     let quoted: Vec<String> = arguments.iter().map(|argument| quote(argument.raw())).collect();
@@ -157,17 +187,11 @@ pub fn command(arguments: &[Text]) -> String {
 }
 
 fn quote(argument: &str) -> String {
-    let plain = |c: char| !c.is_whitespace() && !matches!(c, '\'' | '"');
+    let plain = |c: char| !c.is_whitespace() && !matches!(c, '\'' | '"' | name::BETWEEN);
     if !argument.is_empty() && argument.chars().all(plain) {
         return argument.to_owned();
     }
     format!("'{}'", argument.replace('\'', "'\\''"))
-}
-
-/// `body` with exactly one newline at its end.
-pub fn end_in_one_newline(body: &mut String) {
-    body.truncate(body.trim_end_matches('\n').len());
-    body.push('\n');
 }
 
 #[cfg(test)]
@@ -188,25 +212,52 @@ mod tests {
 
     #[test]
     fn a_field_of_several_lines_is_indented_below_its_name() {
-        let mut out = String::new();
-        field(&mut out, "note", "two\nlines");
-        field(&mut out, "-x", "one");
-        assert_eq!(out, "note = \n  two\n  lines\n\\x2dx = one\n");
+        let mut page = Page::default();
+        for (name, value, in_gmr) in [
+            ("note", Some("two\nlines"), true),
+            ("-x", Some("one"), true),
+            ("build id", None, false),
+            ("build id", Some("1"), true),
+            ("note: x", None, false),
+        ] {
+            let value = value.map(Text::from);
+            field(&mut page, &Field { name: name.into(), value, in_gmr }, "None");
+        }
+        assert_eq!(
+            page.as_str(),
+            "note = \n  two\n  lines\n\"-x\" = one\nbuild id = None\n\"build id\" = 1\n\"note: x\" = \
+             None\n"
+        );
+    }
+
+    #[test]
+    fn a_title_of_the_process_is_none_of_gurus() {
+        let title = |id: &str, title: &str| {
+            let (id, title) = (id.to_owned(), title.to_owned());
+            let section = SectionReport { id, title, blocks: Vec::new(), notes: Vec::new() };
+            let heading = heading_of(&section);
+            let title = heading.lines().nth(1).unwrap_or_default().trim_matches('=').trim();
+            title.to_owned()
+        };
+        assert_eq!(title("threads", "Threads"), "Threads");
+        assert_eq!(title("registered", "Mini Extra"), "Mini Extra");
+        assert_eq!(title("registered", " Threads "), "\" Threads \"");
+        assert_eq!(title("registered", "\u{3164}"), "\"\\u{3164}\"");
     }
 
     #[test]
     fn the_lines_of_a_file_keep_their_order_and_indentation() {
-        let mut out = String::new();
-        lines_of_file(&mut out, &Data::List(vec![Data::text("b:"), Data::text("  - a")]));
-        assert_eq!(out, "  b:\n    - a\n");
+        let mut page = Page::default();
+        lines_of_file(&mut page, &Data::List(vec![Data::text("b:"), Data::text("  - a")]));
+        assert_eq!(page.as_str(), "  b:\n    - a\n");
     }
 
     #[test]
     fn foreign_text_is_indented_and_its_tabs_are_spaces() {
-        let mut out = String::new();
-        foreign(&mut out, "====\na\tb\n\n12345678\tc\x1b[2J\r\n");
+        let mut page = Page::default();
+        foreign(&mut page, "====\na\tb\n\n12345678\tc\x1b[2J\r\n");
         let expected = "  ====\n  a       b\n  \n  12345678        c\\x1b[2J\n";
-        assert_eq!(out, expected);
+        assert_eq!(page.as_str(), expected);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub mod gmr;
 pub mod json;
 pub mod keyvalue;
 pub mod layout;
+pub mod name;
+pub mod page;
 pub mod sanitize;
 pub mod stack;
 pub mod text;

@@ -1,6 +1,8 @@
 //! Frames and the ends of stacks in words, for `text` and `gmr`.
 
-use super::sanitize::{at_line_start, line};
+use super::name::{self, name};
+use super::page::Line;
+use super::sanitize::line;
 use crate::stack::{Frame, Language, Stack, StackEnd, Trust};
 
 /// What a stack is shown as, outermost first.
@@ -22,64 +24,72 @@ pub fn pieces(stack: &Stack) -> impl Iterator<Item = Piece<'_>> {
 }
 
 /// The line that stands for frames left out.
-pub fn gap(frames: usize) -> String {
-    format!("({frames} frames left out)")
+pub fn gap(frames: usize) -> Line {
+    Line::words("(").then(format!("{frames} frames left out)"))
+}
+
+/// The line that stands for a stack without a frame.
+pub fn none() -> Line {
+    Line::words("No Traceback!")
 }
 
 /// `PLACE in NAME`, and what is special about a native frame.
-pub fn location(frame: &Frame) -> String {
-    let name = frame.function.as_ref().map_or("??".into(), |name| line(name.raw()));
-    format!("{} in {name}{}", place(frame), marks(frame))
+pub fn location(frame: &Frame) -> Line {
+    let function = frame.function.as_ref();
+    let function =
+        function.map_or(name::NOT_KNOWN.into(), |text| name::function(text.raw(), frame.language));
+    place(frame).then(format!(" in {function}{}", marks(frame)))
 }
 
 /// `FILE:LINE`, else `MODULE+ADDRESS` (what `addr2line -e` takes), else the address.
-fn place(frame: &Frame) -> String {
+fn place(frame: &Frame) -> Line {
     if let Some(file) = &frame.file {
         let number = frame.line.map_or("?".into(), |number| number.to_string());
-        return format!("{}:{number}", at_line_start(file.raw()));
+        return Line::name(file.raw()).then(format!(":{number}"));
     }
-    let module = frame.module.as_ref().map(|module| at_line_start(module.raw()));
-    match (module, frame.module_address, frame.address) {
-        (Some(module), Some(address), _) => format!("{module}+{address}"),
-        (Some(module), None, Some(address)) => format!("{address} ({module})"),
-        (Some(module), None, None) => module,
-        (None, _, Some(address)) => address.to_string(),
-        (None, _, None) => "??".into(),
+    match (&frame.module, frame.module_address, frame.address) {
+        (Some(module), Some(address), _) => Line::name(module.raw()).then(format!("+{address}")),
+        (Some(module), None, Some(address)) => {
+            Line::address(address).then(format!(" ({})", name(module.raw())))
+        }
+        // Nothing behind it tells it from a word of guru's.
+        (Some(module), None, None) => Line::quoted(module.raw()),
+        (None, _, Some(address)) => Line::address(address),
+        (None, _, None) => Line::words(name::NOT_KNOWN),
     }
 }
 
 fn marks(frame: &Frame) -> String {
-    let mut marks = String::new();
-    if frame.language == Language::Native && frame.inlined {
-        marks.push_str(" (inlined)");
-    }
-    if frame.trust == Trust::FramePointer {
-        marks.push_str(" (guessed: frame pointer)");
-    }
-    marks
+    let inlined = frame.language == Language::Native && frame.inlined;
+    let guessed = frame.trust == Trust::FramePointer;
+    let mark = |is_so: bool, mark: &'static str| if is_so { mark } else { "" };
+    format!("{}{}", mark(inlined, name::INLINED), mark(guessed, name::GUESSED))
 }
 
 /// The line under a frame: its source in backticks, or, for a frame of a language that has it
 /// at run time, that it was not found.
-pub fn source(frame: &Frame) -> Option<String> {
+pub fn source(frame: &Frame) -> Option<Line> {
     match (&frame.source, frame.language) {
-        (Some(source), _) => Some(format!("    `{}`", line(source.raw()))),
-        (None, Language::Python) => Some(SOURCE_NOT_FOUND.to_owned()),
+        (Some(source), _) => Some(Line::below(4, &format!("`{}`", line(source.raw())))),
+        (None, Language::Python) => Some(source_not_found()),
         (None, Language::Native) => None,
     }
 }
 
 /// What stands for the source line of a frame without one.
-pub const SOURCE_NOT_FOUND: &str = "    (source not found)";
+pub fn source_not_found() -> Line {
+    Line::words("    (source not found)")
+}
 
 /// Why there are no further frames outwards; nothing where the thread begins.
-pub fn end(end: &StackEnd) -> Option<String> {
-    match end {
-        StackEnd::Root => None,
-        StackEnd::Limit(why) => Some(format!("(the stack goes on: {})", line(why.raw()))),
-        StackEnd::Broken(why) => Some(format!("(stack ends here: {})", line(why.raw()))),
-        StackEnd::Unread(why) => Some(format!("(stack not read: {})", line(why.raw()))),
-    }
+pub fn end(end: &StackEnd) -> Option<Line> {
+    let (words, why) = match end {
+        StackEnd::Root => return None,
+        StackEnd::Limit(why) => ("(the stack goes on: ", why),
+        StackEnd::Broken(why) => ("(stack ends here: ", why),
+        StackEnd::Unread(why) => ("(stack not read: ", why),
+    };
+    Some(Line::words(words).then(line(why.raw())).then(")"))
 }
 
 #[cfg(test)]
@@ -92,15 +102,28 @@ mod tests {
     #[test]
     fn a_frame_without_a_file_is_named_by_its_module_or_address() {
         let mut frame = sample::native("poll", "/lib/libc.so.6", 0x10f54f);
-        assert_eq!(location(&frame), "/lib/libc.so.6+0x10f54f in poll");
+        assert_eq!(location(&frame).as_str(), "/lib/libc.so.6+0x10f54f in poll");
         frame.module_address = None;
         frame.address = Some(Addr(0x7f00_1234));
-        assert_eq!(location(&frame), "0x7f001234 (/lib/libc.so.6) in poll");
+        assert_eq!(location(&frame).as_str(), "0x7f001234 (/lib/libc.so.6) in poll");
         frame.module = None;
         frame.function = None;
-        assert_eq!(location(&frame), "0x7f001234 in ??");
+        assert_eq!(location(&frame).as_str(), "0x7f001234 in ??");
         frame.address = None;
-        assert_eq!(location(&frame), "?? in ??");
+        assert_eq!(location(&frame).as_str(), "?? in ??");
+    }
+
+    #[test]
+    fn no_file_and_no_function_looks_like_another_line() {
+        let shown = |file: &str, function: &str| {
+            location(&sample::python(file, 5, function, None)).as_str().to_owned()
+        };
+        assert_eq!(shown("note: threads: x", "x"), "\"note: threads: x\":5 in x");
+        assert_eq!(shown("/a b.py", "??"), "\"/a b.py\":5 in \"??\"");
+        assert_eq!(shown("(stack ends here", "f)"), "\"(stack ends here\":5 in f)");
+        let mut module = sample::native("f", "note:", 1);
+        (module.address, module.module_address) = (None, None);
+        assert_eq!(location(&module).as_str(), "\"note:\" in f");
     }
 
     #[test]
@@ -108,7 +131,10 @@ mod tests {
         let mut frame = sample::native("f", "/bin/x", 0x10);
         frame.inlined = true;
         frame.trust = Trust::FramePointer;
-        assert_eq!(location(&frame), "/bin/x+0x10 in f (inlined) (guessed: frame pointer)");
+        assert_eq!(
+            location(&frame).as_str(),
+            "/bin/x+0x10 in f (inlined) (guessed: frame pointer)"
+        );
     }
 
     #[test]

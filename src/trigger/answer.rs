@@ -9,6 +9,8 @@ use crate::analysis::analyse;
 use crate::evidence::Evidence;
 use crate::gmr;
 use crate::mask::Secrets;
+use crate::note::Note;
+use crate::render::sanitize::line;
 use crate::report::{Hold, ProcessSummary, Report, Taken};
 use crate::target::files::FileError;
 use crate::target::live::{self, LiveProcess, facts, refusal, signals};
@@ -36,8 +38,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Why the process could not make its report, by its own words.
-    pub fn failure(&self) -> String {
+    /// Why the process could not make its report, by its own words. An exception may quote a secret.
+    pub fn failure(&self, secrets: Secrets) -> String {
         let Captured { state, bytes, .. } = &self.heard.captured;
         let text = Text::from_bytes(bytes);
         let lines: Vec<&str> = text.raw().lines().filter(|line| !line.is_empty()).collect();
@@ -46,7 +48,7 @@ impl Answer {
             (State::Failed, [.., said, _]) | (_, [.., said]) => said,
             _ => "",
         };
-        let said = crate::render::sanitize::line(said);
+        let said = line(&secrets.mask_text(said));
         match state {
             State::Undumped => format!("made its report, and could not write it: {said}"),
             _ => format!("could not make its report: {said}"),
@@ -66,15 +68,21 @@ impl Answer {
         }
     }
 
-    /// The report, in guru's own model.
-    ///
-    /// # Errors
-    /// If what was captured does not begin as a report.
-    pub fn report(&self, secrets: Secrets) -> Result<Report, gmr::Unread> {
+    /// The report, in guru's own model. What cannot be read into it stands there as text and makes
+    /// it partial: then the second value says why.
+    pub fn report(&self, secrets: Secrets) -> (Report, Option<gmr::Unread>) {
+        let Captured { bytes, left, .. } = &self.heard.captured;
         let taken =
             Taken { at: self.at.clone(), hold: Hold::Itself, paused_us: None, held_us: None };
-        let parsed = gmr::parse(&self.heard.captured.bytes, secrets)?;
-        Ok(gmr::report(parsed, self.process.clone(), taken))
+        let (mut parsed, unread) = match gmr::parse(bytes, secrets) {
+            Ok(parsed) => (parsed, None),
+            Err(why) => (gmr::unread(bytes, why, secrets), Some(why)),
+        };
+        if *left > 0 {
+            let text = format!("its last {left} bytes were too many to keep");
+            parsed.notes.push(Note::missing("report", text));
+        }
+        (gmr::report(parsed, self.process.clone(), taken), unread)
     }
 
     /// Why no report came, by what the process does now.

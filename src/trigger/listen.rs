@@ -8,7 +8,7 @@ use super::preflight::{Plan, Request};
 use super::why::Tapped;
 use crate::error::{Change, Error};
 use crate::gmr;
-use crate::render::sanitize::line;
+use crate::render::name;
 use crate::target::live::LiveProcess;
 use crate::target::live::dump_dir::{DumpDir, Dumped};
 use crate::target::live::handle::Handle;
@@ -122,7 +122,7 @@ impl Listener {
             Some((directory, report)) => {
                 let dumps = DumpDir::watch(process, directory, report.service.as_ref());
                 Some(dumps.map_err(|error| {
-                    let directory = line(directory.raw());
+                    let directory = name::name(directory.raw());
                     refused(format!("is to write its report to {directory}: {error}"), None)
                 })?)
             }

@@ -172,7 +172,7 @@ fn ask(process: &LiveProcess, handle: &Handle, request: &Request) -> Result<(), 
             handle.send(*signal)
         }
         Request::Touch(watcher) => {
-            let file = crate::render::sanitize::line(watcher.file.raw());
+            let file = crate::render::name::name(watcher.file.raw());
             touch::touch(process, &watcher.file).map_err(|error| {
                 let is_others = matches!(error, TouchError::NotForTarget | TouchError::Ahead);
                 let hint = is_others.then(|| {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::signal;
-use crate::render::sanitize::line;
+use crate::render::name;
 use crate::runtime::{Handler, OwnReport, ReportWatcher, SignalHandler};
 use crate::target::Tid;
 use crate::target::signals::SignalState;
@@ -149,7 +149,7 @@ pub fn plan(seen: &Seen<'_>, wanted: &Wanted) -> Result<Plan, Refusal> {
         warnings.push(format!("is traced by {tracer}, to which the signal goes first"));
     }
     if let Request::Touch(watcher) = &request {
-        let file = line(watcher.file.raw());
+        let file = name::name(watcher.file.raw());
         warnings.push(format!("is asked by {file}: so is every other process that watches it"));
         warnings.extend(slow(watcher, wanted.patience));
     }
@@ -207,7 +207,7 @@ fn choose(seen: &Seen<'_>, force: bool) -> Result<(Request, Option<OwnReport>), 
         (Ok([]), Some(configured)) => return Err(unwatched(seen, &configured.file)),
         (Err(_), Some(configured)) if force => return by(configured),
         (Err(why), Some(configured)) => {
-            let file = line(configured.file.raw());
+            let file = name::name(configured.file.raw());
             return Err(Refusal::new(format!(
                 "is to watch {file} by its configuration, but whether any thread does is not \
                  known: {why}"
@@ -259,10 +259,10 @@ fn by_signal(
     Err(match (handler.map(|handler| &handler.handler), seen.handlers) {
         (Some(Handler::Function { name: function, file, line: at }), _) => {
             let place = match (file, at) {
-                (Some(file), Some(number)) => format!(" ({}:{number})", line(file.raw())),
+                (Some(file), Some(number)) => format!(" ({}:{number})", name::name(file.raw())),
                 _ => String::new(),
             };
-            let function = line(function.raw());
+            let function = name::name(function.raw());
             Refusal::new(format!(
                 "handles {name} by {function}{place}, which is no Guru Meditation Report"
             ))
@@ -282,7 +282,7 @@ fn by_signal(
 
 /// A configured file that nobody here watches.
 fn unwatched(seen: &Seen<'_>, file: &Text) -> Refusal {
-    let file = line(file.raw());
+    let file = name::name(file.raw());
     match seen.watched_by_parent {
         Some(parent) => Refusal::new(format!(
             "is a worker: {file} is watched by its master, process {parent}, which can report on \

@@ -2,7 +2,8 @@
 //! Pure. What comes from the process is made fit for a terminal here.
 
 use crate::package::container::Container;
-use crate::render::sanitize::line;
+use crate::render::name;
+use crate::render::sanitize::{is_harmful, line};
 use crate::target::cgroup::Unit;
 use crate::target::stderr::{PipeState, Stderr, StderrKind};
 use crate::text::Text;
@@ -34,14 +35,14 @@ pub struct Place<'a> {
 pub fn describe(stderr: &Stderr) -> String {
     match &stderr.kind {
         StderrKind::Closed => "nowhere: it is closed".to_owned(),
-        StderrKind::File { path, deleted: false } => format!("the file {}", line(path.raw())),
+        StderrKind::File { path, deleted: false } => format!("the file {}", name::name(path.raw())),
         StderrKind::File { path, deleted: true } => {
-            format!("the file {} (deleted)", line(path.raw()))
+            format!("the file {} (deleted)", name::name(path.raw()))
         }
         StderrKind::Pipe { readers, unseen, state } => pipe(readers, *unseen, *state),
         StderrKind::Socket { journal: true, .. } => "the journal".to_owned(),
         StderrKind::Socket { peer, .. } => format!("a {}", line(peer.raw())),
-        StderrKind::Terminal(name) => format!("the terminal {}", line(name.raw())),
+        StderrKind::Terminal(name) => format!("the terminal {}", name::name(name.raw())),
         StderrKind::Null => "/dev/null: whatever is written is lost".to_owned(),
         StderrKind::Other(name) => line(name.raw()),
         StderrKind::Hidden(why) => format!("where guru may not look: {}", line(why)),
@@ -56,7 +57,7 @@ pub fn pipe(readers: &[(i32, Text)], unseen: bool, state: Option<PipeState>) -> 
     let mut names: Vec<String> = readers
         .iter()
         .take(MAX_NAMED)
-        .map(|(pid, name)| format!("{} (pid {pid})", line(name.raw())))
+        .map(|(pid, name)| format!("{} (pid {pid})", name::name(name.raw())))
         .collect();
     match readers.len().saturating_sub(MAX_NAMED) {
         0 if unseen && !names.is_empty() => names.push("perhaps others".to_owned()),
@@ -147,12 +148,28 @@ fn logs(container: &Container, since: i64) -> Option<String> {
     }
 }
 
-/// A word for a shell, on one line.
+/// A word for a shell, on one line. What would be escaped to be shown is escaped for the shell, too,
+/// as bash, zsh and ksh read it: else the command would be about another file when it is copied.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-@:+=%,".contains(c);
+    if text.chars().any(is_harmful) {
+        return format!("$'{}'", text.chars().map(escaped).collect::<String>());
+    }
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
-        false => line(&format!("'{}'", text.replace('\'', "'\\''"))),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// A character as it stands in `$'…'`.
+fn escaped(character: char) -> String {
+    match character {
+        '\'' | '\\' => format!("\\{character}"),
+        _ if is_harmful(character) => {
+            let bytes = character.to_string().into_bytes();
+            bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
+        }
+        _ => character.to_string(),
     }
 }
 
@@ -189,8 +206,8 @@ mod tests {
     fn every_kind_is_described() {
         let said = |kind| describe(&of(kind));
         let file = |deleted| StderrKind::File { path: "/var/log/x\n".into(), deleted };
-        assert_eq!(said(file(false)), "the file /var/log/x\\n");
-        assert_eq!(said(file(true)), "the file /var/log/x\\n (deleted)");
+        assert_eq!(said(file(false)), "the file \"/var/log/x\\n\"");
+        assert_eq!(said(file(true)), "the file \"/var/log/x\\n\" (deleted)");
         assert_eq!(said(StderrKind::Terminal("/dev/pts/3".into())), "the terminal /dev/pts/3");
         assert_eq!(said(StderrKind::Null), "/dev/null: whatever is written is lost");
         assert_eq!(said(StderrKind::Closed), "nowhere: it is closed");
@@ -203,7 +220,7 @@ mod tests {
         let shim = pipe_read_by(&[(77, "containerd-shim")], false);
         assert_eq!(describe(&shim), "a pipe read by containerd-shim (pid 77)");
         let some = pipe_read_by(&[(7, "a"), (8, "b\u{1b}")], true);
-        assert_eq!(describe(&some), "a pipe read by a (pid 7), b\\x1b (pid 8), perhaps others");
+        assert_eq!(describe(&some), "a pipe read by a (pid 7), \"b\\x1b\" (pid 8), perhaps others");
         let many = pipe_read_by(&[(1, "a"), (2, "a"), (3, "a"), (4, "a"), (5, "a")], false);
         assert!(describe(&many).ends_with("a (pid 3), 2 more"), "{}", describe(&many));
         let nobody = pipe_read_by(&[], false);
@@ -286,6 +303,8 @@ mod tests {
         let file = |path: &str, deleted| of(StderrKind::File { path: path.into(), deleted });
         let plain = how_to_read(&file("/var/log/it's", false), &place());
         assert_eq!(plain.as_deref(), Some("less '/var/log/it'\\''s'"));
+        let steering = how_to_read(&file("/a\x1b\u{2028}'\\", false), &place());
+        assert_eq!(steering.as_deref(), Some(r"less $'/a\x1b\xe2\x80\xa8\'\\'"));
         let gone = how_to_read(&file("/var/log/x", true), &place());
         assert_eq!(gone.as_deref(), Some("cat /proc/4711/fd/2"));
         let docker = container("docker", None);

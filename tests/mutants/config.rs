@@ -107,7 +107,7 @@ fn what_is_made_fit_for_a_terminal() {
         for line in sanitize::lines(&text) {
             assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
         }
-        sanitize::at_line_start(&text);
+        guru::render::name::at_start(&text);
     };
     campaign::texts("sanitizer", &[seed], &["\n", "\u{1b}[", "\u{202e}", "\r"], parse);
 }

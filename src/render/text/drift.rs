@@ -2,23 +2,25 @@
 
 use super::value::cut;
 use crate::data::Data;
+use crate::render::name::name;
+use crate::render::page::{Line, Page};
 use crate::render::sanitize::line;
 use crate::report::{ConfigFile, Drift, DriftKind};
 use crate::repr;
 
 /// The lines, in the order given.
-pub fn drift(drift: &[Drift], files: &[ConfigFile]) -> String {
-    drift.iter().map(|one| format!("drift: {}\n", self::one(one, files))).collect()
+pub fn drift(drift: &[Drift], files: &[ConfigFile]) -> Page {
+    drift.iter().map(|one| self::one(one, files)).collect()
 }
 
 /// `[api] port (mini.conf:9): 80 now, 8080 after a restart · WHY`
-fn one(drift: &Drift, files: &[ConfigFile]) -> String {
-    let group = drift.group.as_ref().map(|group| format!("[{}]", line(group.raw())));
-    let option = drift.option.as_ref().map(|option| line(option.raw()));
+fn one(drift: &Drift, files: &[ConfigFile]) -> Line {
+    let group = drift.group.as_ref().map(|group| format!("[{}]", name(group.raw())));
+    let option = drift.option.as_ref().map(|option| name(option.raw()));
     let named: Vec<String> = group.into_iter().chain(option).collect();
     let place = drift.place.as_ref();
     let about = match (named.join(" "), place) {
-        (named, Some(origin)) if named.is_empty() => line(origin.file.raw()),
+        (named, Some(origin)) if named.is_empty() => name(origin.file.raw()),
         (named, Some(origin)) => format!("{named} ({})", super::options::place(origin, files)),
         (named, None) if named.is_empty() => "a file".to_owned(),
         (named, None) => named,
@@ -37,8 +39,8 @@ fn one(drift: &Drift, files: &[ConfigFile]) -> String {
         DriftKind::NotRead => "read by no option of this object".to_owned(),
         DriftKind::Deprecated => "a deprecated name".to_owned(),
     };
-    let why = drift.what.as_ref().map(|why| format!(" · {}", line(why.raw())));
-    format!("{about}: {what}{}", why.unwrap_or_default())
+    let why = drift.what.as_ref().map(|why| line(why.raw()));
+    Line::words("drift: ").then(format!("{about}: {what}")).fact(why.unwrap_or_default())
 }
 
 fn value(value: &Data) -> String {
@@ -74,7 +76,7 @@ mod tests {
         let gone = Drift { place: place(0), ..empty(DriftKind::FileGone) };
         let lines = drift(&[changes, section, gone, empty(DriftKind::FileGone)], &[]);
         assert_eq!(
-            lines,
+            lines.as_str(),
             "drift: [api] port (a.conf:9): 'a\\nb' now, None after a restart\n\
              drift: [apy] (a.conf:3): read by no option of this object · did you mean [api]?\n\
              drift: /etc/a.conf: gone since the process read it\n\

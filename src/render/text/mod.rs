@@ -3,6 +3,8 @@
 
 use std::io;
 
+use super::name::{BETWEEN, name, quoted};
+use super::page::{Line, Page};
 use super::sanitize::line;
 use super::{Frames, Renderer, layout};
 use crate::note::{Note, Weight};
@@ -25,16 +27,16 @@ impl Renderer for Plain {
     }
 
     fn render(&self, report: &Report, frames: Frames, out: &mut dyn io::Write) -> io::Result<()> {
-        let title = format!("{}\n{}", layout::title_bar(), self::title(report));
-        out.write_all(layout::first_lines(report).as_bytes())?;
-        section(out, "Guru Meditation", title)?;
+        out.write_all(layout::first_lines(report).as_str().as_bytes())?;
+        writeln!(out, "{}\n{}\n", layout::heading(layout::TITLE), layout::title_bar())?;
+        out.write_all(title(report).as_str().as_bytes())?;
         for section in &report.sections {
-            out.write_all(b"\n")?;
-            self::section(out, &section.title, body(section, frames))?;
+            let body = body(section, frames);
+            write!(out, "\n{}\n{}", layout::heading_of(section), body.as_str())?;
         }
         if !report.notes.is_empty() {
-            out.write_all(b"\n")?;
-            section(out, "Notes", notes(&report.notes))?;
+            let notes = notes(&report.notes);
+            write!(out, "\n{}\n{}", layout::heading(layout::NOTES), notes.as_str())?;
         }
         Ok(())
     }
@@ -42,58 +44,57 @@ impl Renderer for Plain {
 
 /// One thread for eyes, outside a report.
 pub fn thread(execution: &Execution) -> String {
-    threads::thread(execution)
-}
-
-fn section(out: &mut dyn io::Write, title: &str, mut body: String) -> io::Result<()> {
-    layout::end_in_one_newline(&mut body);
-    write!(out, "{}\n{body}", layout::heading(title))
+    threads::thread(execution).as_str().to_owned()
 }
 
 /// What the report is about, and what it cost the process.
-fn title(report: &Report) -> String {
+fn title(report: &Report) -> Page {
     let process = &report.process;
-    let mut about = vec![format!("Process {} {}", process.pid, line(process.name.raw()))];
-    about.extend(process.started.as_ref().map(|at| format!("started {}", line(at))));
-    if !process.command.is_empty() {
-        about.push(layout::command(&process.command));
+    let mut about = Line::words("Process ").then(process.pid.to_string());
+    about = about.then(" ").then(name(process.name.raw()));
+    if let Some(at) = &process.started {
+        about = about.fact(format!("started {}", line(at)));
     }
+    about = about.fact(layout::command(&process.command));
 
     let taken = &report.taken;
-    let mut how = vec![format!("taken {}", line(&taken.at))];
+    let mut how = Line::words("taken ").then(line(&taken.at));
     match taken.hold {
         Hold::Stopped => {
-            how.push(match taken.paused_us {
+            how = how.fact(match taken.paused_us {
                 Some(us) => {
                     format!("paused {} (longest a running thread stood still)", milliseconds(us))
                 }
-                None => "paused nothing (no thread was running)".into(),
+                None => "paused nothing (no thread was running)".to_owned(),
             });
-            how.extend(taken.held_us.map(|us| format!("held {}", milliseconds(us))));
+            how = how.fact(
+                taken.held_us.map_or(String::new(), |us| format!("held {}", milliseconds(us))),
+            );
         }
-        Hold::Watched => how.push("nothing was stopped".into()),
-        Hold::Itself => how.push("the process reported on itself".into()),
+        Hold::Watched => how = how.fact("nothing was stopped"),
+        Hold::Itself => how = how.fact("the process reported on itself"),
     }
 
-    let mut tools: Vec<String> = process
-        .runtimes
-        .iter()
-        .map(|runtime| {
-            let (name, version) = (line(&runtime.name), line(&runtime.version));
-            format!("{name} {version} (layout: {})", line(&runtime.layout))
-        })
-        .collect();
-    tools.push(format!("guru {}", line(&report.guru)));
-
-    let mut out = String::new();
-    for parts in [about, how, tools] {
-        out.push_str(&format!("\n{}", parts.join(" · ")));
-    }
+    let mut page: Page = [about, how, tools(report)].into_iter().collect();
     let missing = report.all_notes().filter(|note| note.weight == Weight::Missing).count();
     if missing > 0 {
-        out.push_str(&format!("\npartial: {missing} of the notes below say what is missing"));
+        let text = format!("{missing} of the notes below say what is missing");
+        page.push(Line::words("partial: ").then(text));
     }
-    out
+    page
+}
+
+/// What was read by which means.
+fn tools(report: &Report) -> Line {
+    let guru = format!("guru {}", line(&report.guru));
+    let mut lines = report.process.runtimes.iter().map(|runtime| {
+        let (version, layout) = (name(&runtime.version), line(&runtime.layout));
+        Line::name(&runtime.name).then(format!(" {version} (layout: {layout})"))
+    });
+    match lines.next() {
+        Some(first) => lines.fold(first, |line, more| line.fact(more.as_str())).fact(guru),
+        None => Line::words("").then(guru),
+    }
 }
 
 /// Microseconds as milliseconds: `0.08 ms`.
@@ -101,19 +102,16 @@ fn milliseconds(us: u64) -> String {
     format!("{} ms", us as f64 / 1000.0)
 }
 
-fn body(section: &SectionReport, frames: Frames) -> String {
+fn body(section: &SectionReport, frames: Frames) -> Page {
     let blocks = section.blocks.iter();
-    let mut parts: Vec<String> = blocks.map(|block| self::block(block, frames)).collect();
+    let mut parts: Vec<Page> = blocks.map(|block| self::block(block, frames)).collect();
     if !section.notes.is_empty() {
         parts.push(notes(&section.notes));
     }
-    for part in &mut parts {
-        layout::end_in_one_newline(part);
-    }
-    parts.join("\n")
+    Page::apart(parts).without_blanks()
 }
 
-fn block(block: &Block, frames: Frames) -> String {
+fn block(block: &Block, frames: Frames) -> Page {
     match block {
         Block::Fields { fields } => self::fields(fields),
         Block::Executions { executions } => threads::executions(executions, frames),
@@ -125,42 +123,51 @@ fn block(block: &Block, frames: Frames) -> String {
         Block::Text { file, command, text, left } => {
             foreign::text(file.as_ref(), command.as_ref(), text, *left)
         }
-        Block::NotLookedFor { why } => format!("(not looked for: {})", line(why)),
+        Block::NotLookedFor { why } => {
+            Line::words("(not looked for: ").then(line(why)).then(")").into()
+        }
     }
 }
 
-fn fields(fields: &[Field]) -> String {
-    let mut out = String::new();
-    for field in fields {
-        let value = field.value.as_ref().map_or("(not known)", |value| value.raw());
-        layout::field(&mut out, &field.name, value);
-    }
-    out
+fn fields(fields: &[Field]) -> Page {
+    let mut page = Page::default();
+    fields.iter().for_each(|field| layout::field(&mut page, field, "(not known)"));
+    page
 }
 
-fn processes(root: &ProcessNode) -> String {
-    let mut out = String::new();
-    for (level, node) in layout::walk(root) {
-        let process = layout::process(node, &node.state);
-        out.push_str(&format!("{}{process}", layout::indent(level)));
+fn processes(root: &ProcessNode) -> Page {
+    let process = |(level, node): (usize, &ProcessNode)| {
+        let mut process = layout::process(node, level, &node.state);
         if !node.name.is_empty() {
-            out.push_str(&format!("  {}", line(node.name.raw())));
+            process = process.then("  ").then(name(node.name.raw()));
         }
-        if !node.command.is_empty() {
-            out.push_str(&format!(" · {}", layout::command(&node.command)));
+        match node.command.is_empty() {
+            true => process,
+            false => process.fact(layout::command(&node.command)),
         }
-        out.push('\n');
-    }
-    out
+    };
+    layout::walk(root).into_iter().map(process).collect()
 }
 
-fn notes(notes: &[Note]) -> String {
+fn notes(notes: &[Note]) -> Page {
     notes.iter().map(note).collect()
 }
 
 /// A note on a line of its own.
-fn note(note: &Note) -> String {
-    format!("note: {}: {}\n", line(note.about.raw()), line(note.message.raw()))
+fn note(note: &Note) -> Line {
+    let about = about(note.about.raw());
+    Line::words("note: ").then(format!("{about}: {}", line(note.message.raw())))
+}
+
+/// What a note is about: words of guru's, or a path. It ends at the first colon and space.
+fn about(about: &str) -> String {
+    let is_plain = !about.is_empty()
+        && !about.contains(": ")
+        && !about.contains(BETWEEN)
+        && !about.starts_with('"')
+        && !about.ends_with([':', ' '])
+        && line(about) == about;
+    if is_plain { about.to_owned() } else { quoted(about) }
 }
 
 #[cfg(test)]

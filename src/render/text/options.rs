@@ -4,6 +4,8 @@
 use super::drift;
 use crate::render::keyvalue::{self, Order};
 use crate::render::layout;
+use crate::render::name::name;
+use crate::render::page::{Line, Page};
 use crate::render::sanitize::line;
 use crate::report::{ConfigFile, ConfigObject, Drift, OptionGroup, OptionValue, Origin, SetBy};
 
@@ -24,10 +26,10 @@ pub fn options(
     files: &[ConfigFile],
     groups: &[OptionGroup],
     differences: &[Drift],
-) -> String {
-    let mut out = object.map(self::object).unwrap_or_default();
-    out.extend(files.iter().map(file));
-    out.push_str(&drift::drift(differences, files));
+) -> Page {
+    let mut page: Page =
+        object.map(self::object).into_iter().chain(files.iter().map(file)).collect();
+    page.append(&drift::drift(differences, files));
     let count: usize = groups.iter().map(|group| group.options.len()).sum();
     let is_hidden = |option: &OptionValue| {
         object.is_some() && count > FEW && option.set_by == Some(SetBy::Default)
@@ -41,27 +43,28 @@ pub fn options(
             defaults.push((name, hidden.len()));
             continue;
         }
-        layout::group(&mut out, name);
-        shown.into_iter().for_each(|shown| option(&mut out, shown, files));
+        layout::group(&mut page, name);
+        shown.into_iter().for_each(|shown| match shown.name.is_empty() && object.is_none() {
+            true => layout::lines_of_file(&mut page, &shown.value),
+            false => option(&mut page, shown, files),
+        });
         if !hidden.is_empty() {
-            out.push_str(&format!("  ({} more at their default)\n", hidden.len()));
+            let more = format!("{} more at their default)", hidden.len());
+            page.push(Line::words("(").then(more).indented(layout::OPTION_INDENT));
         }
     }
     if groups.is_empty() {
-        out.push_str(none(object, files));
+        page.extend(none(object, files));
     }
     let others = if defaults.len() < groups.len() { " of other groups" } else { "" };
-    out.push_str(&only_defaults(&defaults, others));
-    out
+    push_defaults(&mut page, &defaults, others);
+    page
 }
 
-fn option(out: &mut String, option: &OptionValue, files: &[ConfigFile]) {
-    if option.name.raw().is_empty() {
-        return layout::lines_of_file(out, &option.value);
-    }
+fn option(page: &mut Page, option: &OptionValue, files: &[ConfigFile]) {
     let remark = remark(option, files).map(|remark| format!("    ({remark})"));
     let remark = remark.unwrap_or_default();
-    keyvalue::option(out, Order::Kept, option.name.raw(), &option.value, &remark);
+    keyvalue::option(page, Order::Kept, option.name.raw(), &option.value, &remark);
 }
 
 /// By what an option was set, and what else there is to know of its value.
@@ -71,7 +74,7 @@ fn remark(option: &OptionValue, files: &[ConfigFile]) -> Option<String> {
         (None | Some(SetBy::File), Some(origin)) => Some(origin),
         (Some(by @ (SetBy::Environment | SetBy::StartEnvironment)), _) => {
             let variable = option.variable.as_ref();
-            let variable = variable.map(|name| format!(" {}", line(name.raw())));
+            let variable = variable.map(|variable| format!(" {}", name(variable.raw())));
             Some(format!("{}{}", words(by), variable.unwrap_or_default()))
         }
         (Some(set_by), _) => Some(words(set_by).to_owned()),
@@ -96,73 +99,76 @@ fn words(set_by: SetBy) -> &'static str {
 }
 
 /// The groups of which nothing is shown.
-fn only_defaults(groups: &[(&str, usize)], others: &str) -> String {
+fn push_defaults(page: &mut Page, groups: &[(&str, usize)], others: &str) {
     let groups: Vec<_> = groups.iter().filter(|(_, count)| *count > 0).collect();
-    if groups.is_empty() {
-        return String::new();
-    }
-    let all: usize = groups.iter().map(|(_, count)| count).sum();
-    let names: Vec<String> =
-        groups.iter().map(|(name, count)| format!("{} ({count})", line(name))).collect();
-    let start = format!("({all} options{others} are at their default; gmr and json show them:");
-    format!("\n{}\n", filled(start, &format!("{})", names.join(",\n"))))
+    let Some(((last, last_count), groups)) = groups.split_last() else { return };
+    let all: usize = groups.iter().map(|(_, count)| count).sum::<usize>() + last_count;
+    let start = format!("{all} options{others} are at their default; gmr and json show them:");
+    let mut pieces: Vec<String> =
+        groups.iter().map(|(group, count)| format!("{} ({count}),", name(group))).collect();
+    pieces.push(format!("{} ({last_count}))", name(last)));
+    page.blank();
+    page.extend(filled(Line::words("(").then(start), pieces));
 }
 
-/// A text with more pieces, which are lines, put behind it as far as a line has room.
-fn filled(start: String, pieces: &str) -> String {
-    let mut width = start.chars().count();
-    pieces.lines().fold(start, |mut out, piece| {
+/// A line with more pieces behind it as far as it has room, and further lines with the others.
+fn filled(start: Line, pieces: Vec<String>) -> Vec<Line> {
+    let (mut lines, mut last, mut width) = (Vec::new(), start, 0);
+    width += last.as_str().chars().count();
+    for piece in pieces {
         let more = piece.chars().count() + 1;
-        let fits = width + more <= MAX_WIDTH;
-        out.push_str(if fits { " " } else { "\n " });
-        out.push_str(piece);
-        width = if fits { width + more } else { more };
-        out
-    })
+        if width + more > MAX_WIDTH {
+            lines.push(std::mem::replace(&mut last, Line::words("")));
+            width = 0;
+        }
+        last = last.then(" ").then(piece);
+        width += more;
+    }
+    lines.push(last);
+    lines
 }
 
 /// `object TYPE 0x… of oslo.config · held by NAME · started with WORDS`
-fn object(object: &ConfigObject) -> String {
-    let kind = line(object.type_name.raw());
-    let mut facts = vec![format!("object {kind} {} of {}", object.address, line(&object.make))];
+fn object(object: &ConfigObject) -> Line {
+    let (kind, make) = (name(object.type_name.raw()), line(&object.make));
+    let mut out = Line::words("object ").then(format!("{kind} {} of {make}", object.address));
     let mut holders: Vec<String> =
-        object.held_by.iter().take(MAX_HOLDERS).map(|name| line(name.raw())).collect();
+        object.held_by.iter().take(MAX_HOLDERS).map(|holder| name(holder.raw())).collect();
     let more = object.held_by.len().saturating_sub(MAX_HOLDERS);
     if more > 0 {
         holders.push(format!("{more} more"));
     }
     if !holders.is_empty() {
-        facts.push(format!("held by {}", holders.join(", ")));
+        out = out.fact(format!("held by {}", holders.join(", ")));
     }
     let by_oslo = object.make == "oslo.config";
-    facts.extend(match (object.started, object.arguments.is_empty()) {
-        (true, _) if !by_oslo => None,
-        (false, _) if !by_oslo => Some("not configured yet".to_owned()),
-        (true, false) => Some(format!("started with {}", layout::command(&object.arguments))),
-        (true, true) => Some("started without arguments".to_owned()),
-        (false, _) => Some("not started: nothing was read for it".to_owned()),
-    });
-    format!("{}\n", facts.join(" · "))
+    out.fact(match (object.started, object.arguments.is_empty()) {
+        (true, _) if !by_oslo => String::new(),
+        (false, _) if !by_oslo => "not configured yet".to_owned(),
+        (true, false) => format!("started with {}", layout::command(&object.arguments)),
+        (true, true) => "started without arguments".to_owned(),
+        (false, _) => "not started: nothing was read for it".to_owned(),
+    })
 }
 
 /// Why there are no options. Of files that were not read each has said so itself.
-fn none(object: Option<&ConfigObject>, files: &[ConfigFile]) -> &'static str {
-    if object.is_some_and(|object| object.make != "oslo.config") {
-        "(no settings)\n"
+fn none(object: Option<&ConfigObject>, files: &[ConfigFile]) -> Option<Line> {
+    Some(Line::words(if object.is_some_and(|object| object.make != "oslo.config") {
+        "(no settings)"
     } else if object.is_some() {
-        "(no options are registered)\n"
+        "(no options are registered)"
     } else if files.is_empty() {
-        "(no configuration file named or found)\n"
+        "(no configuration file named or found)"
     } else if files.iter().all(|file| file.unread.is_some()) {
-        ""
+        return None;
     } else {
-        "(no options)\n"
-    }
+        "(no options)"
+    }))
 }
 
 /// A file and its state, on a line.
-pub fn file(file: &ConfigFile) -> String {
-    let mut facts = vec![format!("file {}", line(file.path.raw())), line(&file.why)];
+pub fn file(file: &ConfigFile) -> Line {
+    let mut facts: Vec<String> = vec![line(&file.why)];
     facts.extend(file.modified.as_ref().map(|at| format!("modified {}", line(at))));
     if file.changed_since_start {
         facts.push("changed since the process started".into());
@@ -170,15 +176,15 @@ pub fn file(file: &ConfigFile) -> String {
         facts.push("changed or replaced since the process started".into());
     }
     facts.extend(file.unread.as_ref().map(|why| format!("not read: {}", line(why.raw()))));
-    format!("{}\n", facts.join(" · "))
+    facts.into_iter().fold(Line::words("file ").then(name(file.path.raw())), Line::fact)
 }
 
 /// `NAME:LINE`, with the whole path where two of the files have the same name.
 pub fn place(origin: &Origin, files: &[ConfigFile]) -> String {
     let path = origin.file.raw();
-    let name = base_name(path);
-    let same = files.iter().filter(|file| base_name(file.path.raw()) == name).count();
-    let file = line(if same > 1 { path } else { name });
+    let base = base_name(path);
+    let same = files.iter().filter(|file| base_name(file.path.raw()) == base).count();
+    let file = name(if same > 1 { path } else { base });
     if origin.line == 0 { file } else { format!("{file}:{}", origin.line) }
 }
 
@@ -233,7 +239,7 @@ mod tests {
 
     #[test]
     fn no_file_and_no_options_and_unread_differ() {
-        let shown = |files: &[ConfigFile]| options(None, files, &[], &[]);
+        let shown = |files: &[ConfigFile]| options(None, files, &[], &[]).as_str().to_owned();
         assert_eq!(shown(&[]), "(no configuration file named or found)\n");
         assert_eq!(shown(&[file("/etc/a", None)]), "file /etc/a · named\n(no options)\n");
         assert_eq!(
@@ -253,7 +259,7 @@ mod tests {
 
     #[test]
     fn an_object_is_named_by_what_holds_it_and_what_started_it() {
-        let shown = |object| options(Some(&object), &[], &[], &[]);
+        let shown = |object| options(Some(&object), &[], &[], &[]).as_str().to_owned();
         assert_eq!(
             shown(object(true, &["a", "b", "c", "d", "e"], &["--x", "y z"])),
             "object ConfigOpts 0x10 of oslo.config · held by a, b, c, 2 more · started with --x \
@@ -285,7 +291,7 @@ mod tests {
             option("h", SetBy::Driver),
         ];
         let shown = options(Some(&object(true, &[], &[])), &[], &[group("x", all)], &[]);
-        let (_, shown) = shown.split_once("\n\n").unwrap_or_default();
+        let (_, shown) = shown.as_str().split_once("\n\n").unwrap_or_default();
         assert_eq!(
             shown,
             "x: \n  a = 1    (default)\n  b = 1    (default, set by the program)\n  \
@@ -303,7 +309,7 @@ mod tests {
         mixed.push(option("set", SetBy::CommandLine));
         let groups = [group("a", defaults(2)), group("b", mixed), group("c", vec![])];
         let shown = options(Some(&object(true, &[], &[])), &[], &groups, &[]);
-        let (_, shown) = shown.split_once("\n\n").unwrap_or_default();
+        let (_, shown) = shown.as_str().split_once("\n\n").unwrap_or_default();
         assert_eq!(
             shown,
             "b: \n  set = 1    (command line)\n  (40 more at their default)\n\n(2 options of \
@@ -318,7 +324,8 @@ mod tests {
             (0..40).map(|nth| group(&format!("group_{nth}"), vec![option("d", SetBy::Default)])),
         );
         let shown = options(Some(&object(true, &[], &[])), &[], &groups, &[]);
-        let (_, list) = shown.split_once("(40 options of other groups").unwrap_or_default();
+        let (_, list) =
+            shown.as_str().split_once("(40 options of other groups").unwrap_or_default();
         assert!(list.lines().count() > 4, "{list}");
         assert!(list.lines().all(|line| line.chars().count() <= MAX_WIDTH), "{list}");
         let broken = list.replace('\n', "");

@@ -2,6 +2,7 @@
 //!
 //! What has parts and a size is a container; what has parts and no size has attributes.
 
+use crate::render::name::name;
 use crate::render::sanitize::line;
 use crate::value::{Item, Mark, Value};
 
@@ -9,8 +10,8 @@ use crate::value::{Item, Mark, Value};
 const MAX_LINE: usize = 160;
 
 /// `name = value`.
-pub fn assignment(name: &str, value: &Value) -> String {
-    format!("{} = {}", line(name), on_one_line(value))
+pub fn assignment(called: &str, value: &Value) -> String {
+    format!("{} = {}", name(called), on_one_line(value))
 }
 
 /// A value on one line, cut at its end where it is long.
@@ -57,7 +58,7 @@ fn leaf(shown: &str, value: &Value) -> String {
 }
 
 fn parts(value: &Value, room: &mut usize) -> String {
-    let type_name = line(value.type_name.raw());
+    let type_name = type_name(value);
     match (value.mark, value.size) {
         (Some(Mark::Unreadable), _) => return "<unreadable>".to_owned(),
         (Some(Mark::Cycle), _) => return format!("<{type_name} that this is a part of>"),
@@ -107,7 +108,7 @@ fn list(value: &Value, room: &mut usize, between: &str) -> String {
 fn item(item: &Item, room: &mut usize, between: &str) -> String {
     let value = |room: &mut usize| inline(&item.value, room);
     match &item.key {
-        Some(key) if between == "=" => format!("{}={}", name(key), value(room)),
+        Some(key) if between == "=" => format!("{}={}", attribute(key), value(room)),
         Some(key) => {
             let key = inline(key, room);
             format!("{key}{between}{}", value(room))
@@ -116,10 +117,18 @@ fn item(item: &Item, room: &mut usize, between: &str) -> String {
     }
 }
 
-/// The name of an attribute, without its quotes.
-pub fn name(key: &Value) -> String {
+/// The name of an attribute, without the quotes of Python's.
+pub fn attribute(key: &Value) -> String {
     let shown = key.shown.as_ref().map_or("?", |shown| shown.raw());
-    line(shown.trim_matches('\''))
+    name(shown.trim_matches('\''))
+}
+
+/// The name of the type of a value; nothing where it could not be read.
+pub fn type_name(value: &Value) -> String {
+    match value.type_name.raw() {
+        "" => String::new(),
+        text => name(text),
+    }
 }
 
 #[cfg(test)]
@@ -192,6 +201,6 @@ mod tests {
     #[test]
     fn nothing_of_the_process_steers_a_terminal() {
         let value = whole("e\u{1b}vil", vec![(Some("\u{1b}"), leaf("str", "\n"))], None);
-        assert_eq!(assignment("x\u{7}", &value), "x\\x07 = <e\\x1bvil \\x1b=\\n>");
+        assert_eq!(assignment("x\u{7}", &value), "\"x\\x07\" = <\"e\\x1bvil\" \"\\x1b\"=\\n>");
     }
 }

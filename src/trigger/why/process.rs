@@ -3,7 +3,7 @@
 
 use super::thread::Doing;
 use super::{Attempt, Picture, Sent, Why, interpreter};
-use crate::render::sanitize::line;
+use crate::render::name;
 use crate::report::Execution;
 
 /// The process is dead, and not yet waited for.
@@ -31,7 +31,7 @@ pub fn traced(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
         return None;
     }
     let by = attempt.tracer.map_or("another program".to_owned(), |(pid, name)| {
-        format!("{} (process {pid})", line(name.raw()))
+        format!("{} (process {pid})", name::name(name.raw()))
     });
     let why =
         Why::new(format!("{by} traces it and keeps it stopped: it answers when that goes on"));
@@ -98,7 +98,7 @@ pub fn pending(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
     let doing = Doing::of(main, picture);
     let reason = if now.state == 'D' || main.state.as_deref() == Some("disk sleep") {
         let wchan = main.waits.as_ref().and_then(|waits| waits.wchan.as_deref());
-        let at = wchan.map_or(String::new(), |wchan| format!(" ({})", line(wchan)));
+        let at = wchan.map_or(String::new(), |wchan| format!(" ({})", name::name(wchan)));
         format!(
             "the signal is still pending: the main thread is in a wait that no handler interrupts{at}, {}",
             doing.words()

@@ -1,6 +1,7 @@
 //! What a thread does at this moment, in words.
 
 use super::Picture;
+use crate::render::name;
 use crate::render::sanitize::line;
 use crate::report::{Execution, ExecutionKind, GilUse, Role, Wait};
 use crate::stack::{Frame, Language};
@@ -104,7 +105,7 @@ impl<'a> Doing<'a> {
         };
         let Some(green) = self.picture.green.iter().find(runs) else { return String::new() };
         let name = match (&green.name, green.address) {
-            (Some(name), _) => format!(" \"{}\"", line(name.raw())),
+            (Some(name), _) => format!(" {}", name::quoted(name.raw())),
             (None, Some(address)) => format!(" {address}"),
             (None, None) => String::new(),
         };
@@ -122,7 +123,7 @@ impl<'a> Doing<'a> {
     }
 
     fn waits(&self, waits: &Wait) -> Option<String> {
-        let call = line(waits.call.as_deref()?);
+        let call = name::name(waits.call.as_deref()?);
         let argument = waits.argument.as_ref().map(|argument| line(argument.raw()));
         let argument = argument.or_else(|| waits.futex.map(|futex| futex.to_string()));
         let mut words = format!("in {call}({})", argument.unwrap_or_default());
@@ -141,23 +142,23 @@ impl<'a> Doing<'a> {
 /// `thread 17 "worker"`: by the name that the language has for it, else by that of the kernel.
 pub fn named(thread: &Execution, tid: i32) -> String {
     let name = thread.runtime_name.as_ref().or(thread.name.as_ref());
-    let name = name.map_or(String::new(), |name| format!(" \"{}\"", line(name.raw())));
+    let name = name.map_or(String::new(), |name| format!(" {}", name::quoted(name.raw())));
     format!("thread {tid}{name}")
 }
 
 /// A frame of Python: `c_wait at /srv/hang.py:12`.
 pub fn place(frame: &Frame) -> String {
     let name = frame.qualified_name.as_ref().or(frame.function.as_ref());
-    let name = name.map_or("??".into(), |name| line(name.raw()));
-    let file = frame.file.as_ref().map_or("??".into(), |file| line(file.raw()));
+    let name = name.map_or("??".into(), |name| name::function(name.raw(), frame.language));
+    let file = frame.file.as_ref().map_or("??".into(), |file| name::name(file.raw()));
     let number = frame.line.map_or(String::new(), |number| format!(":{number}"));
     format!("{name} at {file}{number}")
 }
 
 /// A native frame: `pthread_mutex_lock of libc.so.6`.
 fn native(frame: &Frame) -> String {
-    let module = frame.module.as_ref().map(|module| line(file_name(module.raw())));
-    let function = frame.function.as_ref().map(|name| line(name.raw()));
+    let module = frame.module.as_ref().map(|module| name::name(file_name(module.raw())));
+    let function = frame.function.as_ref().map(|name| name::function(name.raw(), frame.language));
     match (function, module, frame.module_address) {
         (Some(function), Some(module), _) => format!("{function} of {module}"),
         (Some(function), None, _) => function,

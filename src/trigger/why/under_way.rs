@@ -2,6 +2,7 @@
 
 use super::thread::{Doing, place};
 use super::{Attempt, Picture, Why, interpreter};
+use crate::render::name;
 use crate::render::sanitize::line;
 use crate::report::Execution;
 use crate::runtime::python::oslo_reports;
@@ -51,9 +52,9 @@ fn sink(kind: &StderrKind) -> String {
             format!("a socket ({}) that takes no more", line(peer.raw()))
         }
         StderrKind::Terminal(name) => {
-            format!("a terminal ({}) that takes no more (Ctrl-S?)", line(name.raw()))
+            format!("a terminal ({}) that takes no more (Ctrl-S?)", name::name(name.raw()))
         }
-        StderrKind::File { path, .. } => format!("the file {}", line(path.raw())),
+        StderrKind::File { path, .. } => format!("the file {}", name::name(path.raw())),
         StderrKind::Closed | StderrKind::Null | StderrKind::Other(_) | StderrKind::Hidden(_) => {
             "something that takes no more".to_owned()
         }
@@ -113,7 +114,7 @@ fn title(section: &Frame, picture: &Picture<'_>) -> String {
         .iter()
         .filter(|registered| registered.generator.raw().rsplit('.').next() == Some(name));
     match (made.next(), made.next()) {
-        (Some(only), None) => format!("\"{}\" ({})", line(only.title.raw()), place(section)),
+        (Some(only), None) => format!("{} ({})", name::quoted(only.title.raw()), place(section)),
         _ => place(section),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::thread::Doing;
 use super::{Attempt, Picture, Sent, Why, under_way};
-use crate::render::sanitize::line;
+use crate::render::name;
 use crate::runtime::ReportWatcher;
 
 /// The file is gone: that ends whoever watches it.
@@ -12,7 +12,7 @@ pub fn file_is_gone(attempt: &Attempt<'_>, _: &Picture<'_>) -> Option<Why> {
     let text = format!(
         "the watched file {} is gone: its watcher ends with an error, and a new file of that name is \
          not seen until the process starts anew",
-        line(watcher.file.raw())
+        name::name(watcher.file.raw())
     );
     Some(Why::new(text))
 }
@@ -34,7 +34,7 @@ pub fn has_ended(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why> {
     let text = format!(
         "{who}, which watched the file {}{inside} has ended, as it does when it can not read \
          the file; nobody watches it until the process starts anew",
-        line(watcher.file.raw())
+        name::name(watcher.file.raw())
     );
     Some(Why::new(text))
 }
@@ -48,7 +48,7 @@ pub fn gets_no_turn(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why>
     if !doing.is_running() && doing.is_own_wait() && doing.green().is_empty() {
         return None;
     }
-    let file = line(watcher.file.raw());
+    let file = name::name(watcher.file.raw());
     let lock = doing.lock().map_or(String::new(), |lock| format!("; {lock}"));
     let text = format!(
         "a green thread watches the file {file} and gets no turn: {}{lock}",
@@ -63,7 +63,7 @@ pub fn looks_seldom(attempt: &Attempt<'_>, picture: &Picture<'_>) -> Option<Why>
     const OFTEN: f64 = 5.0;
     let watcher = watcher(attempt)?;
     let interval = watcher.interval.filter(|interval| *interval > OFTEN)?;
-    let file = line(watcher.file.raw());
+    let file = name::name(watcher.file.raw());
     let why = Why::new(format!("the file {file} is looked at only every {interval} s"));
     let thread = watcher.thread.and_then(|tid| picture.thread(tid));
     Some(thread.map_or(why.clone(), |thread| why.with(thread)))
