@@ -4,20 +4,18 @@
 //! The server may never answer, or be the enemy. A page that the kernel has already is read without
 //! asking anybody, and `/proc/PID/pagemap` says which those are. It does not say which pages are in
 //! memory but not mapped by this process: these count as not there.
+//!
+//! An overlay counts as nobody's to serve, although one may be laid over FUSE: all libraries of a
+//! container are on one, and of these few pages are mapped. Who waits for such a page is left behind
+//! ([`crate::worker`]), and the threads are let go in time (`inspect/holder.rs`).
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
-
-use rustix::fs::{Mode, OFlags};
 
 use crate::addr::Addr;
 use crate::target::Mapping;
-use crate::target::live::deputy::credentials::is_foreign;
-use crate::target::live::deputy::served::served_device;
-
-/// The most of `mountinfo` that is read, in bytes: as much as for containers.
-const MAX_MOUNTINFO: u64 = 1 << 20;
+use crate::target::live::deputy::served::{MAX_MOUNTINFO, served_device};
+use crate::target::live::proc::ProcDir;
 
 /// The most descriptors among which a userfaultfd is looked for.
 const MAX_DESCRIPTORS: usize = 4096;
@@ -37,17 +35,16 @@ pub struct Served {
 
 /// The memory of a process with these mappings that may have to be served; `None` if there is none.
 pub fn ranges(pid: i32, mappings: &[Mapping]) -> Option<Served> {
+    let directory = ProcDir::open(pid).ok()?;
     let everything = uses_userfaultfd(pid);
-    let foreign = open_directory(pid).is_none_or(|directory| is_foreign(&directory));
-    let mounts = mountinfo(pid);
+    let mounts = directory.bytes("mountinfo", MAX_MOUNTINFO).unwrap_or_default();
     let lines = mounts.split(|byte| *byte == b'\n');
-    let served: Vec<(u32, u32)> = lines.filter_map(|line| served_device(line, foreign)).collect();
+    let served: Vec<(u32, u32)> = lines.filter_map(|line| served_device(line)).collect();
     let is_served =
         |mapping: &&Mapping| everything || (mapping.is_file() && served.contains(&mapping.device));
     let ranges = mappings.iter().filter(is_served).map(|mapping| (mapping.start, mapping.end));
     let ranges: Vec<(Addr, Addr)> = ranges.collect();
-    let pagemap = || File::open(format!("/proc/{pid}/pagemap")).ok();
-    (!ranges.is_empty()).then(|| Served { pagemap: pagemap(), ranges })
+    (!ranges.is_empty()).then(|| Served { pagemap: directory.file("pagemap").ok(), ranges })
 }
 
 impl Served {
@@ -81,20 +78,6 @@ fn uses_userfaultfd(pid: i32) -> bool {
         std::fs::read_link(entry.path())
             .is_ok_and(|link| link.as_os_str() == "anon_inode:[userfaultfd]")
     })
-}
-
-fn open_directory(pid: i32) -> Option<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty()).ok()
-}
-
-fn mountinfo(pid: i32) -> Vec<u8> {
-    use std::io::Read as _;
-    let mut text = Vec::new();
-    let opened = File::open(format!("/proc/{pid}/mountinfo"));
-    // What was read before an error is something.
-    let _ = opened.map(|file| file.take(MAX_MOUNTINFO).read_to_end(&mut text));
-    text
 }
 
 #[cfg(test)]

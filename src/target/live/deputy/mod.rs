@@ -36,6 +36,7 @@ use self::served::Mounts;
 use self::wire::{Answer, Failure, MAX_BYTES, MAX_PACKET, Request, Seen};
 use crate::target::files::{ANSWER, FileError, FileMeta};
 use crate::target::live::open::{MAX_NAMES, of_errno};
+use crate::target::live::proc::ProcDir;
 use crate::target::live::sys;
 use crate::text::Text;
 
@@ -58,7 +59,7 @@ const MAX_LIST: usize = MAX_NAMES * 256;
 #[derive(Debug)]
 pub struct Deputy {
     /// The directory of the target in `/proc`: never that of a later process with the same id.
-    directory: Result<OwnedFd, Errno>,
+    directory: Result<ProcDir, Errno>,
     /// Whose rights it has.
     rights: Option<Rights>,
     /// Whether the target has another user namespace than guru.
@@ -125,9 +126,8 @@ impl Deputy {
         Deputy::new(pid, |_| Some(Rights::Own))
     }
 
-    fn new(pid: i32, rights: impl FnOnce(&OwnedFd) -> Option<Rights>) -> Arc<Deputy> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty());
+    fn new(pid: i32, rights: impl FnOnce(&ProcDir) -> Option<Rights>) -> Arc<Deputy> {
+        let directory = ProcDir::open(pid);
         let rights = directory.as_ref().ok().and_then(rights);
         let foreign = directory.as_ref().map_or(true, credentials::is_foreign);
         let state = State { child: None, left: PATIENCE, room: Vec::new() };
@@ -314,10 +314,10 @@ impl Deputy {
 }
 
 /// Makes this process, which was just forked, a deputy with these rights.
-fn settle(deputed: &Deputed, directory: &OwnedFd, rights: &Rights) -> Result<(), Errno> {
+fn settle(deputed: &Deputed, directory: &ProcDir, rights: &Rights) -> Result<(), Errno> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // What it has in its place is not written to, whatever happens: no message of a panic goes there.
-    let mut kept = vec![directory.as_fd(), deputed.root.as_fd(), deputed.socket.as_fd()];
+    let mut kept = vec![deputed.root.as_fd(), directory.as_fd(), deputed.socket.as_fd()];
     if let Rights::Of(credentials) = rights {
         kept.extend(credentials.namespace());
     }

@@ -9,6 +9,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::Errno;
 
+use crate::target::live::proc::ProcDir;
+
 /// File systems on disk or in memory: what `statfs` calls them (statfs(2) and the kernel's
 /// `include/uapi/linux/magic.h`; those that it lacks from the file system's own source), and
 /// `mountinfo`.
@@ -45,7 +47,7 @@ const LOCAL: &[(u64, &str)] = &[
 const OVERLAY: (u64, &str) = (0x794c_7630, "overlay");
 
 /// The most bytes of `mountinfo` that are looked at: a host of containers has thousands of mounts.
-const MAX_MOUNTINFO: u64 = 4 << 20;
+pub const MAX_MOUNTINFO: usize = 4 << 20;
 
 /// The kind of the file system that a file is on, as `statfs` calls it. Its server is asked, if it has
 /// one.
@@ -69,18 +71,8 @@ pub struct Mounts {
 impl Mounts {
     /// Those of the process with this directory in `/proc`. Where they can not be read, every file
     /// counts as served.
-    pub fn of(directory: &OwnedFd, foreign: bool) -> Mounts {
-        use std::io::Read as _;
-        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
-        let empty = rustix::fs::Mode::empty();
-        let Ok(file) = rustix::fs::openat(directory, "mountinfo", flags, empty) else {
-            return Mounts::default();
-        };
-        let mut text = Vec::with_capacity(16 << 10);
-        let read = std::fs::File::from(file).take(MAX_MOUNTINFO).read_to_end(&mut text);
-        if read.is_err() {
-            return Mounts::default();
-        }
+    pub fn of(directory: &ProcDir, foreign: bool) -> Mounts {
+        let text = directory.bytes("mountinfo", MAX_MOUNTINFO).unwrap_or_default();
         let lines = text.split(|byte| *byte == b'\n');
         let mut local: Vec<u64> = lines.filter_map(|line| local(line, foreign)).collect();
         local.sort_unstable();
@@ -114,13 +106,13 @@ fn is_named_local(kind: &[u8], foreign: bool) -> bool {
     known || (kind == OVERLAY.1.as_bytes() && !foreign)
 }
 
-/// The device, major and minor number, of a mount that another program may serve, by its line.
-pub fn served_device(line: &[u8], foreign: bool) -> Option<(u32, u32)> {
+/// The device, major and minor number, of a mount that another program serves itself, by its line.
+pub fn served_device(line: &[u8]) -> Option<(u32, u32)> {
     let mut words = line.split(|byte| *byte == b' ');
     let device = std::str::from_utf8(words.nth(2)?).ok()?;
     let kind = words.skip_while(|word| *word != b"-").nth(1)?;
     let (major, minor) = device.split_once(':')?;
-    (!is_named_local(kind, foreign)).then_some((major.parse().ok()?, minor.parse().ok()?))
+    (!is_named_local(kind, false)).then_some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -140,17 +132,17 @@ mod tests {
             assert_eq!(local(served, false), None, "{served}");
         }
         assert_eq!(super::local(b"36 35 98:0 / / rw ext4", false), None);
-        let served = |kind: &str, foreign| served_device(line(kind).as_bytes(), foreign);
-        assert_eq!(served("fuse.sshfs", false), Some((98, 0)));
-        assert_eq!((served("ext4", true), served("overlay", false)), (None, None));
-        assert_eq!(served("overlay", true), Some((98, 0)));
+        let served = |kind: &str| served_device(line(kind).as_bytes());
+        assert_eq!(served("fuse.sshfs"), Some((98, 0)));
+        assert_eq!((served("ext4"), served("overlay")), (None, None));
     }
 
     #[test]
     fn the_files_of_this_machine_are_not_served() {
         let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
         let open = |path| rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
-        let mounts = Mounts::of(&open("/proc/self"), false);
+        let own = ProcDir::open(std::process::id().cast_signed()).unwrap();
+        let mounts = Mounts::of(&own, false);
         assert!(!mounts.serve(&open("/proc/self/status")));
         assert!(is_local(kind(&open("/proc/self/status")).unwrap(), false));
         // FUSE, NFS.
@@ -163,7 +155,7 @@ mod tests {
         #[test]
         fn any_line_is_read_without_harm(line: Vec<u8>) {
             local(&line, true);
-            served_device(&line, true);
+            served_device(&line);
         }
     }
 }
