@@ -177,11 +177,10 @@ fn nothing_outside_of_the_root_is_opened() {
 }
 
 /// Lines that are dear to mask and to parse.
-const DEAR: [(&str, fn(usize) -> String); 4] = [
+const DEAR: [(&str, fn(usize) -> String); 3] = [
     ("sections", |nth| format!("[s{nth}]\nk=v\n")),
     ("names", |nth| format!("a.b{nth}.c=1\n")),
     ("continued", |_| "a\\\n".to_owned()),
-    ("comments", |_| "#\n".to_owned()),
 ];
 
 #[test]
@@ -194,7 +193,7 @@ fn of_many_large_files_those_that_were_named_first_are_read() {
         let mut text: String = (0..).map(line).take((1 << 20) / line(0).len()).collect();
         text.truncate(1 << 20);
         let files: Vec<PathBuf> =
-            (0..24).map(|nth| place.path().join(format!("f{nth:02}.conf"))).collect();
+            (0..16).map(|nth| place.path().join(format!("f{nth:02}.conf"))).collect();
         files.iter().for_each(|file| write(file, &text));
         let mut command = Command::new(server);
         command.env_clear().args(&files);
@@ -211,7 +210,7 @@ fn of_many_large_files_those_that_were_named_first_are_read() {
             notes.iter().any(|(known, what)| *known == about && what.starts_with("not read: more"))
         };
         let read = files.iter().take_while(|file| !unread(file)).count();
-        assert!((8..20).contains(&read), "{kind}: {read} of {}", files.len());
+        assert!((6..12).contains(&read), "{kind}: {read} of {}", files.len());
         assert!(files[read..].iter().all(unread), "{kind}: {notes:?}");
         assert!(target.end());
     }

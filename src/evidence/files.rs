@@ -31,7 +31,7 @@ const MAX_SLICE: u64 = 64 << 20;
 /// a second for each MiB in short lines: 200 named files of 1 MiB took 51 s. What a large web server
 /// reads has some hundred KiB. They are asked for by importance: what the program has read itself, its command line and what that
 /// includes, its environment, what it holds open, its unit.
-const MAX_CONFIG: u64 = 8 << 20;
+const MAX_CONFIG: u64 = 6 << 20;
 
 /// The longest name that is read from a table of strings, in bytes.
 const MAX_NAME: u64 = 8 << 10;

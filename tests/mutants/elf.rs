@@ -118,10 +118,10 @@ fn rules_of_unwinding_and_their_expressions() {
         let mappings = [mapping(bytes.len())];
         let modules = Modules::new(&files, &mappings);
         let unwinder = Unwinder::new(&modules, &mappings, &Anything);
-        for pc in (0x1000..0x1800).step_by(0xf7) {
+        for pc in [0x1030, 0x1209, 0x13f7] {
             let mut registers = Registers::new(Arch::X86_64, Addr(BASE + pc));
             (0..17).for_each(|n| registers.set(n, Some(0x7fff_0000 + u64::from(n) * 8)));
-            // One that never ends goes on for as many frames as a stack may have.
+            // One that never ends goes on for 250,000 frames, which takes half a second.
             assert!(!unwinder.unwind(&registers).frames.is_empty());
         }
     };

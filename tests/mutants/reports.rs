@@ -74,9 +74,13 @@ fn a_giant_report_takes_little_memory() {
         ("options", &threads[..threads.find("  config-dir").unwrap_or(at)], "  k = \n    x\n"),
         ("JSON", &format!("{package}\n{{\"a\": ["), "[],"),
     ] {
-        let bytes: Vec<u8> = start.bytes().chain(unit.bytes().cycle()).take(32 << 20).collect();
-        let peak = campaign::peak_of(|| drop(gmr::parse(&bytes, Secrets::Masked)));
+        // With the 32 MiB of the report itself.
+        let peak = campaign::peak_of(|| {
+            let bytes = start.bytes().chain(unit.bytes().cycle()).take(32 << 20);
+            let bytes: Vec<u8> = bytes.collect();
+            drop(gmr::parse(&bytes, Secrets::Masked));
+        });
         println!("{kind}: {} MiB", peak >> 20);
-        assert!(peak < 192 << 20, "{kind}: {} MiB", peak >> 20);
+        assert!(peak < 208 << 20, "{kind}: {} MiB", peak >> 20);
     }
 }
