@@ -145,7 +145,7 @@ const FORGERIES: &[&str] = &[
 /// How often lines begin as guru's do, and how many facts those have that have facts.
 fn shape(text: &str) -> Vec<usize> {
     let beginning = |ours: &&str| text.lines().filter(|line| line.starts_with(*ours)).count();
-    let has_facts = ["tid ", "Process ", "    Process ", "object ", "file ", "command ", "taken "];
+    let has_facts = ["tid ", "Process ", "object ", "file ", "command ", "taken "];
     let with_facts =
         text.lines().filter(|line| has_facts.iter().any(|begin| line.starts_with(begin)));
     let facts = with_facts.map(|line| line.matches(" · ").count());
