@@ -160,8 +160,11 @@ impl Place {
 }
 
 fn fill(path: &Path, text: &str) -> Result<(), Error> {
-    let written = NewFile::create(path)
-        .and_then(|file| file.fill(|mut file| file.write_all(text.as_bytes())));
+    let written = NewFile::create(path).and_then(|file| {
+        file.fill(|mut file| file.write_all(text.as_bytes()))?;
+        file.keep();
+        Ok(())
+    });
     written.map_err(|error| failed("write its files", &error))
 }
 
