@@ -176,8 +176,11 @@ fn nothing_outside_of_the_root_is_opened() {
     }
 }
 
+/// A line of a file, by its number.
+type Line = fn(usize) -> String;
+
 /// Lines that are dear to mask and to parse.
-const DEAR: [(&str, fn(usize) -> String); 3] = [
+const DEAR: [(&str, Line); 3] = [
     ("sections", |nth| format!("[s{nth}]\nk=v\n")),
     ("names", |nth| format!("a.b{nth}.c=1\n")),
     ("continued", |_| "a\\\n".to_owned()),
