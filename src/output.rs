@@ -68,14 +68,12 @@ pub struct Sink {
 }
 
 enum To {
-    Stdout,
+    /// Whether it leads to a terminal is asked before a worker has another one in its place.
+    Stdout { terminal: bool },
     /// A new file, and what the user called it.
     New(NewFile, String),
     /// The file in memory that a worker prints into, and whether that is passed on to a terminal.
-    Memory {
-        file: File,
-        terminal: bool,
-    },
+    Memory { file: File, terminal: bool },
 }
 
 impl Sink {
@@ -86,7 +84,8 @@ impl Sink {
             let failed = |error: io::Error| Error::Output { to: to.clone(), why: reason(&error) };
             NewFile::create(path).map_err(failed).map(|file| (file, to.clone()))
         });
-        let to = file.transpose()?.map_or(To::Stdout, |(file, name)| To::New(file, name));
+        let stdout = || To::Stdout { terminal: io::stdout().is_terminal() };
+        let to = file.transpose()?.map_or_else(stdout, |(file, name)| To::New(file, name));
         Ok(Sink { to, written: false })
     }
 
@@ -112,8 +111,7 @@ impl Sink {
     /// Whether it leads to a terminal.
     pub fn is_terminal(&self) -> bool {
         match &self.to {
-            To::Stdout => io::stdout().is_terminal(),
-            To::Memory { terminal, .. } => *terminal,
+            To::Stdout { terminal } | To::Memory { terminal, .. } => *terminal,
             To::New(..) => false,
         }
     }
@@ -130,7 +128,7 @@ impl Sink {
         };
         let (to, done) = match &mut self.to {
             To::New(file, to) => (to.as_str(), buffered(&mut file.writer())),
-            To::Stdout => (STDOUT, buffered(&mut io::stdout().lock())),
+            To::Stdout { .. } => (STDOUT, buffered(&mut io::stdout().lock())),
             To::Memory { file, .. } => ("memory", buffered(file)),
         };
         self.written = done.is_ok();

@@ -281,7 +281,7 @@ fn files_of_other_programs_are_shown_without_their_secrets() {
     let nginx = shown(&program("web", &["-c", &path("nginx")]));
     let nginx = options(section(&nginx, "Configuration"));
     assert_eq!(nginx[&("main", "worker_processes")], " = 4    (nginx:1)");
-    let pass = &nginx[&("http/server/location /", "proxy_pass")];
+    let pass = &nginx[&("\"http/server/location /\"", "proxy_pass")];
     assert_eq!(pass, " = http://u:***@app/    (nginx:6)");
 
     let app = shown(&program("app", &["--config", &path("app.toml")]));

@@ -29,9 +29,9 @@ const MAX_SLICE: u64 = 64 << 20;
 
 /// The most bytes of all configuration files together that are read and masked, which takes up to half
 /// a second for each MiB in short lines: 200 named files of 1 MiB took 51 s. What a large web server
-/// reads has some hundred KiB. They are asked for by importance: what the program has read itself, its command line and what that
-/// includes, its environment, what it holds open, its unit.
-const MAX_CONFIG: u64 = 6 << 20;
+/// reads has some hundred KiB. They are asked for by importance: what the program has read itself, its
+/// command line and what that includes, its environment, what it holds open, its unit.
+const MAX_CONFIG: u64 = 3 << 20;
 
 /// The longest name that is read from a table of strings, in bytes.
 const MAX_NAME: u64 = 8 << 10;
