@@ -78,7 +78,7 @@ fn ask(
     };
     let failure = match supervise(Time::from_now(patience + BESIDES), &mut say, &work) {
         Outcome::Done(code, printed) => {
-            sink.pass_on(printed)?;
+            sink.pass_on(&printed)?;
             return Ok(Asked::of_code(code));
         }
         Outcome::Failed(Failure::Interrupted(signal)) => output::end_by(signal),

@@ -67,7 +67,7 @@ fn report(options: cli::Report) -> Result<Status, Error> {
     };
     match supervise(time, &mut output::relay, &work) {
         Outcome::Done(status, printed) => {
-            sink.pass_on(printed)?;
+            sink.pass_on(&printed)?;
             sink.close();
             let status = Status::of(status).unwrap_or(Status::CannotInspect);
             if let (Some(recording), Status::Complete | Status::Partial) = (recording, status) {

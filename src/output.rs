@@ -2,7 +2,8 @@
 //! error, the manual to a directory.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Seek as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -97,14 +98,21 @@ impl Sink {
     }
 
     /// Writes what a worker has printed.
-    pub fn pass_on(&mut self, mut printed: File) -> Result<(), Error> {
-        let empty = printed.metadata().is_ok_and(|metadata| metadata.len() == 0);
-        if empty {
+    pub fn pass_on(&mut self, printed: &File) -> Result<(), Error> {
+        if printed.metadata().is_ok_and(|metadata| metadata.len() == 0) {
             return Ok(());
         }
         self.write(|out| {
-            printed.rewind()?;
-            io::copy(&mut printed, out).map(drop)
+            let mut buffer = vec![0; 64 << 10];
+            let mut offset = 0;
+            loop {
+                let read = printed.read_at(&mut buffer, offset)?;
+                if read == 0 {
+                    return Ok(());
+                }
+                out.write_all(buffer.get(..read).unwrap_or_default())?;
+                offset += read as u64;
+            }
         })
     }
 

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair};
 use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open, pidfd_send_signal,
     set_parent_process_death_signal, setrlimit, waitpid,
@@ -376,16 +376,16 @@ impl From<&Seen> for FileMeta {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Without a pidfd it ends because nobody is at the other end of its socket any more.
+        // It ends because nobody is at the other end of its socket any more.
+        let _ = shutdown(&self.socket, Shutdown::Both);
         let Some(pidfd) = &self.pidfd else { return };
-        // It may be gone already.
-        let _ = pidfd_send_signal(pidfd, Signal::KILL);
-        // One that waits for a server ends when that answers, perhaps never.
         let patience = if self.answers { END } else { Duration::ZERO };
         let patience = Timespec::try_from(patience).unwrap_or_default();
         let ended = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&patience));
-        if matches!(ended, Ok(1)) {
-            let _ = waitpid(Some(self.id), WaitOptions::NOHANG);
+        if !matches!(ended, Ok(1)) {
+            // One that waits for a server ends when that answers, perhaps never.
+            let _ = pidfd_send_signal(pidfd, Signal::KILL);
         }
+        let _ = waitpid(Some(self.id), WaitOptions::NOHANG);
     }
 }
