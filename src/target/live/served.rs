@@ -39,7 +39,7 @@ pub fn ranges(pid: i32, mappings: &[Mapping]) -> Option<Served> {
     let everything = uses_userfaultfd(pid);
     let mounts = directory.bytes("mountinfo", MAX_MOUNTINFO).unwrap_or_default();
     let lines = mounts.split(|byte| *byte == b'\n');
-    let served: Vec<(u32, u32)> = lines.filter_map(|line| served_device(line)).collect();
+    let served: Vec<(u32, u32)> = lines.filter_map(served_device).collect();
     let is_served =
         |mapping: &&Mapping| everything || (mapping.is_file() && served.contains(&mapping.device));
     let ranges = mappings.iter().filter(is_served).map(|mapping| (mapping.start, mapping.end));
