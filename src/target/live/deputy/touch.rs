@@ -1,7 +1,7 @@
 //! Moves the time of modification of a file forward, past now, with the rights that this process has.
 //!
 //! Where the file's time already lies ahead (a clock that was set back, a file from another machine),
-//! "now" would move it backwards; there it is moved on by [`STEP`] from where it is. The kernel lets
+//! "now" would move it backwards; there it is moved on by `STEP` from where it is. The kernel lets
 //! anybody who may write a file set its time to now, but only the owner set another one.
 
 use std::os::fd::OwnedFd;
