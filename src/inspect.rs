@@ -126,7 +126,9 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
     }
     let parts = options.parts.clone();
     let mut target = process.facts(&parts)?;
-    target.arch = process.arch()?;
+    if let Some(_part) = parts.begin(Kind::Executable, "") {
+        target.arch = process.arch()?;
+    }
     let mappings = match parts.begin(Kind::Mappings, "") {
         Some(_part) => process.mappings(&mut notes)?,
         None => Vec::new(),

@@ -18,6 +18,8 @@ use crate::note::Note;
 pub enum Kind {
     /// Command line and environment of a process, which the kernel reads from its memory.
     Strings,
+    /// The beginning of its executable, which tells its architecture.
+    Executable,
     /// The list of the process's mappings.
     Mappings,
     /// What its threads wait in.
@@ -60,6 +62,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Kind::Strings => "command line and environment",
+            Kind::Executable => "executable",
             Kind::Mappings => "mappings",
             Kind::Waits => "what threads wait in",
             Kind::Memory => "memory",

@@ -131,6 +131,26 @@ fn a_process_that_may_read_every_file_is_shown_with_every_file() {
 }
 
 #[test]
+fn rights_that_a_program_lends_open_nothing() {
+    let Some(place) = Place::new() else { return };
+    let secret = place.file("secret.conf", 0, 0, 0o600);
+    let grouped = place.file("grouped.conf", 0, GROUP, 0o640);
+    let group_0 = ["--reuid", "65534", "--regid", "0", "--clear-groups"];
+    // The kernel's include/uapi/linux/capability.h: version 2, effective; CAP_DAC_READ_SEARCH.
+    let capability = [0x0200_0001u32, 1 << 2, 0, 0, 0].map(u32::to_le_bytes).concat();
+    let name = "security.capability";
+    rustix::fs::setxattr(&place.program, name, &capability, XattrFlags::empty()).unwrap();
+    assert_eq!(place.shown(AS_NOBODY, &[&secret]), [false]);
+    rustix::fs::removexattr(&place.program, name).unwrap();
+    chown(&place.program, Some(0), Some(GROUP)).unwrap();
+    chmod(&place.program, 0o2755);
+    assert_eq!(place.shown(&group_0, &[&grouped]), [false]);
+    chmod(&place.program, 0o755);
+    let of_group = ["--reuid", "65534", "--regid", "0", "--groups", "54321"];
+    assert_eq!(place.shown(&of_group, &[&grouped]), [true]);
+}
+
+#[test]
 fn root_of_a_user_namespace_reads_the_files_of_its_users_only() {
     let Some(place) = Place::new() else { return };
     let unshared =

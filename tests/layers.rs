@@ -36,7 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("native", &["module", "symbol", "target"]),
     ("runtime", &["config", "mask", "module", "report", "symbol", "target"]),
     ("merge", &["runtime"]),
-    ("own", &["evidence", "mask", "worker"]),
+    ("own", &["evidence", "mask", "target::live", "worker"]),
     ("worker", &["target::live"]),
     (
         "inspect",

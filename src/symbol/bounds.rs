@@ -116,8 +116,9 @@ impl Cost {
     pub fn of(section: SectionId) -> &'static Cost {
         const NUMBERS: Cost = Cost { number: 24, leb: 24, address: 24, ..Cost::NOTHING };
         match section {
-            // An attribute is two numbers, and sixteen bytes in a vector that grows by doubling.
-            SectionId::DebugAbbrev => &const { Cost { number: 16, leb: 16, ..Cost::NOTHING } },
+            // An attribute is two numbers, and sixteen bytes in a vector that grows by doubling; an
+            // abbreviation five, and a hundred bytes.
+            SectionId::DebugAbbrev => &const { Cost { number: 24, leb: 24, ..Cost::NOTHING } },
             // A unit is a `ResUnit` of a kilobyte and more, a function with an address a
             // `FunctionAddress` and what is made of it later.
             SectionId::DebugInfo => &const { Cost { address: 160, unit: 1536, ..Cost::NOTHING } },

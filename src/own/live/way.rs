@@ -16,6 +16,9 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::target::live::deputy::served::Mounts;
+use crate::target::live::proc::ProcDir;
+
 /// The most links on one way: the kernel's own limit (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
@@ -114,6 +117,11 @@ fn walk(path: &Path) -> Result<OwnedFd, Stop> {
     let root = rustix::fs::open("/", STEP | OFlags::DIRECTORY, Mode::empty())?;
     check(Path::new("/"), &rustix::fs::fstat(&root)?)?;
     // All that lies above, down from the root: links go back on it.
+    // Who serves a file system says who owns what is on it: another user may be who does. To root that
+    // matters, and others' homes are often served (NFS). Who serves all that there is, is trusted.
+    let is_root = rustix::process::geteuid().is_root();
+    let own = ProcDir::open(std::process::id().cast_signed()).ok().filter(|_| is_root);
+    let mounts = own.map(|own| Mounts::of(&own, false)).filter(|mounts| !mounts.serve(&root));
     let mut way = vec![Place { directory: root, path: "/".into() }];
     let (mut links, mut taken) = (0, 0);
     while let Some(name) = steps.pop_front() {
@@ -128,6 +136,10 @@ fn walk(path: &Path) -> Result<OwnedFd, Stop> {
         let Some(Place { directory, path }) = way.last() else { return Err(Stop::Absent) };
         let found = rustix::fs::openat(directory, &*name, STEP, Mode::empty())?;
         let path = path.join(&name);
+        if mounts.as_ref().is_some_and(|mounts| mounts.serve(&found)) {
+            let what = format!("another program serves {} (FUSE, NFS)", path.display());
+            return Err(Stop::Failed(what));
+        }
         let stat = rustix::fs::fstat(&found)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Symlink => {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
-use rustix::fs::{AtFlags, Dir};
+use rustix::fs::{AtFlags, Dir, StatxFlags};
 use rustix::io::Errno;
 
 use crate::target::MAX_OWN_REPORT;
@@ -225,12 +225,14 @@ fn looks(directory: &OwnedFd, begin: &str) -> Result<BTreeMap<CString, Look>, Fi
 
 /// A file as it is now; `None` if it is gone.
 fn look(directory: &OwnedFd, name: &CStr) -> Option<Look> {
-    let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    // No server is asked: something may be mounted at that name.
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+    let stat = rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS).ok()?;
     Some(Look {
-        inode: stat.st_ino,
-        size: u64::try_from(stat.st_size).unwrap_or(0),
-        modified: (stat.st_mtime, stat.st_mtime_nsec as u64),
-        changed: (stat.st_ctime, stat.st_ctime_nsec as u64),
+        inode: stat.stx_ino,
+        size: stat.stx_size,
+        modified: (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec.into()),
+        changed: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec.into()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 
 use crate::target::live::proc::table;
@@ -69,9 +69,11 @@ fn reads(pid: i32, link: &[u8], identity: (u64, u64), until: Instant) -> rustix:
         }
         // The link's own mode says how it was opened (proc_pid_fd(5)).
         let own = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW);
-        let file = rustix::fs::statat(&directory, name, AtFlags::empty());
+        // No server is asked.
+        let file = rustix::fs::statx(&directory, name, AtFlags::STATX_DONT_SYNC, StatxFlags::INO);
         let (Ok(own), Ok(file)) = (own, file) else { continue };
-        if own.st_mode & 0o400 != 0 && (file.st_dev, file.st_ino) == identity {
+        let device = rustix::fs::makedev(file.stx_dev_major, file.stx_dev_minor);
+        if own.st_mode & 0o400 != 0 && (device, file.stx_ino) == identity {
             return Ok(true);
         }
     }

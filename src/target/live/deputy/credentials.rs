@@ -54,9 +54,9 @@ impl Rights {
         }
         let status = directory.status()?;
         let (users, groups) = (status.users()?, status.groups()?);
-        // Who starts a program with the rights of another (set-user-ID) chooses what it names: its
-        // command line, its environment.
-        if are_lent(users) || are_lent(groups) {
+        // Who starts a program with the rights of another chooses what it names: its command line, its
+        // environment.
+        if has_lent_rights(directory) || are_lent(users) {
             return None;
         }
         let foreign = is_foreign(directory);
@@ -138,6 +138,22 @@ pub fn is_foreign(directory: &ProcDir) -> bool {
 
 fn inode(fd: &OwnedFd) -> Option<u64> {
     Some(rustix::fs::fstat(fd).ok()?.st_ino)
+}
+
+/// Whether the program that the process executed gave it rights: by set-user-ID, set-group-ID or
+/// capabilities of its file. The kernel told it so (`AT_SECURE`, getauxval(3)), and keeps what it told:
+/// the ids themselves may be equal again by now, or have been equal by chance. Where that cannot be
+/// read, it did.
+fn has_lent_rights(directory: &ProcDir) -> bool {
+    /// `AT_SECURE` of the kernel's `include/uapi/linux/auxvec.h`.
+    const SECURE: u64 = 23;
+    /// More than there is: some 20 pairs of words.
+    const MAX_AUXV: usize = 4096;
+    let auxv = directory.bytes("auxv", MAX_AUXV).unwrap_or_default();
+    let words = auxv.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word));
+    let words: Vec<u64> = words.collect();
+    let mut pairs = words.as_chunks::<2>().0.iter();
+    pairs.find(|[kind, _]| *kind == SECURE).is_none_or(|[_, value]| *value != 0)
 }
 
 /// Whether ids were given to the process by the program that it executed.
