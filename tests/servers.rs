@@ -110,6 +110,11 @@ fn nginx_of_debian_is_shown_as_it_dumps_itself() {
         nginx = nginx.display()
     );
     let target = serve(shell, &script, &socket);
+    // The dump opens the socket, too.
+    let name = format!("/proc/{}/comm", target.pid());
+    await_some("it has dumped its configuration", || {
+        (fs::read_to_string(&name).ok()?.trim() == "nginx").then_some(())
+    });
     let dumped = fs::read_to_string(place.path().join("truth")).unwrap();
     let begins = |line: &str| {
         Some(line.strip_prefix("# configuration file ")?.strip_suffix(':')?.to_owned())
