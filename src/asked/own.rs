@@ -18,8 +18,8 @@ pub const MAX_TITLE: usize = 60;
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Titles that a report has already, or may have one day: no section of one's own passes for one
-/// of guru's.
-const TAKEN: &[&str] = &[
+/// of guru's, and none that a process has registered.
+pub const TAKEN: &[&str] = &[
     "Guru Meditation",
     "Package",
     "Threads",
@@ -29,6 +29,7 @@ const TAKEN: &[&str] = &[
     "Objects",
     "Registered Sections",
     "Notes",
+    "What The Process Wrote",
 ];
 
 /// A section of one's own.

@@ -4,6 +4,7 @@
 use super::name::{self, name};
 use super::page::{Line, Page};
 use super::sanitize::{line, lines};
+use crate::asked::own::TAKEN;
 use crate::data::Data;
 use crate::report::{ConfigObject, Field, ProcessNode, Report, SectionReport};
 use crate::repr;
@@ -17,20 +18,6 @@ const MAX_INDENT: usize = 16;
 
 /// The first line of a report whose secrets were not masked.
 const SECRETS_ARE_SHOWN: &str = "SECRETS ARE SHOWN IN THIS REPORT (--show-secrets)";
-
-/// The titles that are guru's own: a section that a process has registered is not called so.
-const TITLES: &[&str] = &[
-    TITLE,
-    NOTES,
-    "Package",
-    "Threads",
-    "Green Threads",
-    "Processes",
-    "Configuration",
-    "Objects",
-    "Registered Sections",
-    "What The Process Wrote",
-];
 
 /// The title of the whole report.
 pub const TITLE: &str = "Guru Meditation";
@@ -64,7 +51,7 @@ pub fn heading_of(section: &SectionReport) -> String {
     let title = &section.title;
     let is_foreign = section.id == REGISTERED;
     let is_ordinary =
-        title.chars().all(is_plain) && line(title) == *title && !TITLES.contains(&title.trim());
+        title.chars().all(is_plain) && line(title) == *title && !TAKEN.contains(&title.trim());
     match is_foreign && !is_ordinary {
         true => heading(&name::quoted(title)),
         false => heading(title),

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -187,13 +186,8 @@ impl Errors<'_> {
     fn read(&mut self, say: &mut dyn FnMut(&str)) {
         let mut buffer = [0; 4096];
         while self.open {
-            match self
-                .pipe
-                .as_fd()
-                .try_clone_to_owned()
-                .map(File::from)
-                .and_then(|mut pipe| pipe.read(&mut buffer))
-            {
+            let mut pipe = self.pipe;
+            match pipe.read(&mut buffer) {
                 Ok(0) => self.open = false,
                 Ok(got) => self.take(buffer.get(..got).unwrap_or_default(), say),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
