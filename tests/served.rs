@@ -69,3 +69,18 @@ fn a_served_file_that_never_answers_costs_itself_only() {
         assert!(target.end());
     }
 }
+
+#[test]
+fn standard_error_whose_server_never_answers_is_not_asked() {
+    for silent in [GETATTR, "3,14,15,17"] {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(target) = served(silent, directory.path()) else { return };
+        let begun = Instant::now();
+        let output = guru(&["trigger", "--timeout", "10", &target.pid().to_string()]);
+        let taken = begun.elapsed();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("has no Guru Meditation Report"), "{silent}: {said}");
+        assert!(taken < Duration::from_secs(3), "{silent}: {taken:?}");
+        assert!(target.end());
+    }
+}

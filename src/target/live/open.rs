@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use crate::target::files::{FileError, FileMeta, FileRequest, Opener, Source};
 use crate::target::live::deputy::served::Mounts;
 use crate::target::live::deputy::{Deputy, Opened};
+use crate::target::live::fds::at_rest;
 use crate::target::live::memory::LiveMemory;
 use crate::target::memory::Memory as _;
 use crate::target::{Mapping, mapping_at};
@@ -139,8 +140,7 @@ fn reopen(found: OwnedFd) -> Result<File, FileError> {
 /// Opens the writing end of a pipe or FIFO that was found, without waiting. The caller says what
 /// for, and closes it at once.
 pub fn writing_end(found: &OwnedFd) -> rustix::io::Result<OwnedFd> {
-    let stat = rustix::fs::fstat(found)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
+    if FileType::from_raw_mode(at_rest(found)?.mode) != FileType::Fifo {
         return Err(Errno::INVAL);
     }
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;

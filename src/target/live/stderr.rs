@@ -52,7 +52,10 @@ pub fn stderr(process: &LiveProcess) -> Stderr {
         FileType::Fifo => {
             let found = readers::of(process, &link, identity);
             let (readers, unseen) = (found.readers, found.unseen);
-            StderrKind::Pipe { readers, unseen, state: state(&handle, &fds) }
+            // A FIFO has a name, and may lie where a server is asked by whoever opens it.
+            let served = link.starts_with(b"/") && process.deputy().mounts().serve(&handle);
+            let state = if served { None } else { state(&handle, &fds) };
+            StderrKind::Pipe { readers, unseen, state }
         }
         FileType::Socket => StderrKind::Socket {
             peer: socket(process.living),
