@@ -12,6 +12,7 @@ use guru::render::name::name;
 use guru::render::sanitize::for_terminal;
 use guru::report::Report;
 use guru::section::SECTIONS;
+use guru::target::MAX_OWN_REPORT;
 use guru::target::live::proc::table;
 use guru::trigger::{self, Answer, End, Wanted};
 use guru::worker::{Failure, Outcome, Time, supervise};
@@ -209,6 +210,12 @@ impl Asker<'_> {
                 self.say("its end could only be told by a second of silence");
                 self.print(answer, sink)?
             }
+            End::TooLong => {
+                self.say(&format!(
+                    "its report is longer than {MAX_OWN_REPORT} bytes: the rest was not kept"
+                ));
+                self.print(answer, sink)?.max(Status::Partial)
+            }
             End::Failed => {
                 self.print_part(answer, sink)?;
                 let why = answer.failure(self.options.secrets());
@@ -234,11 +241,6 @@ impl Asker<'_> {
         let bytes = &answer.heard.captured.bytes;
         if self.options.format == RAW {
             self.write(bytes, sink)?;
-            let left = answer.heard.captured.left;
-            if left > 0 {
-                self.say(&format!("its last {left} bytes were too many to keep"));
-                return Ok(Status::Partial);
-            }
             return Ok(Status::Complete);
         }
         let reading = self.parts.begin(Kind::OwnReport, "");

@@ -9,7 +9,8 @@ use guru::report::Report;
 use crate::support::schema::Checker;
 use crate::support::sink::{Kind, Sink};
 use crate::support::{
-    GURU, Target, guru, python, root, run, skip, skip_impossible, stdout_of, threads,
+    GURU, Target, guru, guru_with_peak, python, root, run, skip, skip_impossible, stdout_of,
+    threads,
 };
 
 /// The program with these words, without rights; nothing where that cannot be.
@@ -131,5 +132,22 @@ fn a_failure_tells_no_secret_and_steers_no_terminal() {
     let text = String::from_utf8(instead.stdout).unwrap();
     assert!(text.starts_with("The process gave no report of its own: could not make"), "{text}");
     assert!(!text.contains("pw12345") && is_harmless(&text), "{text}");
+    assert!(target.end());
+}
+
+#[test]
+fn a_giant_report_is_cut_and_takes_little_memory() {
+    let Some((_sink, target)) = forge(&["giant"]) else { return };
+    let pid = target.pid().to_string();
+    for format in ["text", "gmr", "json", "raw"] {
+        let ask = ["trigger", "--signal", "USR1", "--force", "--timeout", "15", "--format", format];
+        let Some((output, peak)) = guru_with_peak(&[&ask[..], &[&pid]].concat()) else { return };
+        assert!(peak <= 512 << 10, "{format}: {peak} KiB");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{format}: {said}");
+        assert!(said.contains("is longer than 33554432 bytes"), "{format}: {said}");
+        let product = output.stdout.windows(6).any(|word| word == b"Forged");
+        assert!(product, "{format}: {said}");
+    }
     assert!(target.end());
 }

@@ -167,6 +167,11 @@ impl Capture {
         }
     }
 
+    /// Whether more came of a report than is kept.
+    pub fn is_cut(&self) -> bool {
+        self.left > 0
+    }
+
     /// Whether all sections came that every report has. Its last newline may be missing.
     pub fn has_all_sections(&self) -> bool {
         match &self.phase {

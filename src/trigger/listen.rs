@@ -52,6 +52,8 @@ pub enum End {
     /// The report has come to an end, by its silence alone: it lacks a section that every report
     /// has, or its last newline.
     Silent,
+    /// The report is longer than [`MAX_OWN_REPORT`](crate::target::MAX_OWN_REPORT): so much of it came.
+    TooLong,
     /// The process says that it failed to make one.
     Failed,
     /// The time was over.
@@ -211,6 +213,7 @@ impl Listener {
             match hearing.capture.state() {
                 State::Complete => break End::Whole,
                 State::Failed | State::Undumped => break End::Failed,
+                State::Begun if hearing.capture.is_cut() => break End::TooLong,
                 State::Begun if hearing.is_pending() => {}
                 State::Begun
                     if !self.tapped_writes && quiet >= QUIET && hearing.capture.looks_whole() =>

@@ -40,8 +40,8 @@ use crate::target::live::stderr::STDERR;
 /// How long [`Tail::wait`] sleeps between two looks.
 pub const INTERVAL: Duration = Duration::from_millis(1);
 
-/// The most bytes that are read in all.
-const MAX_BYTES: u64 = MAX_OWN_REPORT as u64;
+/// The most bytes that are read in all: a report, and as much that others write to the same file.
+const MAX_BYTES: u64 = 2 * MAX_OWN_REPORT as u64;
 
 /// The most bytes that [`Tail::earlier`] gives.
 const MAX_EARLIER: u64 = 16 << 10;
