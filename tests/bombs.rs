@@ -172,6 +172,28 @@ fn symbols_without_end_are_reported_in_little_memory() {
 }
 
 #[test]
+fn a_recording_of_empty_texts_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("bomb");
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(b"guru evidence 1\n").unwrap();
+    let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    // Maps with one key each, and in the last an array without end of pairs of empty texts (RFC 8949).
+    packed.write_all(b"\xa1\x68snapshot\xa1\x66target\xa1\x6benvironment\x9f").unwrap();
+    let pairs = b"\x82\x60\x60".repeat(1 << 20);
+    for _ in 0..100 {
+        packed.write_all(&pairs).unwrap();
+    }
+    packed.finish().unwrap();
+    let args = ["report", "--from", path.to_str().unwrap()];
+    let Some((output, peak)) = guru_with_peak(&args) else { return };
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{said}");
+    assert!(said.contains("it needs more than 384 MiB of memory"), "{said}");
+    assert!(peak <= 512 << 10, "{peak} KiB");
+}
+
+#[test]
 fn a_package_with_a_header_of_empty_names_is_left_out_and_told_of() {
     if !rustix::process::geteuid().is_root() {
         return skip_impossible("only root can start a process in another root");

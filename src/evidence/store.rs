@@ -23,8 +23,9 @@ use crate::part::Parts;
 /// The first line. The number rises when older programs can no longer read what follows.
 const MAGIC: &[u8] = b"guru evidence 1\n";
 
-/// The largest recording that is written or read, in bytes before compression.
-const MAX_RECORDING: u64 = 1 << 30;
+/// The largest recording that is written or read, in bytes before compression: what is kept of a
+/// process takes less, and a worker of ours has no more memory.
+const MAX_RECORDING: u64 = 384 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -104,12 +105,14 @@ fn too_large() -> io::Error {
 pub fn load(path: &Path) -> Result<Evidence, Error> {
     let failed = |error: io::Error| recording(path, &error.to_string());
     let file = File::open(path).map_err(failed)?;
-    let stored = read(BufReader::new(file)).map_err(failed)?;
-    let (snapshot, files) = (stored.snapshot, Files::from_log(stored.files));
-    Ok(Evidence { snapshot, files, parts: Parts::default() })
+    read(BufReader::new(file)).map_err(failed)
 }
 
-fn read(mut input: impl Read) -> io::Result<Stored> {
+/// Reads evidence that [`RecordingFile`] wrote.
+///
+/// # Errors
+/// It is no recording, a damaged one, or larger than what is written.
+pub fn read(mut input: impl Read) -> io::Result<Evidence> {
     let mut magic = [0; MAGIC.len()];
     let not_one = || io::Error::other("not a recording of this version of guru");
     input.read_exact(&mut magic).map_err(|_| not_one())?;
@@ -118,7 +121,7 @@ fn read(mut input: impl Read) -> io::Result<Stored> {
     }
     let mut unpacked = BufReader::new(GzDecoder::new(input).take(MAX_RECORDING));
     let damaged = |why: String| io::Error::other(format!("damaged: {why}"));
-    let stored = match ciborium::from_reader(&mut unpacked) {
+    let stored: Stored = match ciborium::from_reader(&mut unpacked) {
         Ok(stored) => stored,
         Err(_) if unpacked.get_ref().limit() == 0 => return Err(too_large()),
         Err(error) => return Err(damaged(error.to_string())),
@@ -126,7 +129,11 @@ fn read(mut input: impl Read) -> io::Result<Stored> {
     // The checksum stands at the end.
     let rest =
         io::copy(&mut unpacked, &mut io::sink()).map_err(|error| damaged(error.to_string()))?;
-    if rest > 0 { Err(damaged("something follows the evidence".into())) } else { Ok(stored) }
+    if rest > 0 {
+        return Err(damaged("something follows the evidence".into()));
+    }
+    let (snapshot, files) = (stored.snapshot, Files::from_log(stored.files));
+    Ok(Evidence { snapshot, files, parts: Parts::default() })
 }
 
 fn recording(path: &Path, why: &str) -> Error {
@@ -142,7 +149,7 @@ mod tests {
         let mut limited = Limited { out: Vec::new(), left: 4 };
         assert!(limited.write_all(b"1234").is_ok());
         let refused = limited.write_all(b"5").map_err(|error| error.to_string());
-        assert_eq!(refused, Err("larger than 1073741824 bytes".to_owned()));
+        assert_eq!(refused, Err("larger than 402653184 bytes".to_owned()));
         assert_eq!(limited.out, b"1234");
     }
 }
