@@ -42,11 +42,20 @@ pub enum Refused {
 /// # Errors
 /// The kernel refuses, or it is no thread of the process.
 pub fn seize(tasks: &Tasks, tid: Tid, options: ptrace::Options) -> Result<(), Refused> {
+    checked(tasks, tid, || ptrace::seize(Pid::from_raw(tid), options))
+}
+
+/// Does what seizes a thread by its number alone.
+fn checked(
+    tasks: &Tasks,
+    tid: Tid,
+    seize: impl FnOnce() -> nix::Result<()>,
+) -> Result<(), Refused> {
     let none = || if tasks.list().is_empty() { Refused::Gone } else { Refused::NoThread };
     if !tasks.has(tid) {
         return Err(none());
     }
-    match ptrace::seize(Pid::from_raw(tid), options) {
+    match seize() {
         Ok(()) if tasks.has(tid) => Ok(()),
         Ok(()) => Err(Refused::Stranger),
         Err(Errno::ESRCH) => Err(none()),
@@ -106,5 +115,16 @@ mod tests {
         assert_eq!(seized(&tasks, pid), Err(Refused::Gone));
         other.kill().unwrap();
         other.wait().unwrap();
+    }
+
+    #[test]
+    fn who_has_the_number_by_the_time_it_is_seized_is_a_stranger() {
+        let (mut child, pid, tasks) = sleeper();
+        let given_away = || {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            Ok(())
+        };
+        assert_eq!(checked(&tasks, pid, given_away), Err(Refused::Stranger));
     }
 }
