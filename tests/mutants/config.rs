@@ -1,8 +1,7 @@
-//! Configuration files of every form, and `/proc`'s texts.
+//! Configuration files of every form, and what is printed of any text.
 
 use guru::config::{generic, oslo};
 use guru::render::sanitize;
-use guru::target::{cgroup, live};
 
 use crate::campaign;
 
@@ -77,24 +76,6 @@ fn files_of_oslo_config() {
         b"[DEFAULT]\ndebug=true\nlog = a\n  b\n\n[nova.x]\nurl : rabbit://a:b@c,d:e@f\n# g\n";
     let parse = |bytes: &[u8]| drop(oslo::parse::parse(&String::from_utf8_lossy(bytes), 0));
     campaign::texts("oslo.config", &[seed], &["[", "]", "=", ":", "\n ", "%(a)s", "$a"], parse);
-}
-
-#[test]
-fn texts_of_proc() {
-    let maps = b"555555554000-555555558000 r-xp 00001000 08:01 7 /bin/a b (deleted)\n\
-        7ffff7fc1000-7ffff7fc3000 r-xp 00000000 00:00 0 [vdso]\n\
-        7f0000000000-7f0000001000 rw-s 00000000 00:05 9 /dev/zero\\012x\n";
-    let parse = |bytes: &[u8]| drop(live::maps::parse(bytes, &|path| path));
-    campaign::texts("maps", &[maps], &["-", " ", "\n", "ffffffffffffffff", "\\012"], parse);
-
-    let cgroup = b"0::/user.slice/user-1000.slice/user@1000.service/app.slice/a\\x2db.service\n\
-        12:pids:/system.slice/nginx.service\n1:name=systemd:/docker/0123456789abcdef\n";
-    let parse = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes);
-        cgroup::paths(&text);
-        cgroup::unit(&text).map(|unit| unit.readable().len());
-    };
-    campaign::texts("cgroup", &[cgroup], &["\\x", "/", ".service", ".slice", ":", "@"], parse);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! long or much memory. A million for each with `GURU_FULL`; in the gate as many as two seconds allow.
 //! They are the same in every run.
 //!
-//! A binary of its own, because its allocator counts. Whole recordings are damaged in `tests/fuzz.rs`.
+//! A binary of its own, because its allocator counts. Recordings of real size are damaged in
+//! `tests/fuzz.rs`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -14,7 +15,10 @@ mod config;
 mod elf;
 mod files;
 mod mask;
+mod objects;
 mod packages;
+mod proc;
 mod python;
 mod random;
+mod recordings;
 mod reports;

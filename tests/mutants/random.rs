@@ -30,7 +30,7 @@ impl Random {
 const MAX_LEN: usize = 256 << 10;
 
 /// Numbers that break what counts on small ones.
-const NUMBERS: [u64; 12] = [
+pub const NUMBERS: [u64; 12] = [
     0,
     1,
     0x7f,

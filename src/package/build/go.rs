@@ -54,7 +54,8 @@ pub fn of_image(image: &Image<'_>) -> Option<BuildInfo> {
     parse(image.section(".go.buildinfo")?.to_bytes(MAX_SECTION)?)
 }
 
-fn parse(section: &[u8]) -> Option<BuildInfo> {
+/// What a section `.go.buildinfo` says; `None` if it is none.
+pub fn parse(section: &[u8]) -> Option<BuildInfo> {
     if !section.starts_with(MAGIC) {
         return None;
     }

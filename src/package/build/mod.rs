@@ -1,6 +1,6 @@
 //! What a program's build left in it: the modules of a Go program, the crates of a Rust program.
 
-mod go;
+pub mod go;
 mod rust;
 
 use super::Fields;

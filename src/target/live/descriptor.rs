@@ -94,7 +94,7 @@ impl Descriptors {
 }
 
 /// The descriptors in the `fdinfo` of an epoll instance (proc_pid_fdinfo(5)), sorted.
-fn watched(list: &[u8]) -> Vec<i32> {
+pub fn watched(list: &[u8]) -> Vec<i32> {
     let lines = list.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"tfd:"));
     let number = |line| std::str::from_utf8(line).ok()?.split_whitespace().next()?.parse().ok();
     let mut watched: Vec<i32> = lines.filter_map(number).collect();
@@ -104,7 +104,7 @@ fn watched(list: &[u8]) -> Vec<i32> {
 
 /// A line of `net/unix` (proc_net_unix is in proc_pid_net(5)): the inode of a socket, and what it is.
 /// A path may hold any bytes.
-fn unix(line: &[u8]) -> Option<(u64, Text)> {
+pub fn unix(line: &[u8]) -> Option<(u64, Text)> {
     let mut words = line.splitn(7, |byte| *byte == b' ').skip(6);
     let rest = words.next()?.trim_ascii_start();
     let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());

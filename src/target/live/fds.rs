@@ -102,8 +102,8 @@ pub fn at_rest(handle: &OwnedFd) -> Result<AtRest> {
     })
 }
 
-/// The first lines of an `fdinfo` (proc_pid_fdinfo(5)).
-fn parse(text: &[u8]) -> Option<Info> {
+/// The first lines of an `fdinfo` (proc_pid_fdinfo(5)); `None` if they are none.
+pub fn parse(text: &[u8]) -> Option<Info> {
     let text = std::str::from_utf8(text).ok()?;
     let value = |name: &str| text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim()));
     let flags = u32::from_str_radix(value("flags:")?, 8).ok()?;
