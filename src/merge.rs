@@ -234,7 +234,7 @@ fn has_greenlets(native: &Stack) -> bool {
 fn guessed(native: &Stack, activations: &[Activation], gap: usize) -> bool {
     let from = activations.iter().map(|activation| activation.first).find(|first| *first >= gap);
     let inwards = from.and_then(|from| native.frames.get(from..)).unwrap_or_default();
-    inwards.iter().any(|frame| frame.trust == Trust::FramePointer)
+    inwards.iter().any(|frame| frame.trust.is_guess())
 }
 
 /// Puts the groups in the place of their activations.

@@ -17,8 +17,18 @@ pub enum Trust {
     Cfi,
     /// From a chain of frame pointers, where no rules were found: a guess.
     FramePointer,
+    /// From what a call left on the stack, where the rules count from a register that is not known, or
+    /// from a frame that was found so: a guess.
+    Scan,
     /// From the data of the language's runtime.
     Runtime,
+}
+
+impl Trust {
+    /// Whether it may be wrong on a stack that is intact.
+    pub fn is_guess(self) -> bool {
+        matches!(self, Trust::FramePointer | Trust::Scan)
+    }
 }
 
 /// The language that a frame was written in, as far as its origin tells.

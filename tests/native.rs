@@ -3,10 +3,13 @@
 
 use crate::support::gdb::{self, FrameKind};
 use crate::support::{
-    EPOLL_WAIT, Target, await_some, functions, python, reads_stdin, report, skip_impossible,
-    thread_named, thread_states, threads,
+    EPOLL_WAIT, Target, await_some, evidence, functions, python, reads_stdin, report,
+    skip_impossible, thread_named, thread_states, threads,
 };
+use guru::arch::Registers;
+use guru::assemble;
 use guru::report::Execution;
+use guru::section::SECTIONS;
 use guru::stack::{Frame, StackEnd};
 use guru::symbol::demangle;
 use std::collections::BTreeSet;
@@ -51,6 +54,40 @@ fn rust_stacks_are_gdbs() {
     for variant in ["rs-O0", "rs-O2", "rs-stripped"] {
         compare_variant(variant);
     }
+}
+
+/// Where there are no rights for more, program counter and stack pointer are all that is known of who
+/// sleeps.
+#[test]
+fn stacks_that_begin_with_two_registers_are_the_same_or_marked() {
+    let variants = ["O0", "O2", "O2-nofp", "static", "cpp-O0", "cpp-O2", "rs-O0", "rs-O2"];
+    let (mut same, mut whole, mut all) = (0, 0, 0);
+    for variant in variants {
+        let Some(target) = Target::spawn(&format!("stacks-{variant}"), NONE) else { return };
+        let mut evidence = evidence(target.pid());
+        let truth = assemble::report(&evidence, SECTIONS);
+        for thread in &mut evidence.snapshot.threads {
+            let Some(known) = &mut thread.registers else { continue };
+            let mut bare = Registers::new(known.arch, known.pc);
+            bare.set(known.arch.numbers().sp, known.sp().map(|sp| sp.0));
+            *known = bare;
+        }
+        let report = assemble::report(&evidence, SECTIONS);
+        for (found, truth) in threads(&report).iter().zip(threads(&truth)) {
+            let addresses = |thread: &Execution| -> Vec<_> {
+                thread.stack.frames.iter().map(|frame| frame.address).collect()
+            };
+            let is_same = addresses(found) == addresses(truth);
+            let is_guessed = found.stack.frames.iter().any(|frame| frame.trust.is_guess());
+            let is_whole = found.stack.end == StackEnd::Root;
+            assert!(is_same || is_guessed || !is_whole, "{variant}: {found:#?}\n{truth:#?}");
+            same += usize::from(is_same);
+            whole += usize::from(is_whole);
+            all += 1;
+        }
+        assert!(target.end());
+    }
+    assert!(all > 50 && same * 100 >= all * 95, "{same} of {all} the same, {whole} with a root");
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::symbol::reader::SectionReader;
 /// The rules for one address.
 #[derive(Debug)]
 pub struct Rules {
+    /// Where the function begins that they are for, as far as they tell: a part of it that the compiler
+    /// put elsewhere has rules of its own.
+    pub function: FileAddr,
     /// How the frame's base (the canonical frame address) is found.
     pub cfa: CfaRule<usize>,
     /// How the caller's registers are found. What is not named keeps its value.
@@ -196,6 +199,7 @@ impl<'a> Cfi<'a> {
             let row = rows.next_row().ok()??;
             if row.contains(addr.0) {
                 return Some(Rules {
+                    function: FileAddr(entry.initial_address()),
                     cfa: row.cfa().clone(),
                     registers: row.registers().cloned().collect(),
                     return_address: entry.cie().return_address_register(),

@@ -3,6 +3,7 @@
 
 pub mod cfi;
 mod evaluate;
+mod scan;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -69,6 +70,12 @@ pub struct Unwinder<'u, 'a> {
     cfi: RefCell<HashMap<Addr, Option<Rc<Cfi<'a>>>>>,
 }
 
+/// How often a frame of one stack is looked for on it: that takes as long as a hundred others.
+const MAX_SCANS: usize = 16;
+
+/// How far a stack is followed to see whether it leads to its root.
+const MAX_TRIED: usize = 1024;
+
 /// A step outwards.
 enum Step {
     To(Registers, Trust, CodeAddr),
@@ -88,19 +95,32 @@ impl<'u, 'a> Unwinder<'u, 'a> {
     /// The stack of a thread with these registers. It always has its first frame, and always
     /// ends.
     pub fn unwind(&self, registers: &Registers) -> RawStack {
+        self.unwind_within(registers, MAX_FRAMES, MAX_SCANS)
+    }
+
+    fn unwind_within(
+        &self,
+        registers: &Registers,
+        max_frames: usize,
+        mut scans: usize,
+    ) -> RawStack {
         let mut registers = registers.clone();
         let mut address = CodeAddr::Exact(registers.pc);
         let mut frames =
             vec![RawFrame { address, sp: registers.sp(), trust: Trust::Registers, signal: false }];
         let mut switches = 0;
+        let mut guessed = false;
         loop {
-            if frames.len() >= MAX_FRAMES {
+            if frames.len() >= max_frames {
                 return RawStack { frames, end: RawEnd::Limit };
             }
-            let (next, trust, to) = match self.step(&registers, address) {
+            let (next, trust, to) = match self.step(&registers, address, &mut scans) {
                 Step::To(next, trust, to) => (next, trust, to),
                 Step::End(end) => return RawStack { frames, end },
             };
+            // Whatever follows from a guess is one.
+            guessed |= trust == Trust::Scan;
+            let trust = if guessed { Trust::Scan } else { trust };
             if next.sp() <= registers.sp() {
                 switches += 1;
                 if switches > MAX_STACK_SWITCHES {
@@ -115,17 +135,50 @@ impl<'u, 'a> Unwinder<'u, 'a> {
         }
     }
 
-    fn step(&self, registers: &Registers, address: CodeAddr) -> Step {
+    fn step(&self, registers: &Registers, address: CodeAddr, scans: &mut usize) -> Step {
         let lookup = address.lookup();
         let found = self.modules.find(lookup).and_then(|module| {
             let cfi = self.cfi(module)?;
             let rules = cfi.rules(module.file_addr(lookup)?)?;
-            Some((cfi, rules))
+            Some((module, cfi, rules))
         });
-        match found {
-            Some((cfi, rules)) => self.by_rules(registers, &cfi, &rules),
-            None => self.by_frame_pointer(registers, lookup),
+        let Some((module, cfi, rules)) = found else {
+            return self.by_frame_pointer(registers, lookup);
+        };
+        match self.by_rules(registers, &cfi, &rules) {
+            Step::End(RawEnd::Rules(at)) if *scans > 0 => {
+                *scans -= 1;
+                let found = self.by_scan(registers, module, &cfi, &rules);
+                found.unwrap_or(Step::End(RawEnd::Rules(at)))
+            }
+            step => step,
         }
+    }
+
+    /// Where a register is missing: by what the call left on the stack. What is not certain is believed
+    /// if it leads to the root.
+    fn by_scan(
+        &self,
+        registers: &Registers,
+        module: &Module<'_>,
+        cfi: &Cfi<'a>,
+        rules: &Rules,
+    ) -> Option<Step> {
+        let candidates = scan::candidates(registers, rules, module, self.modules, self.memory);
+        let steps = candidates.into_iter().filter_map(|found| {
+            match self.by_rules(&found.registers, cfi, rules) {
+                Step::To(next, _, to) => Some((found.certain, next, to)),
+                Step::End(_) => None,
+            }
+        });
+        let steps: Vec<_> = steps.collect();
+        let certain = steps.iter().position(|(certain, ..)| *certain);
+        let rooted = || {
+            let ends = |next| self.unwind_within(next, MAX_TRIED, 0).end == RawEnd::Root;
+            steps.iter().position(|(_, next, _)| ends(next))
+        };
+        let (_, next, to) = steps.get(certain.or_else(rooted)?)?;
+        Some(Step::To(next.clone(), Trust::Scan, *to))
     }
 
     fn cfi(&self, module: &Module<'a>) -> Option<Rc<Cfi<'a>>> {

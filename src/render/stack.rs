@@ -3,7 +3,7 @@
 use super::name::{self, name};
 use super::page::Line;
 use super::sanitize::line;
-use crate::stack::{Frame, Language, Stack, StackEnd, Trust};
+use crate::stack::{Frame, Language, Stack, StackEnd};
 
 /// What a stack is shown as, outermost first.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ fn place(frame: &Frame) -> Line {
 
 fn marks(frame: &Frame) -> String {
     let inlined = frame.language == Language::Native && frame.inlined;
-    let guessed = frame.trust == Trust::FramePointer;
+    let guessed = frame.trust.is_guess();
     let mark = |is_so: bool, mark: &'static str| if is_so { mark } else { "" };
     format!("{}{}", mark(inlined, name::INLINED), mark(guessed, name::GUESSED))
 }
@@ -97,7 +97,7 @@ mod tests {
     use super::super::sample;
     use super::*;
     use crate::addr::Addr;
-    use crate::stack::Omitted;
+    use crate::stack::{Omitted, Trust};
 
     #[test]
     fn a_frame_without_a_file_is_named_by_its_module_or_address() {
