@@ -14,6 +14,7 @@ pub mod memory;
 pub mod mounts;
 pub mod open;
 pub mod opened;
+pub mod pagemap;
 pub mod proc;
 pub mod readers;
 pub mod refusal;

@@ -9,28 +9,21 @@
 //! container are on one, and of these few pages are mapped. Who waits for such a page is left behind
 //! ([`crate::worker`]), and the threads are let go in time (`inspect/holder.rs`).
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-
 use crate::addr::Addr;
 use crate::target::Mapping;
 use crate::target::live::deputy::served::{MAX_MOUNTINFO, served_device};
+use crate::target::live::pagemap::{Page, Pagemap};
 use crate::target::live::proc::ProcDir;
 
 /// The most descriptors among which a userfaultfd is looked for.
 const MAX_DESCRIPTORS: usize = 4096;
-
-/// The size of a page of `pagemap`. On arm64 pages may be larger, and an entry is for one of these.
-fn page() -> u64 {
-    rustix::param::page_size() as u64
-}
 
 /// Memory that may have to be served.
 #[derive(Debug)]
 pub struct Served {
     /// From here up to there, by address.
     ranges: Vec<(Addr, Addr)>,
-    pagemap: Option<File>,
+    pagemap: Option<Pagemap>,
 }
 
 /// The memory of a process with these mappings that may have to be served; `None` if there is none.
@@ -44,7 +37,7 @@ pub fn ranges(pid: i32, mappings: &[Mapping]) -> Option<Served> {
         |mapping: &&Mapping| everything || (mapping.is_file() && served.contains(&mapping.device));
     let ranges = mappings.iter().filter(is_served).map(|mapping| (mapping.start, mapping.end));
     let ranges: Vec<(Addr, Addr)> = ranges.collect();
-    (!ranges.is_empty()).then(|| Served { pagemap: directory.file("pagemap").ok(), ranges })
+    (!ranges.is_empty()).then(|| Served { pagemap: Pagemap::of(&directory), ranges })
 }
 
 impl Served {
@@ -55,19 +48,10 @@ impl Served {
         range.is_none_or(|(_, end)| addr >= *end) || self.has(addr)
     }
 
-    /// Whether the page is in memory, or in the machine's own swap (the kernel's
-    /// `Documentation/admin-guide/mm/pagemap.rst`). What was swapped out is of no file.
+    /// Whether the page is in memory, or in the machine's own swap.
     fn has(&self, addr: Addr) -> bool {
-        const PRESENT: u64 = 1 << 63;
-        const SWAPPED: u64 = 1 << 62;
-        const OF_FILE: u64 = 1 << 61;
-        let mut entry = [0; 8];
-        let read = self.pagemap.as_ref().map(|pagemap| {
-            pagemap.read_exact_at(&mut entry, addr.0 / page() * size_of::<u64>() as u64)
-        });
-        let entry = u64::from_ne_bytes(entry);
-        matches!(read, Some(Ok(())))
-            && (entry & PRESENT != 0 || entry & (SWAPPED | OF_FILE) == SWAPPED)
+        let pages = self.pagemap.as_ref().and_then(|pagemap| pagemap.pages(addr, 1));
+        matches!(pages.as_deref(), Some([Page::Present | Page::Swapped]))
     }
 }
 
@@ -88,7 +72,8 @@ mod tests {
     fn what_is_in_memory_is_there() {
         let own = [7u8; 1];
         let here = Addr(own.as_ptr() as u64);
-        let pagemap = File::open("/proc/self/pagemap").ok();
+        let own = ProcDir::open(std::process::id().cast_signed());
+        let pagemap = own.ok().and_then(|own| Pagemap::of(&own));
         let ranges = vec![(Addr(0), Addr(u64::MAX))];
         let served = Served { ranges, pagemap };
         assert!(served.is_there(here));
