@@ -1,5 +1,6 @@
 //! The living process.
 
+pub mod bpf;
 pub mod deputy;
 pub mod descriptor;
 pub mod directory;
@@ -22,6 +23,7 @@ pub mod restart;
 pub mod seize;
 pub mod served;
 pub mod signals;
+pub mod sleepers;
 pub mod stderr;
 pub mod stop;
 pub mod sys;
@@ -31,6 +33,7 @@ pub mod tasks;
 pub mod touch;
 pub mod turn;
 pub mod unwritable;
+pub mod urgent;
 pub mod wait;
 
 use std::sync::{Arc, OnceLock};

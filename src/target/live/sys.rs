@@ -5,9 +5,11 @@
 //! real-time signals were lost that way in a measurement.
 #![expect(unsafe_code, reason = "ptrace calls that no safe library offers whole")]
 
+use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 
 use nix::sys::ptrace::regset::NT_PRSTATUS;
 use nix::unistd::Pid;
@@ -74,6 +76,23 @@ pub fn poll(tid: Tid) -> io::Result<Event> {
         },
         _ => Event::Gone,
     })
+}
+
+/// Takes note of the end of a traced thread, if it has ended: only then is it gone.
+///
+/// Not without a look before: the kernel tells a tracer of a stop, too, whatever it is asked for, and
+/// the signal that the thread stopped for is lost with the answer.
+pub fn reap(tid: Tid) {
+    let Ok(id) = libc::id_t::try_from(tid) else { return };
+    if !matches!(poll(tid), Ok(Event::Gone)) {
+        return;
+    }
+    let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
+    // SAFETY: a siginfo_t may be all zeros, and the kernel writes no more than one of it.
+    let _ = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_PID, id, &raw mut info, options)
+    };
 }
 
 /// Lets a stopped thread run on, with the signal that it was about to get, or 0.
@@ -179,6 +198,119 @@ pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Commands, kinds and sizes of bpf(2), of the kernel's `include/uapi/linux/bpf.h`.
+mod bpf {
+    pub const PROG_LOAD: u32 = 5;
+    pub const LINK_CREATE: u32 = 28;
+    pub const ITER_CREATE: u32 = 33;
+    pub const PROG_TYPE_TRACING: u32 = 26;
+    pub const TRACE_ITER: u32 = 28;
+    /// Of `union bpf_attr`, as far as it is filled, in words of 32 bits.
+    pub const ATTR: usize = 36;
+    /// Of `union bpf_iter_link_info`, in bytes.
+    pub const LINK_INFO: u32 = 16;
+}
+
+/// Calls bpf(2), which returns a descriptor.
+///
+/// # Safety
+/// What `attr` points to must be there.
+unsafe fn call_bpf(command: u32, attr: &[u32; bpf::ATTR]) -> io::Result<OwnedFd> {
+    // SAFETY: the kernel reads no more of `attr` than it has; for its pointers the caller stands.
+    let done = unsafe { libc::syscall(libc::SYS_bpf, command, attr.as_ptr(), size_of_val(attr)) };
+    match RawFd::try_from(done) {
+        // SAFETY: the kernel has just opened it, for nobody else.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The two halves of an address.
+fn halves<T: ?Sized>(of: &T) -> [u32; 2] {
+    let address = std::ptr::from_ref(of).cast::<u8>() as u64;
+    [address as u32, (address >> 32) as u32]
+}
+
+/// Loads a program that is run for each task, attached to the kernel's function of this id.
+pub fn load_task_iterator(program: &[[u8; 8]], attached_to: u32) -> io::Result<OwnedFd> {
+    // Some helpers are for programs under this licence only.
+    let licence = c"GPL";
+    let mut attr = [0; bpf::ATTR];
+    attr[0] = bpf::PROG_TYPE_TRACING;
+    attr[1] = u32::try_from(program.len()).unwrap_or(u32::MAX);
+    attr[2..4].copy_from_slice(&halves(program));
+    attr[4..6].copy_from_slice(&halves(licence));
+    attr[17] = bpf::TRACE_ITER;
+    attr[27] = attached_to;
+    // SAFETY: it points to the program and the licence, which outlive the call.
+    unsafe { call_bpf(bpf::PROG_LOAD, &attr) }
+}
+
+/// Makes such a program one for the tasks of a process. Kernels before 6.1 run it for all tasks.
+pub fn link_task_iterator(program: &OwnedFd, process: i32) -> io::Result<OwnedFd> {
+    let info = [0, process.cast_unsigned(), 0, 0];
+    let mut attr = [0; bpf::ATTR];
+    attr[0] = program.as_raw_fd().cast_unsigned();
+    attr[2] = bpf::TRACE_ITER;
+    attr[4..6].copy_from_slice(&halves(&info));
+    attr[6] = bpf::LINK_INFO;
+    // SAFETY: it points to `info`, which has this length and outlives the call.
+    unsafe { call_bpf(bpf::LINK_CREATE, &attr) }
+}
+
+/// Opens what the program writes: it runs when that is read.
+pub fn open_task_iterator(link: &OwnedFd) -> io::Result<OwnedFd> {
+    let mut attr = [0; bpf::ATTR];
+    attr[0] = link.as_raw_fd().cast_unsigned();
+    // SAFETY: it points to nothing.
+    unsafe { call_bpf(bpf::ITER_CREATE, &attr) }
+}
+
+/// The kernel's own types, mapped to be read: they are copied nowhere.
+pub struct KernelTypes {
+    start: NonNull<libc::c_void>,
+    len: usize,
+}
+
+impl KernelTypes {
+    /// Maps them. Kernels before 6.16 let nobody do that.
+    pub fn map(path: &CStr) -> io::Result<KernelTypes> {
+        // SAFETY: takes a path that ends, and numbers.
+        let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just opened it, for nobody else.
+        let file = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let null = std::ptr::null_mut();
+        // SAFETY: a new mapping, which takes the place of none.
+        let start = unsafe {
+            libc::mmap(null, len, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0)
+        };
+        match NonNull::new(start) {
+            Some(start) if start.as_ptr() != libc::MAP_FAILED => Ok(KernelTypes { start, len }),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl std::ops::Deref for KernelTypes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: it is mapped as long as this is there, and the kernel's types never change.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast(), self.len) }
+    }
+}
+
+impl Drop for KernelTypes {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped so, and nobody refers to it any more.
+        let _ = unsafe { libc::munmap(self.start.as_ptr(), self.len) };
+    }
+}
+
 /// The exit status of a child of [`fork`] that panicked.
 pub const PANICKED: u8 = 101;
 
@@ -232,6 +364,45 @@ fn close_range(first: RawFd, last: RawFd) -> io::Result<()> {
     }
     // SAFETY: takes numbers only; whoever owned these descriptors uses them no more, see above.
     match unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// How a system thread is given processors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// As most are (`SCHED_OTHER`).
+    Usual,
+    /// Before all of these, at the lowest priority of its kind (`SCHED_FIFO`, 1).
+    Realtime,
+    /// In another way.
+    Other,
+}
+
+/// How this system thread is given processors.
+pub fn class() -> io::Result<Class> {
+    // SAFETY: takes a number; 0 is this system thread.
+    match unsafe { libc::sched_getscheduler(0) } {
+        -1 => Err(io::Error::last_os_error()),
+        policy => Ok(match policy & !libc::SCHED_RESET_ON_FORK {
+            libc::SCHED_OTHER => Class::Usual,
+            libc::SCHED_FIFO => Class::Realtime,
+            _ => Class::Other,
+        }),
+    }
+}
+
+/// Sets how this system thread is given processors; not those that it makes.
+pub fn set_class(class: Class) -> io::Result<()> {
+    let (policy, sched_priority) = match class {
+        Class::Usual => (libc::SCHED_OTHER, 0),
+        Class::Realtime => (libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, 1),
+        Class::Other => return Err(io::Error::other("it is not known which")),
+    };
+    let parameter = libc::sched_param { sched_priority };
+    // SAFETY: the kernel reads one sched_param; 0 is this system thread.
+    match unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }
