@@ -52,6 +52,13 @@ Exit status (of several processes, the highest):
   4  no whole report came in time; what came is printed, and why no more did is told
   5  the process ended, or became another program, meanwhile";
 
+const EXIT_STATUS_OF_DOCTOR: &str = "\
+Exit status:
+  0  nothing is missing
+  1  something is, or is had in another way
+  2  the command line made no sense
+  3  the process cannot be inspected";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -61,6 +68,9 @@ pub enum Command {
     /// Make processes print the report that they make of themselves, and bring it to you
     #[command(after_help = EXIT_STATUS_OF_TRIGGER)]
     Trigger(Trigger),
+    /// Say why guru can or can not see a process, how well, and what to do
+    #[command(after_help = EXIT_STATUS_OF_DOCTOR)]
+    Doctor(Doctor),
     /// Start a small service and report on it: the first command to try
     Demo(Demo),
     /// Be the small service that `demo` starts
@@ -72,6 +82,16 @@ pub enum Command {
         /// The directory.
         directory: PathBuf,
     },
+}
+
+/// Say why guru can or can not see a process, how well, and what to do.
+///
+/// It looks at rights, namespaces, security modules and the kernel, and touches no process.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The process, by its id; none for the host
+    #[arg(value_parser = pid, allow_negative_numbers = true)]
+    pub pid: Option<i32>,
 }
 
 /// Report on a running process, or on a recording of one.

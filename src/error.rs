@@ -38,6 +38,8 @@ pub enum Change {
     Exited,
     /// It executed another program.
     Executed,
+    /// Threads ended, or programs were executed, whenever it was looked at: the kernel refuses then.
+    Restless,
 }
 
 impl std::fmt::Display for Change {
@@ -45,6 +47,7 @@ impl std::fmt::Display for Change {
         f.write_str(match self {
             Change::Exited => "exited",
             Change::Executed => "executed another program",
+            Change::Restless => "let threads end or executed programs",
         })
     }
 }

@@ -6,7 +6,7 @@
 //! Registers and the used part of each stack are all that native stacks need.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::asked::Asked;
 use crate::error::{Change, Error};
@@ -103,18 +103,34 @@ const STACKS: &str = "stacks";
 /// How often a process may execute another program while it is looked at.
 const MAX_PROGRAMS: usize = 5;
 
+/// How often it may be refused for no reason that can be seen: threads that end are, and those that
+/// another tracer has just let go.
+const MAX_REFUSALS: usize = 10;
+
+/// How long is waited after that.
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// Takes the evidence of a living process. `id` is that of a process or of one of its threads.
 ///
 /// A process that was just started may still be about to execute its program: then it is looked at
 /// again.
 pub fn inspect(id: i32, options: Options) -> Result<Evidence, Error> {
-    for _ in 1..MAX_PROGRAMS {
+    let (mut programs, mut refusals) = (1, 0);
+    loop {
         match attempt(id, options.clone()) {
-            Err(Error::Changed { what: Change::Executed, .. }) => {}
+            Err(Error::Changed { what: Change::Executed, .. }) if programs < MAX_PROGRAMS => {
+                programs += 1;
+            }
+            Err(Error::Changed { what: Change::Restless, .. }) if refusals < MAX_REFUSALS => {
+                refusals += 1;
+                std::thread::sleep(MOMENT);
+            }
+            Err(Error::Changed { what: Change::Restless, pid }) => {
+                return Err(refusal::in_the_end(pid));
+            }
             done => return done,
         }
     }
-    attempt(id, options)
 }
 
 fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {

@@ -3,6 +3,7 @@
 mod ask;
 mod cli;
 mod demo;
+mod doctor;
 mod output;
 
 use std::fs::File;
@@ -40,6 +41,7 @@ fn run(command: Command) -> Result<Status, Error> {
     match command {
         Command::Report(options) => report(options),
         Command::Trigger(options) => ask::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::DemoService(options) => demo::serve(&options),
         Command::Man { directory } => output::manual(&directory),

@@ -183,7 +183,7 @@ fn part_of(path: &Path) -> Option<String> {
         return None;
     }
     let first = inside.components().next()?.as_os_str().to_str()?.trim_end_matches(".rs");
-    let program = ["lib", "main", "ask", "cli", "demo", "output"];
+    let program = ["lib", "main", "ask", "cli", "demo", "doctor", "output"];
     (!program.contains(&first)).then(|| first.to_owned())
 }
 

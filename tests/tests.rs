@@ -10,6 +10,7 @@ mod configuration;
 mod demo;
 mod deputy;
 mod distributions;
+mod doctor;
 mod drift;
 mod ears;
 mod forged;

@@ -1,5 +1,5 @@
-//! Ids of threads that the memory of a process names: claims, until they are found among its
-//! threads.
+//! Ids: of users, and of threads that the memory of a process names. These are claims, until they are
+//! found among its threads.
 //!
 //! A process may write any number into its memory: the id of a thread of another process, of guru,
 //! of nobody. Whoever takes it for a thread's asks the kernel about somebody else, or traces them. So
@@ -9,6 +9,19 @@
 use std::collections::HashMap;
 
 use crate::target::Tid;
+
+/// The users, or the groups, that a process acts as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// Who started it.
+    pub real: u32,
+    /// Whose rights it has.
+    pub effective: u32,
+    /// Whose it may take again.
+    pub saved: u32,
+    /// Whose it has at files.
+    pub file_system: u32,
+}
 
 /// A number that the memory of a process gives for the id of a thread, as the process itself counts
 /// them. It may be anybody's, or nobody's.

@@ -3,6 +3,7 @@
 //! Opening a target disturbs nothing; only a hold does, and dropping it, a panic and `kill -9`
 //! all set the process free. Nothing here knows stacks, languages, sections or formats.
 
+pub mod access;
 pub mod cgroup;
 pub mod environment;
 pub mod files;

@@ -1,5 +1,6 @@
 //! The living process.
 
+pub mod access;
 pub mod bpf;
 pub mod deputy;
 pub mod descriptor;
@@ -37,6 +38,7 @@ pub mod urgent;
 pub mod wait;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::arch::Arch;
 use crate::error::{Change, Error};
@@ -45,6 +47,7 @@ use crate::part::{Kind, Parts};
 use crate::target::live::deputy::Deputy;
 use crate::target::live::fds::Fds;
 use crate::target::live::memory::LiveMemory;
+use crate::target::live::pagemap::Pagemap;
 use crate::target::live::proc::{ProcDir, Stat};
 use crate::target::live::tasks::Tasks;
 use crate::target::live::wait::Waits;
@@ -56,6 +59,10 @@ const EXPECTED_MAPS: usize = 64 << 10;
 /// The most bytes of that list that are looked at: as many mappings as the kernel allows by default
 /// have room for paths of 500 bytes each.
 const MAX_MAPS: u64 = 32 << 20;
+
+/// How often a process is looked for that is there, and how long is waited after each time.
+const MAX_LOOKS: usize = 10;
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A process that was found fit to be inspected.
 pub struct LiveProcess {
@@ -78,6 +85,17 @@ impl LiveProcess {
     /// Finds the process, and whether it can be inspected at all. The second value is set if
     /// `id` is that of a thread.
     pub fn open(id: i32) -> Result<(LiveProcess, bool), Error> {
+        // While a thread executes a program, the process has no first thread for a moment.
+        for _ in 1..MAX_LOOKS {
+            match LiveProcess::find(id) {
+                Err(Error::NoProcess(_)) if ProcDir::open(id).is_ok() => std::thread::sleep(MOMENT),
+                found => return found,
+            }
+        }
+        LiveProcess::find(id)
+    }
+
+    fn find(id: i32) -> Result<(LiveProcess, bool), Error> {
         let no_process = || Error::NoProcess(id);
         let found = ProcDir::open(id).map_err(|_| no_process())?;
         let pid = found.status().and_then(|status| status.tgid()).ok_or_else(no_process)?;
@@ -113,6 +131,11 @@ impl LiveProcess {
     /// Who opens files in its name.
     pub fn deputy(&self) -> &Arc<Deputy> {
         self.deputy.get_or_init(|| Deputy::of_target(self.living))
+    }
+
+    /// Which of its pages are in memory.
+    pub fn pagemap(&self) -> Option<Pagemap> {
+        Pagemap::of(&self.alive)
     }
 
     /// Its `/proc/PID/stat`.
@@ -205,7 +228,7 @@ impl LiveProcess {
         if stat.starttime != self.started {
             return Err(changed(Change::Exited));
         }
-        if stat.has_ended() || stat.flags & PF_EXITING != 0 {
+        if stat.has_ended() || stat.is_ending() {
             // The first thread has ended; others may go on.
             return if stat.num_threads <= 1 { Err(changed(Change::Exited)) } else { Ok(()) };
         }
@@ -243,10 +266,6 @@ impl LiveProcess {
         }
     }
 }
-
-/// The flag of a thread that is ending: `PF_EXITING` of the kernel's `include/linux/sched.h`. It has
-/// given up its memory, or soon will.
-const PF_EXITING: u32 = 4;
 
 /// What changes when a process executes another program: where the kernel put its code and its
 /// stack. For a moment on the way it has neither, and both are 0.

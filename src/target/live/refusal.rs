@@ -4,117 +4,72 @@
 //! hour, so each is looked up where the kernel shows it.
 
 use crate::error::{Change, Error};
+use crate::target::access::{Access, Finding};
+use crate::target::live::access::Tree;
 use crate::target::live::facts;
-use crate::target::live::proc::{ProcDir, Stat, Status};
-
-/// `CAP_SYS_PTRACE`, of the kernel's `include/uapi/linux/capability.h`.
-const CAP_SYS_PTRACE: u64 = 1 << 19;
+use crate::target::live::proc::ProcDir;
 
 /// The reason why `pid` may not be inspected.
 pub fn reason(pid: i32) -> Error {
-    let traced = |tracer| {
-        (
-            format!("it is traced by {}", facts::who(tracer)),
-            "let that end first; a report can be had without a stop".into(),
-        )
-    };
     // The kernel has one tracer for a thread.
-    because(pid, || tracer(pid).map_or_else(|| cause(pid), traced))
+    match tracer(pid) {
+        Some(tracer) => Error::NotPermitted {
+            pid,
+            cause: format!("it is traced by {}", facts::who(tracer)),
+            hint: "let that end first; a report can be had without a stop".to_owned(),
+        },
+        None => reason_of_read(pid),
+    }
 }
 
 /// The reason why the memory of `pid` may not be read, which another tracer is not.
 pub fn reason_of_read(pid: i32) -> Error {
-    because(pid, || cause(pid))
-}
-
-fn because(pid: i32, cause: impl FnOnce() -> (String, String)) -> Error {
     // Of a process that is just ending the kernel says the same.
     let stat = ProcDir::open(pid).ok().and_then(|process| process.stat());
-    let is_over = |stat: Stat| stat.has_ended() && stat.num_threads <= 1;
-    if stat.is_none_or(is_over) {
+    if stat.is_none_or(|stat| stat.has_ended() && stat.num_threads <= 1) {
         return Error::Changed { pid, what: Change::Exited };
     }
-    let (cause, hint) = cause();
-    Error::NotPermitted { pid, cause, hint }
+    let access = access(pid);
+    let is_seen = access.refusal().is_some();
+    if !is_seen && access.is_privileged() && access.security_modules().is_empty() {
+        return Error::Changed { pid, what: Change::Restless };
+    }
+    not_permitted(pid, &access)
 }
 
-fn cause(pid: i32) -> (String, String) {
-    let unknown = || ("the kernel refuses".into(), "run guru as root".into());
-    let own = status(std::process::id().cast_signed());
-    let (Some(own), Some(target)) = (own, status(pid)) else { return unknown() };
-    let (Some(guru), Some(user)) = (own.users(), target.users()) else { return unknown() };
-    let capable = own.capabilities() & CAP_SYS_PTRACE != 0;
-    let scope = yama_scope();
-    if scope >= 3 {
-        return (
-            "kernel.yama.ptrace_scope is 3: nobody may trace until the next boot".into(),
-            "boot with kernel.yama.ptrace_scope at 2 or less".into(),
-        );
+/// The reason after it was asked for again and again, and always was that the process is restless.
+pub fn in_the_end(pid: i32) -> Error {
+    let stat = ProcDir::open(pid).ok().and_then(|process| process.stat());
+    if stat.is_none_or(|stat| stat.has_ended() || stat.is_ending()) {
+        return Error::Changed { pid, what: Change::Restless };
     }
-    if capable {
-        return held_back_with_capability(&own);
+    not_permitted(pid, &access(pid))
+}
+
+fn access(pid: i32) -> Access {
+    Tree::here().access(std::process::id().cast_signed(), Some(pid))
+}
+
+fn not_permitted(pid: i32, access: &Access) -> Error {
+    if let Some(Finding { text, to_do, .. }) = access.refusal() {
+        return Error::NotPermitted { pid, cause: text, hint: to_do.unwrap_or_default() };
     }
-    let (guru, other) = (guru.effective, user.effective);
-    if [other, user.real, user.saved].iter().any(|uid| *uid != guru) {
-        return (
-            format!("it runs as user {other}, guru as user {guru}"),
-            format!("run guru as root, or as user {other}"),
-        );
-    }
-    match scope {
-        2 => {
-            ("kernel.yama.ptrace_scope is 2: only root may trace".into(), "run guru as root".into())
+    let modules = access.security_modules().join(", ");
+    let cause = match (modules.is_empty(), access.is_privileged()) {
+        (true, true) => "the kernel refuses, and shows no reason".to_owned(),
+        (true, false) => "it has capabilities that guru lacks".to_owned(),
+        (false, true) => format!("a security module ({modules}) forbids it"),
+        (false, false) => {
+            format!(
+                "it has capabilities that guru lacks, or a security module ({modules}) forbids it"
+            )
         }
-        1 => (
-            "kernel.yama.ptrace_scope is 1: a process may trace its own children only".into(),
-            "run guru as root, or set kernel.yama.ptrace_scope to 0".into(),
-        ),
-        _ if !is_dumpable(pid, other) => (
-            "it has made itself undumpable, or was started with another user's rights".into(),
-            "run guru as root".into(),
-        ),
-        _ => (
-            "it has capabilities that guru lacks, or a security module (AppArmor, SELinux, \
-             seccomp) forbids it"
-                .into(),
-            "run guru as root; in a container, add the capability SYS_PTRACE".into(),
-        ),
-    }
-}
-
-/// guru has CAP_SYS_PTRACE, and is refused all the same.
-fn held_back_with_capability(own: &Status) -> (String, String) {
-    if own.seccomp() == Some(2) {
-        return (
-            "a seccomp filter around guru forbids ptrace".into(),
-            "in a container, run with seccomp=unconfined or from the host".into(),
-        );
-    }
-    (
-        "it belongs to another user namespace, or a security module (AppArmor, SELinux, \
-         lockdown) forbids it"
-            .into(),
-        "run guru on the host as root".into(),
-    )
-}
-
-/// `kernel.yama.ptrace_scope`; 0 where there is no Yama.
-fn yama_scope() -> u8 {
-    let text = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-    text.trim().parse().unwrap_or(0)
-}
-
-/// The files of an undumpable process in `/proc` belong to root.
-fn is_dumpable(pid: i32, uid: u32) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata(format!("/proc/{pid}/environ")).is_ok_and(|meta| meta.uid() == uid)
+    };
+    let hint = "run guru on the host as root; in a container, add the capability SYS_PTRACE";
+    Error::NotPermitted { pid, cause, hint: hint.to_owned() }
 }
 
 /// Who traces the process, if anybody does.
 pub fn tracer(pid: i32) -> Option<i32> {
-    status(pid)?.tracer()
-}
-
-fn status(pid: i32) -> Option<Status> {
-    ProcDir::open(pid).ok()?.status()
+    ProcDir::open(pid).ok()?.status()?.tracer()
 }

@@ -15,7 +15,7 @@ use rustix::thread::{
     set_thread_res_gid, set_thread_res_uid,
 };
 
-use crate::target::live::proc::status::Ids;
+use crate::target::ids::Ids;
 use crate::target::live::proc::{ProcDir, Status};
 
 /// The capabilities that open files which owner, mode and lists do not, or set their times.

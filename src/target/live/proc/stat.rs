@@ -60,6 +60,13 @@ impl Stat {
     pub fn has_ended(&self) -> bool {
         matches!(self.state, 'Z' | 'X')
     }
+
+    /// Whether it is ending: it has given up its memory, or soon will.
+    pub fn is_ending(&self) -> bool {
+        /// `PF_EXITING` of the kernel's `include/linux/sched.h`.
+        const EXITING: u32 = 4;
+        self.flags & EXITING != 0
+    }
 }
 
 fn number(digits: &[u8]) -> Option<i32> {

@@ -1,5 +1,6 @@
 //! `/proc/PID/status` (proc_pid_status(5)), as bytes.
 
+use crate::target::ids::Ids;
 use crate::target::signals::SignalSet;
 
 /// The most groups of a process that are looked at: the kernel's `NGROUPS_MAX`.
@@ -7,19 +8,6 @@ const MAX_GROUPS: usize = 65_536;
 
 /// The most pid namespaces, one in the other: the kernel's `MAX_PID_NS_LEVEL`, and the first.
 const MAX_LEVELS: usize = 33;
-
-/// The users, or the groups, that a process acts as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ids {
-    /// Who started it.
-    pub real: u32,
-    /// Whose rights it has.
-    pub effective: u32,
-    /// Whose it may take again.
-    pub saved: u32,
-    /// Whose it has at files.
-    pub file_system: u32,
-}
 
 /// The `status` of a process or thread. What it does not have is `None`: the kernel leaves out what
 /// it was built without.
