@@ -27,6 +27,19 @@ pub struct Asked {
     pub secrets: Secrets,
 }
 
+/// Whose threads are stopped while all are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stop {
+    /// Those that run. Who sleeps does not move: it is recorded as it is, and no system call of it is
+    /// disturbed.
+    #[default]
+    Running,
+    /// All.
+    All,
+    /// None: of those that run there are no native stacks.
+    None,
+}
+
 /// What is wanted of native stacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Native {

@@ -48,7 +48,7 @@ pub fn process(analysis: &Analysis<'_>) -> ProcessSummary {
 
 fn taken(evidence: &Evidence) -> Taken {
     let held = evidence.snapshot.hold;
-    let stopped = held.hold == Hold::Stopped;
+    let stopped = matches!(held.hold, Hold::All | Hold::Running);
     Taken {
         at: timestamp(held.at).unwrap_or_default(),
         hold: held.hold,

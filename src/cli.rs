@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use guru::asked::Native;
 use guru::asked::own::{MAX_SECTIONS, OwnSection};
+use guru::asked::{Native, Stop};
 use guru::mask::Secrets;
 use guru::render::{Frames, RENDERERS};
 use guru::trigger::{self, Via};
@@ -107,6 +107,10 @@ pub struct Report {
     pub pid: Option<i32>,
     #[command(flatten)]
     pub output: Output,
+    /// Which threads stand still while all are read: those that are `running`, since one that sleeps
+    /// does not move; `all`; or `none`, and then those that run have no native stacks
+    #[arg(long, value_name = "WHICH", default_value = "running", value_parser = stop())]
+    pub stop: Stop,
     /// Show the arguments and local variables of every frame of Python, secrets masked
     #[arg(long)]
     pub locals: bool,
@@ -135,6 +139,9 @@ pub struct Report {
     /// Report on a recording instead of a process
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// Leave the host to others once the process has been looked at: with this niceness, as nice(1) has it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..=19))]
+    pub nice: Option<i32>,
     /// Give up after so many seconds. A part of the report that would take longer is left out, and a
     /// note says so
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -288,6 +295,14 @@ fn formats() -> PossibleValuesParser {
 fn formats_and_raw() -> PossibleValuesParser {
     let formats = RENDERERS.iter().map(|renderer| renderer.name());
     PossibleValuesParser::new(iter::once(ask::RAW).chain(formats))
+}
+
+fn stop() -> impl TypedValueParser<Value = Stop> {
+    PossibleValuesParser::new(["running", "all", "none"]).map(|typed| match typed.as_str() {
+        "all" => Stop::All,
+        "none" => Stop::None,
+        _ => Stop::Running,
+    })
 }
 
 fn via() -> impl TypedValueParser<Value = Via> {

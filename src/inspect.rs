@@ -5,10 +5,9 @@
 //! few batched calls; and over the recording the visitors run once more, for their results.
 //! Registers and the used part of each stack are all that native stacks need.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::asked::Asked;
+use crate::asked::{Asked, Native, Stop};
 use crate::error::{Change, Error};
 use crate::evidence::files::Files;
 use crate::evidence::known::KnownSecrets;
@@ -21,10 +20,12 @@ use crate::own::definition::Definition;
 use crate::own::live;
 use crate::part::{Kind, Parts};
 use crate::runtime::{self, Part, Preview, Roster, Runtime, Visit, Visitor};
+use crate::target::live::bpf::TaskIterator;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
+use crate::target::live::pagemap::Pagemap;
 use crate::target::live::seize::Refused;
-use crate::target::live::tasks::Tasks;
+use crate::target::live::sleepers::{self, Sleepers};
 use crate::target::live::{LiveProcess, facts, refusal, served};
 use crate::target::memory::Memory;
 use crate::target::search::Search;
@@ -41,7 +42,7 @@ mod stacks;
 mod tables;
 
 use beside::Beside;
-use plan::Plan;
+use plan::{Known, Plan};
 
 /// How much is recorded at most.
 #[derive(Clone, Copy, Debug)]
@@ -63,9 +64,8 @@ impl Default for Budget {
 pub struct Options {
     /// What the user asked for beyond stacks.
     pub asked: Asked,
-    /// Whether no thread is stopped: what is blocked does not move, and of the others there are no
-    /// stacks.
-    pub untouched: bool,
+    /// Whose threads are stopped.
+    pub stop: Stop,
     /// How much at most.
     pub budget: Budget,
     /// Sections of one's own that were found in files: those that fit the process are added to what
@@ -155,7 +155,12 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
     let pid = process.pid;
     let beside = parts.beside();
     let descendants = Beside::start(move || facts::descendants(pid, &beside));
-    let before = turns(&process.tasks);
+    let wants_registers = options.asked.native != Native::None;
+    let iterator = wants_registers.then(|| Beside::start(move || TaskIterator::open(pid)));
+    let not_wanted = || Err(std::io::Error::other("not asked for"));
+    let iterator = move || iterator.map_or_else(not_wanted, Beside::wait);
+    let sleepers = Sleepers::new(&process.tasks, iterator);
+    let before = sleepers::turns(&process.tasks);
     let threads = process.threads(&parts);
 
     let memory = LiveMemory::guarded(process.living, served::ranges(process.living, &mappings));
@@ -180,20 +185,26 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
         let found = runtimes.found.iter().map(|found| &*found.visitor);
         known.add(&mut options.asked, definitions, &files, found.collect(), &mut notes);
     }
-    search(&mut runtimes.found, &mappings, &memory, options.budget.memory);
-    let plan =
-        Plan::rehearse(&process, &threads, &before, &runtimes, &options, &rehearsal, &mappings);
+    let pagemap = process.pagemap();
+    search(&mut runtimes.found, &mappings, pagemap.as_ref(), &memory, options.budget.memory);
+    let known =
+        Known { process: &process, sleepers: &sleepers, threads: &threads, mappings: &mappings };
+    let mut plan = Plan::rehearse(known, &before, &runtimes, &options, &rehearsal);
     drop(looking);
 
     // It must not be there when threads are held: a signal that ends guru would be taken by it.
     let descendants = descendants.wait();
 
     let stop = Instant::now();
-    let hold = if options.untouched { None } else { parts.begin(Kind::Hold, "") };
-    let held = hold.as_ref().map(|_part| hold::hold(&plan, &memory)).transpose()?;
+    let hold = if plan.stop == Stop::None { None } else { parts.begin(Kind::Hold, "") };
+    if plan.stop != Stop::None && plan.stops_nobody() {
+        // What a stop would have asked the kernel for. Who wants none takes what there is.
+        process.check_memory()?;
+    }
+    let held = hold.as_ref().map(|_part| hold::hold(&mut plan, &memory)).transpose()?;
     drop(hold);
     let taken = match held {
-        None => recorded::of_untouched(&plan, &memory),
+        None => recorded::of_untouched(&plan, &memory, &mut notes),
         Some(Ok(captured)) => {
             recorded::of_capture(&plan, captured, &rehearsal, &memory, &mut notes)
         }
@@ -203,7 +214,7 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
         Some(Err(Refused::NoHolder)) => {
             let text = "no thread could be made to hold its threads: only blocked ones have stacks";
             notes.push(Note::missing("threads", text));
-            recorded::of_untouched(&plan, &memory)
+            recorded::of_untouched(&plan, &memory, &mut notes)
         }
         Some(Err(Refused::NotPermitted)) => match refusal::tracer(process.pid) {
             Some(tracer) => recorded::of_traced(&plan, tracer, &memory, &mut notes),
@@ -296,11 +307,17 @@ fn detect(
 
 /// Searches the memory for what no list of the runtimes leads to, and lets them look at what was
 /// found. That reads much that turns out to be nothing, and needs not be recorded.
-fn search(found: &mut [Found], mappings: &[Mapping], memory: &LiveMemory, budget: usize) {
+fn search(
+    found: &mut [Found],
+    mappings: &[Mapping],
+    pagemap: Option<&Pagemap>,
+    memory: &LiveMemory,
+    budget: usize,
+) {
     for Found { visitor, roster, search, searched } in found {
         *searched = Instant::now();
         let request = visitor.search_for(&Recorder::new(memory, budget));
-        *search = search::search(memory, mappings, &request);
+        *search = search::search(memory, pagemap, mappings, &request);
         search.tables = tables::find(memory, &request.tables);
         visitor.sift(search, roster, &Recorder::new(memory, budget));
     }
@@ -318,9 +335,4 @@ fn visit(
     for Found { visitor, roster, search, .. } in found {
         visitor.visit(&Visit { roster, wanted, asked, search, pages_only }, memory);
     }
-}
-
-/// How often each thread has been given a processor.
-fn turns(tasks: &Tasks) -> HashMap<Tid, u64> {
-    tasks.list().into_iter().filter_map(|tid| Some((tid, tasks.turns(tid)?))).collect()
 }

@@ -125,13 +125,18 @@ fn examine(
                 false => own::live::definitions(&mut notes),
             };
             let commands_until = Some(until);
+            let stop = options.stop;
             let options =
-                Options { asked, definitions, commands_until, parts, ..Options::default() };
+                Options { asked, stop, definitions, commands_until, parts, ..Options::default() };
             let mut evidence = inspect(pid.unwrap_or_default(), options)?;
             evidence.snapshot.notes.extend(notes);
             evidence
         }
     };
+    if let Some(nice) = options.nice {
+        // Who may not be nicer is so already.
+        let _ = rustix::process::setpriority_process(None, nice);
+    }
     let report = print(&evidence, printer, sink)?;
     let status = if report.is_partial() { Status::Partial } else { Status::Complete };
     match recording {

@@ -61,7 +61,7 @@ fn has_python(mut command: Command) -> bool {
 
 /// What every demo shows of its own service.
 fn assert_native(report: &str) {
-    for expected in ["\"holder\"", "\"worker-1\"", "\"worker-2\"", " · held ", "demo.rs:"] {
+    for expected in ["\"holder\"", "\"worker-1\"", "\"worker-2\"", "were not stopped", "demo.rs:"] {
         assert!(report.contains(expected), "{expected}: {report}");
     }
     let configuration = ["password = ***", "connection = mysql://demo:***@127.0.0.1/demo"];

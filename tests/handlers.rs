@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use guru::analysis::analyse;
+use guru::asked::Stop;
 use guru::inspect::{Options, inspect};
 use guru::report::{Block, Report};
 use guru::runtime::{Handler, OwnReport, ReportWatcher, SignalHandler};
@@ -57,16 +58,16 @@ fn own(class: &str, log_dir: Option<&str>, service: Option<&str>) -> OwnReport {
 
 /// The handlers and watchers of a process, which are the same whether it is stopped or not.
 fn look(pid: i32) -> (Vec<SignalHandler>, Vec<ReportWatcher>) {
-    let looks = [false, true].map(|untouched| {
-        let options = Options { untouched, ..Options::default() };
+    let looks = [Stop::Running, Stop::All, Stop::None].map(|stop| {
+        let options = Options { stop, ..Options::default() };
         let evidence = inspect(pid, options).unwrap();
         let analysis = analyse(&evidence);
         let handlers = analysis.handlers.unwrap();
         (handlers, analysis.watchers)
     });
-    let [stopped, untouched] = looks;
-    assert_eq!(stopped, untouched);
-    stopped
+    let [running, all, none] = looks;
+    assert_eq!((&running, &running), (&all, &none));
+    running
 }
 
 /// Those that are Python's own.

@@ -5,11 +5,13 @@ use crate::support::{
     GURU, Target, ThreadState, await_some, full, functions, guru, report, stdout_of, thread_named,
     thread_states, threads,
 };
+use guru::report::{Hold, Report, Seen};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const NONE: &[&str] = &[];
@@ -104,9 +106,10 @@ fn is_as_before(before: &ThreadState, now: &ThreadState) -> bool {
     now.state == before.state && goes_on
 }
 
+/// As many threads as can be are held, for as long as that takes.
 fn start_guru(pid: i32) -> Child {
     let mut command = Command::new(GURU);
-    command.args(["report", &pid.to_string()]).stdin(Stdio::null());
+    command.args(["report", "--stop", "all", &pid.to_string()]).stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -135,20 +138,69 @@ fn random_below(limit: Duration) -> Duration {
 }
 
 #[test]
-fn no_system_call_is_interrupted() {
-    let Some(mut target) = Target::spawn("eintr", NONE) else { return };
-    for _ in 0..20 {
-        let report = report(target.pid());
-        assert!(threads(&report).len() > 15);
+fn no_system_call_returns_early() {
+    for stop in ["running", "all", "none"] {
+        let Some(mut target) = Target::spawn("eintr", NONE) else { return };
+        for _ in 0..20 {
+            let pid = target.pid().to_string();
+            let report = stdout_of(&guru(&["report", "--stop", stop, "--format", "json", &pid]));
+            let report: Report = serde_json::from_str(&report).unwrap();
+            assert!(threads(&report).len() > 28);
+        }
+        target.send("tell");
+        let lines: Vec<_> =
+            std::iter::from_fn(|| Some(target.line()).filter(|line| line != "end")).collect();
+        let available = lines.iter().filter(|line| !line.ends_with(" unavailable"));
+        assert!(available.clone().count() > 20, "{lines:#?}");
+        let returned: Vec<_> = available.filter(|line| !line.ends_with(" 0")).collect();
+        assert!(returned.is_empty(), "--stop {stop}: {returned:#?}");
+        assert!(target.end());
     }
-    target.send("tell");
-    let lines: Vec<_> =
-        std::iter::from_fn(|| Some(target.line()).filter(|line| line != "end")).collect();
-    let interrupted: Vec<_> = lines
-        .iter()
-        .filter(|line| !line.ends_with(" 0") && !line.ends_with(" unavailable"))
-        .collect();
-    assert!(interrupted.is_empty(), "{interrupted:#?}");
+}
+
+/// A wait with a timeout ends when it should, however often guru looks meanwhile: where each look made it
+/// begin anew, it never ended.
+#[test]
+fn a_wait_with_a_timeout_is_not_prolonged() {
+    let Some(mut target) = Target::spawn("ticks", NONE) else { return };
+    let until = Instant::now() + Duration::from_secs(4);
+    let mut looks = 0;
+    while Instant::now() < until {
+        report(target.pid());
+        looks += 1;
+    }
+    let answer = target.ask("tell");
+    let ticks: u64 = answer.strip_prefix("ticks ").unwrap().parse().unwrap();
+    // One each 300 ms; a busy machine may look seldom, and tick late.
+    assert!(ticks >= 6, "{answer} in {looks} looks");
+    assert!(target.end());
+}
+
+/// The kernel tells who traces a thread: nobody traces one that sleeps.
+#[test]
+fn threads_that_sleep_are_not_traced() {
+    let Some(target) = Target::spawn("stacks-O2", NONE) else { return };
+    let (pid, done) = (target.pid(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let (mut looks, mut traced) = (0u64, 0u64);
+            while !done.load(Ordering::Relaxed) {
+                traced += u64::from(is_traced(pid));
+                looks += 1;
+            }
+            (looks, traced)
+        });
+        for _ in 0..20 {
+            let report = report(pid);
+            assert_eq!(report.taken.hold, Hold::Running);
+            for thread in threads(&report) {
+                assert_eq!(thread.seen, Some(Seen::Asleep), "{thread:?}");
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        let (looks, traced) = watcher.join().unwrap();
+        assert!(looks > 20 && traced == 0, "traced in {traced} of {looks} looks");
+    });
     assert!(target.end());
 }
 
@@ -190,13 +242,14 @@ fn a_stopped_process_is_reported_and_stays_stopped() {
 fn a_parent_in_vfork_is_left_alone() {
     let Some(target) = Target::spawn_running("vfork", NONE) else { return };
     let begun = Instant::now();
-    let output = guru(&["report", &target.pid().to_string()]);
-    assert!(begun.elapsed() < Duration::from_secs(20));
-    let text = stdout_of(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("did not stop in time"), "{text}");
-    assert!(text.contains("disk sleep"), "{text}");
-    await_free(target.pid());
+    for stop in ["running", "all"] {
+        let output = guru(&["report", "--stop", stop, &target.pid().to_string()]);
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        let text = stdout_of(&output);
+        assert!(text.contains("disk sleep") && text.contains("vfork"), "{text}");
+        assert!(!text.contains("did not stop in time"), "{text}");
+        await_free(target.pid());
+    }
     assert!(target.end());
 }
 

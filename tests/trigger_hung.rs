@@ -61,7 +61,7 @@ fn a_hung_process_is_looked_at_from_outside_if_that_is_wanted() {
     let (_, printed, _) = trigger(hung.pid(), &["--or-report", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
     assert!(json["no_own_report"].as_str().unwrap().contains("pthread_mutex_lock"));
-    assert_eq!(json["taken"]["hold"], "stopped");
+    assert_eq!(json["taken"]["hold"], "running");
 }
 
 #[test]

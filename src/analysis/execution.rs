@@ -6,7 +6,7 @@ use crate::mask::Secrets;
 use crate::merge;
 use crate::module::Modules;
 use crate::note::Note;
-use crate::report::{Awaited, Execution, ExecutionKind, NamedObject};
+use crate::report::{Awaited, Execution, ExecutionKind, NamedObject, Seen};
 use crate::runtime::{GreenThread, LanguageThread, Visitor};
 use crate::stack::{Language, Omitted, Stack, StackEnd};
 use crate::symbol::source::Sources;
@@ -66,6 +66,11 @@ pub fn thread(
         tid: Some(facts.tid),
         ident: ident.filter(|ident| !ident.is_null()).map(|ident| ident.0),
         name: Some(masked(&facts.name, asked.secrets)),
+        seen: Some(match thread.seen {
+            Consistency::Stopped => Seen::Stopped,
+            Consistency::Unchanged => Seen::Asleep,
+            Consistency::Torn => Seen::Moved,
+        }),
         state: Some(state_name(facts.state).to_owned()),
         waits: facts.wait.clone(),
         stack,

@@ -38,7 +38,7 @@ pub fn snapshot(command: &[&str]) -> Snapshot {
         threads: Vec::new(),
         mappings: Vec::new(),
         memory: Recording::default(),
-        hold: Held { hold: Hold::Stopped, at: 2000, paused_us: Some(0), held_us: 0 },
+        hold: Held { hold: Hold::All, at: 2000, paused_us: Some(0), held_us: 0 },
         notes: Vec::new(),
     }
 }

@@ -1,13 +1,16 @@
-//! The moment itself: threads are held in two waves, recorded, and let go.
+//! The moment itself: all threads stand still, are recorded, and run on.
 //!
-//! What hurts a process is that a *running* thread stands still. So the blocked threads are
-//! stopped and recorded first; then the running ones, for a tenth of a millisecond. There is one
-//! instant at which all stand still, so what is recorded belongs together; that it does is checked
-//! by the runtime's own list of threads (its roster): all of it when the blocked threads stand, and
-//! what the running ones can have changed since when these stand, too. On any doubt everything is
-//! recorded again at that instant.
+//! Who sleeps stands still anyway, and a stop would end its system call. So only who runs is stopped,
+//! for a tenth of a millisecond, after the others have been recorded; that these slept on all the time
+//! is checked when all is over. If they did not, everything is done again, and who moved is taken for
+//! one who runs. Where the user wants all to be stopped, the blocked threads are so first.
+//!
+//! Either way there is one instant at which all stand still, so what is recorded belongs together;
+//! that it does is checked by the runtime's own list of threads (its roster): all of it when the blocked
+//! threads stand, and what the running ones can have changed since when these stand, too. On any doubt
+//! everything is recorded again at that instant.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -15,15 +18,18 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use super::holder::{HeldThread, Holder, LetGo};
 use super::stacks::{Piece, Slab, Space, fit};
 use super::{Found, Plan, STACKS, visit};
-use crate::asked::Native;
+use crate::asked::{Native, Stop};
 use crate::error::Error;
 use crate::evidence::pages::Recorder;
 use crate::part::Kind;
 use crate::runtime::{Part, Visit};
 use crate::target::Tid;
+use crate::target::live::facts;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::seize::Refused;
+use crate::target::live::sleepers::{Asleep, Sleepers};
 use crate::target::live::stop::{Released, Wave};
+use crate::target::live::urgent::Urgent;
 
 /// What was recorded while the threads stood still, not yet looked at.
 pub struct Captured<'a> {
@@ -31,6 +37,10 @@ pub struct Captured<'a> {
     pub at: i64,
     /// Registers and times.
     pub released: Released,
+    /// The threads that slept, and were recorded so.
+    pub asleep: HashMap<Tid, Asleep>,
+    /// Those of them that did not sleep on until the end.
+    pub moved: HashSet<Tid>,
     /// Whether the threads ran again before everything was read.
     pub early: bool,
     /// Memory that was read while the running threads ran.
@@ -67,12 +77,74 @@ const HOT_VISIT: Duration = Duration::from_millis(8);
 /// return.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Holds the threads, records them and lets them go.
+/// How often everything is recorded, if threads that slept move meanwhile, or one that ran could not
+/// be stopped: another tracer may just have let it go, or it is ending.
+const MAX_TRIES: usize = 3;
+
+/// How often another guru is waited for that holds a thread, and how long each time.
+const MAX_TURNS: usize = 100;
+const MOMENT: Duration = Duration::from_millis(5);
+
+/// Has all threads stand still, records them and lets them go on.
 ///
-/// They are held by a system thread of its own ([`super::holder`]): when that ends, the kernel lets go
-/// of whatever was seized, even of a thread that never came to a stop. And it is not interrupted in
-/// between: a ^C or ^Z is delivered when the target runs again.
+/// Those that are stopped are held by a system thread of its own ([`super::holder`]): when that ends,
+/// the kernel lets go of whatever was seized, even of a thread that never came to a stop. And it is not
+/// interrupted in between: a ^C or ^Z is delivered when the target runs again.
 pub fn hold<'a>(
+    plan: &mut Plan<'_>,
+    memory: &'a LiveMemory,
+) -> Result<Result<Captured<'a>, Refused>, Error> {
+    let (mut tries, mut turns) = (1, 0);
+    loop {
+        let held = hold_once(plan, memory)?;
+        let refused = match &held {
+            Ok(captured) => !captured.released.refused.is_empty(),
+            Err(refused) => *refused == Refused::NotPermitted,
+        };
+        if refused && turns < MAX_TURNS && is_held_by_guru(plan) {
+            turns += 1;
+            std::thread::sleep(MOMENT);
+            continue;
+        }
+        let mut captured = match held {
+            Ok(captured) => captured,
+            Err(_) if refused && tries < MAX_TRIES => {
+                tries += 1;
+                std::thread::sleep(MOMENT);
+                continue;
+            }
+            Err(refused) => return Ok(Err(refused)),
+        };
+        captured.moved = moved(&captured.asleep, plan.sleepers);
+        // Who has come awake is as likely to run the next time.
+        let woken = plan.woken(&captured.asleep);
+        if tries == MAX_TRIES || captured.moved.is_empty() && woken.is_empty() && !refused {
+            return Ok(Ok(captured));
+        }
+        plan.hot.extend(captured.moved.iter().chain(&woken));
+        tries += 1;
+    }
+}
+
+/// Whether another guru holds one of the threads that are to be stopped: it does so for a moment.
+fn is_held_by_guru(plan: &Plan<'_>) -> bool {
+    let own = facts::name(std::process::id().cast_signed());
+    let stopped = plan.threads.iter().filter(|thread| plan.stops(thread.tid).is_some());
+    let mut tracers = stopped.filter_map(|thread| plan.process.tasks.status(thread.tid)?.tracer());
+    tracers.any(|tracer| facts::name(tracer) == own)
+}
+
+/// The threads that did not sleep on since they were looked at.
+fn moved(asleep: &HashMap<Tid, Asleep>, sleepers: &Sleepers) -> HashSet<Tid> {
+    if asleep.is_empty() {
+        return HashSet::new();
+    }
+    let turns = sleepers.turns();
+    let moved = asleep.iter().filter(|(tid, then)| turns.get(tid) != Some(&then.turns));
+    moved.map(|(tid, _)| *tid).collect()
+}
+
+fn hold_once<'a>(
     plan: &Plan<'_>,
     memory: &'a LiveMemory,
 ) -> Result<Result<Captured<'a>, Refused>, Error> {
@@ -94,9 +166,13 @@ pub fn hold<'a>(
     let room = Room::new(plan, memory);
     let patience = PATIENCE + PATIENCE * u32::try_from(plan.threads.len() / 1000).unwrap_or(0);
     let captured = std::thread::scope(|scope| {
-        let wave_of = |tid| plan.wave_of(tid);
+        if plan.stops_nobody() {
+            let standing = capture(plan, None, memory, room)?;
+            return Ok(Ok(standing.let_go(LetGo::default())));
+        }
+        let wave_of = |tid| plan.stops(tid);
         match Holder::seize(scope, &plan.process.tasks, wave_of, patience) {
-            Ok(holder) => capture(plan, &holder, memory, room).map(|captured| {
+            Ok(holder) => capture(plan, Some(&holder), memory, room).map(|captured| {
                 // Without an answer it failed, which the scope passes on.
                 let let_go = holder.release().ok_or(Refused::Gone)?;
                 Ok(captured.let_go(let_go))
@@ -135,6 +211,9 @@ impl<'a> Room<'a> {
 /// What was recorded while the threads are still held.
 struct Standing<'a> {
     at: i64,
+    /// Until they run on.
+    _urgent: Option<Urgent>,
+    asleep: HashMap<Tid, Asleep>,
     cold: Recorder<'a>,
     hot: Recorder<'a>,
     slab: Slab,
@@ -144,14 +223,15 @@ struct Standing<'a> {
 
 impl<'a> Standing<'a> {
     fn let_go(self, LetGo { released, early }: LetGo) -> Captured<'a> {
-        let Standing { at, cold, hot, slab, cut, newcomers } = self;
-        Captured { at, released, early, cold, hot, slab, cut, newcomers }
+        let Standing { at, _urgent, asleep, cold, hot, slab, cut, newcomers } = self;
+        let moved = HashSet::new();
+        Captured { at, released, asleep, moved, early, cold, hot, slab, cut, newcomers }
     }
 }
 
 fn capture<'a>(
     plan: &Plan<'_>,
-    holder: &Holder,
+    holder: Option<&Holder>,
     memory: &'a LiveMemory,
     room: Room<'a>,
 ) -> Result<Standing<'a>, Error> {
@@ -162,12 +242,22 @@ fn capture<'a>(
     // Nothing has been stopped yet. If the id belongs to another process by now, nothing is.
     plan.process.check_unchanged()?;
 
-    let held = holder.halt(&[Wave::Stuck, Wave::Cold]);
+    let asleep = plan.asleep();
+    let mut held = match holder.filter(|_| plan.stop == Stop::All) {
+        Some(holder) => holder.halt(&[Wave::Stuck, Wave::Cold]),
+        None => Vec::new(),
+    };
+    held.extend(asleep.iter().map(|(tid, thread)| (*tid, Wave::Cold, thread.registers.clone())));
+    let halt_running = || match holder {
+        Some(holder) => (Some(Urgent::begin()), holder.halt_running()),
+        None => Default::default(),
+    };
     let budget = plan.budget.stacks - kept_back;
     let reading = plan.parts.begin(Kind::Memory, STACKS);
     let Some(_reading) = &reading else {
-        let (cut, newcomers) = (HashSet::new(), holder.halt_running().1);
-        return Ok(Standing { at, cold, hot, slab, cut, newcomers });
+        let (_urgent, (_, newcomers)) = halt_running();
+        let cut = HashSet::new();
+        return Ok(Standing { at, _urgent, asleep, cold, hot, slab, cut, newcomers });
     };
     let wanted = plan.asked.native != Native::None;
     let is_cold = |wave| wanted && wave != Wave::Hot;
@@ -184,7 +274,7 @@ fn capture<'a>(
     let stopped = held.iter().filter(|(_, wave, _)| *wave != Wave::Hot);
     let stopped: HashSet<Tid> = stopped.map(|(tid, ..)| *tid).collect();
 
-    let (held, newcomers) = holder.halt_running();
+    let (_urgent, (held, newcomers)) = halt_running();
     let left = plan.budget.stacks.saturating_sub(slab.len());
     let is_hot = |wave| wanted && wave == Wave::Hot;
     cut.extend(read_stacks(&held, is_hot, plan.space(), memory, &mut slab, left));
@@ -210,7 +300,7 @@ fn capture<'a>(
         hot.prefetch(&plan.cold_pages);
         visit_anew(plan, &hot);
     }
-    Ok(Standing { at, cold, hot, slab, cut, newcomers })
+    Ok(Standing { at, _urgent, asleep, cold, hot, slab, cut, newcomers })
 }
 
 /// Reads the stacks of the threads of some waves. Returns whose were cut.

@@ -5,6 +5,7 @@
 //! a process stopped, and its guru undead. So another thread reads, and if that does not ask for the
 //! release in time, the holder lets go on its own.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::arch::Registers;
 use crate::target::Tid;
 use crate::target::live::looks::Looks;
-use crate::target::live::seize::Refused;
+use crate::target::live::seize::{Refused, Seized};
 use crate::target::live::stop::{Released, Stop, Wave};
 use crate::target::live::tasks::Tasks;
 
@@ -38,6 +39,7 @@ enum Answer {
 }
 
 /// What came of the hold.
+#[derive(Default)]
 pub struct LetGo {
     /// What the threads were.
     pub released: Released,
@@ -50,7 +52,14 @@ pub struct LetGo {
 pub struct Holder {
     orders: Sender<Order>,
     answers: Receiver<(Answer, bool)>,
+    /// The process, and whom of it the holder has seized.
+    pid: i32,
+    seized: Arc<Seized>,
 }
+
+/// How often it is looked, while the holder is waited for, whether threads have ended that it waits for
+/// itself.
+const REAP: Duration = Duration::from_millis(2);
 
 impl Holder {
     /// Has the threads of a process seized by a thread of its own, which lets them go `patience`
@@ -63,16 +72,18 @@ impl Holder {
     ) -> Result<Holder, Refused> {
         let (orders, theirs) = channel();
         let (answer, answers) = channel();
-        let hold = move || run(tasks, &wave_of, patience, &theirs, &answer);
-        let holder = Builder::new().name("guru-hold".into()).spawn_scoped(scope, hold);
-        if holder.is_err() {
+        let seized = Arc::new(Seized::default());
+        let (pid, known) = (tasks.pid, Arc::clone(&seized));
+        let hold = move || run(tasks, &wave_of, &known, patience, &theirs, &answer);
+        if Builder::new().name("guru-hold".into()).spawn_scoped(scope, hold).is_err() {
             return Err(Refused::NoHolder);
         }
-        match answers.recv() {
-            Ok((Answer::Seized(None), _)) => Ok(Holder { orders, answers }),
-            Ok((Answer::Seized(Some(refused)), _)) => Err(refused),
+        let holder = Holder { orders, answers, pid, seized };
+        match holder.answer() {
+            Some((Answer::Seized(None), _)) => Ok(holder),
+            Some((Answer::Seized(Some(refused)), _)) => Err(refused),
             // It panicked, which the scope passes on.
-            Ok(_) | Err(_) => Err(Refused::Gone),
+            Some(_) | None => Err(Refused::Gone),
         }
     }
 
@@ -104,13 +115,23 @@ impl Holder {
 
     fn ask(&self, order: Order) -> Option<(Answer, bool)> {
         self.orders.send(order).ok()?;
-        attentive(&self.answers, None).ok()
+        self.answer()
+    }
+
+    fn answer(&self) -> Option<(Answer, bool)> {
+        loop {
+            match attentive(&self.answers, Instant::now() + REAP) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Timeout) => self.seized.reap(self.pid),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
     }
 }
 
 /// Receives without falling asleep at once: running threads may stand still meanwhile, and to be woken
 /// takes as long as all that is to be done.
-fn attentive<T>(from: &Receiver<T>, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
+fn attentive<T>(from: &Receiver<T>, until: Instant) -> Result<T, RecvTimeoutError> {
     let mut looks = Looks::giving_way();
     while !looks.dozes() {
         match from.try_recv() {
@@ -119,20 +140,18 @@ fn attentive<T>(from: &Receiver<T>, until: Option<Instant>) -> Result<T, RecvTim
             Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
         }
     }
-    match until {
-        Some(until) => from.recv_timeout(until.saturating_duration_since(Instant::now())),
-        None => from.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    }
+    from.recv_timeout(until.saturating_duration_since(Instant::now()))
 }
 
 fn run(
     tasks: &Tasks,
     wave_of: &dyn Fn(Tid) -> Option<Wave>,
+    seized: &Arc<Seized>,
     patience: Duration,
     orders: &Receiver<Order>,
     answer: &Sender<(Answer, bool)>,
 ) {
-    let mut stop = match Stop::seize(tasks, wave_of) {
+    let mut stop = match Stop::seize(tasks, wave_of, seized) {
         Ok(stop) => stop,
         Err(refused) => {
             let _ = answer.send((Answer::Seized(Some(refused)), false));
@@ -144,7 +163,7 @@ fn run(
     }
     let until = Instant::now() + patience;
     loop {
-        let held = match attentive(orders, Some(until)) {
+        let held = match attentive(orders, until) {
             Ok(Order::Halt(waves)) => {
                 waves.iter().for_each(|wave| stop.halt(*wave));
                 Answer::Held(all(&stop), Vec::new())
@@ -156,6 +175,7 @@ fn run(
             }
             Ok(Order::Release) => {
                 let _ = answer.send((Answer::Released(Box::new(stop.release())), false));
+                stop.await_late();
                 return;
             }
             // Nobody asks any more: dropped, it lets go.
@@ -169,9 +189,10 @@ fn run(
 }
 
 /// Lets go, and tells whoever asks afterwards what there was.
-fn too_late(stop: Stop, orders: &Receiver<Order>, answer: &Sender<(Answer, bool)>) {
+fn too_late(mut stop: Stop, orders: &Receiver<Order>, answer: &Sender<(Answer, bool)>) {
     let held = all(&stop);
     let mut released = Some(stop.release());
+    stop.await_late();
     while let Ok(order) = orders.recv() {
         let told = match order {
             Order::Release => match released.take() {

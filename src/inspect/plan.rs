@@ -7,23 +7,37 @@ use super::recorded::Recorded;
 use super::stacks::Space;
 use super::{Budget, Found, Options, Runtimes, visit};
 use crate::addr::Addr;
-use crate::asked::Asked;
+use crate::asked::{Asked, Stop};
 use crate::evidence::pages::Recorder;
 use crate::note::Note;
 use crate::part::Parts;
 use crate::runtime::Part;
 use crate::target::live::LiveProcess;
+use crate::target::live::restart;
+use crate::target::live::sleepers::{Asleep, Sleepers};
 use crate::target::live::stop::Wave;
-use crate::target::live::tasks::Tasks;
 use crate::target::{Consistency, Mapping, Thread, ThreadFacts, Tid};
+
+/// What is known of a process before anything of it is recorded.
+pub struct Known<'a> {
+    pub process: &'a LiveProcess,
+    /// How its threads are looked at that sleep.
+    pub sleepers: &'a Sleepers,
+    /// Its threads, by id.
+    pub threads: &'a [ThreadFacts],
+    /// Its mappings, by address.
+    pub mappings: &'a [Mapping],
+}
 
 /// What is to be done while threads are held, worked out before.
 pub struct Plan<'a> {
     pub process: &'a LiveProcess,
+    /// Who is to be stopped.
+    pub stop: Stop,
+    /// How those are looked at that are not.
+    pub sleepers: &'a Sleepers,
     /// The threads as they were before, by id.
     pub threads: &'a [ThreadFacts],
-    /// How often each had been given a processor before anything of it was read.
-    pub turns: &'a HashMap<Tid, u64>,
     /// The threads that run, or ran since then.
     pub hot: HashSet<Tid>,
     pub found: &'a [Found],
@@ -39,18 +53,18 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Lets the visitors run on the running process, to see which pages they need.
+    /// Lets the visitors run on the running process, to see which pages they need. `turns`: how often
+    /// each thread had been given a processor before anything of it was read.
     pub fn rehearse(
-        process: &'a LiveProcess,
-        threads: &'a [ThreadFacts],
-        turns: &'a HashMap<Tid, u64>,
+        known: Known<'a>,
+        turns: &HashMap<Tid, u64>,
         runtimes: &'a Runtimes,
         options: &'a Options,
         rehearsal: &Recorder<'_>,
-        mappings: &'a [Mapping],
     ) -> Plan<'a> {
+        let Known { process, sleepers, threads, mappings } = known;
         let asked = &options.asked;
-        let hot = running(&process.tasks, threads, turns);
+        let hot = running(sleepers, threads, turns);
         let found = &runtimes.found;
         // What finding the runtimes took does not change while they live.
         let mut cold_pages = runtimes.pages.clone();
@@ -69,8 +83,9 @@ impl<'a> Plan<'a> {
         cold_pages.extend(rehearsal.take_touched());
         Plan {
             process,
+            stop: options.stop,
+            sleepers,
             threads,
-            turns,
             hot,
             found,
             asked,
@@ -88,7 +103,49 @@ impl<'a> Plan<'a> {
         self.threads.get(at)
     }
 
-    /// When a thread is stopped; never, if it has no user stack.
+    /// Whether there is nobody to be stopped.
+    pub fn stops_nobody(&self) -> bool {
+        !self.threads.iter().any(|thread| self.stops(thread.tid).is_some())
+    }
+
+    /// When a thread is stopped, if it is. Where all are to be, one that sleeps in a call which a stop
+    /// would change is not: it does not move.
+    pub fn stops(&self, tid: Tid) -> Option<Wave> {
+        let calls = || self.facts(tid)?.wait.as_ref()?.call.as_deref();
+        self.wave_of(tid).filter(|wave| match self.stop {
+            _ if *wave == Wave::Hot => true,
+            Stop::All => calls().is_none_or(restart::is_unchanged),
+            Stop::Running | Stop::None => false,
+        })
+    }
+
+    /// The threads that sleep now, and are not stopped: they are looked at as they are.
+    pub fn asleep(&self) -> HashMap<Tid, Asleep> {
+        if self.sleeping().next().is_none() {
+            return HashMap::new();
+        }
+        let mut asleep = self.sleepers.look();
+        asleep.retain(|tid, _| self.sleeps(*tid));
+        asleep
+    }
+
+    /// Those that slept when they were first looked at, and are not among these.
+    pub fn woken(&self, asleep: &HashMap<Tid, Asleep>) -> Vec<Tid> {
+        self.sleeping().filter(|tid| !asleep.contains_key(tid)).collect()
+    }
+
+    /// The threads that slept when they were first looked at, and are not to be stopped.
+    fn sleeping(&self) -> impl Iterator<Item = Tid> {
+        self.threads.iter().map(|thread| thread.tid).filter(|tid| self.sleeps(*tid))
+    }
+
+    /// Whether a thread is one of these. One that has ended is none.
+    fn sleeps(&self, tid: Tid) -> bool {
+        let lives = self.facts(tid).is_some_and(|thread| !matches!(thread.state, 'Z' | 'X'));
+        lives && self.wave_of(tid).is_some() && self.stops(tid).is_none()
+    }
+
+    /// The wave that a thread belongs to; to none, if it has no user stack.
     pub fn wave_of(&self, tid: Tid) -> Option<Wave> {
         match self.facts(tid) {
             Some(thread) if thread.kernel => None,
@@ -145,9 +202,14 @@ impl<'a> Plan<'a> {
 
 /// The threads that run, or ran since `before`: "blocked" must mean "not scheduled lately". A
 /// thread that sleeps 0.2 ms at a time is blocked whenever one looks.
-fn running(tasks: &Tasks, threads: &[ThreadFacts], before: &HashMap<Tid, u64>) -> HashSet<Tid> {
+fn running(
+    sleepers: &Sleepers,
+    threads: &[ThreadFacts],
+    before: &HashMap<Tid, u64>,
+) -> HashSet<Tid> {
+    let turns = sleepers.turns();
     let moved = |thread: &&ThreadFacts| {
-        thread.state == 'R' || tasks.turns(thread.tid) != before.get(&thread.tid).copied()
+        thread.state == 'R' || turns.get(&thread.tid) != before.get(&thread.tid)
     };
     threads.iter().filter(moved).map(|thread| thread.tid).collect()
 }

@@ -7,15 +7,15 @@ use super::hold::{Captured, visit_anew};
 use super::stacks::{Piece, Slab, fit};
 use super::{Found, Plan, STACKS};
 use crate::arch::Registers;
-use crate::asked::Asked;
+use crate::asked::{Asked, Stop};
 use crate::evidence::Held;
 use crate::evidence::pages::{Recorder, Recording};
 use crate::note::Note;
 use crate::part::Kind;
 use crate::report::Hold;
 use crate::runtime::{Part, Roster, Visit};
+use crate::target::live::facts;
 use crate::target::live::memory::LiveMemory;
-use crate::target::live::{facts, sys};
 use crate::target::{Consistency, ThreadFacts, Tid};
 use crate::text::Text;
 
@@ -41,7 +41,7 @@ pub fn of_capture(
     memory: &LiveMemory,
     notes: &mut Vec<Note>,
 ) -> Taken {
-    let Captured { at, released, early, cold, hot, slab, cut, newcomers } = captured;
+    let Captured { at, released, asleep, moved, early, cold, hot, slab, cut, newcomers } = captured;
     if early {
         let text = "it could not be read in time, and the threads were let go before it was: stacks \
                     may be mixtures";
@@ -55,6 +55,11 @@ pub fn of_capture(
     let registers = released.registers.into_iter();
     let mut threads: HashMap<Tid, Recorded> =
         registers.map(|(tid, registers)| (tid, recorded(registers, tid))).collect();
+    threads.extend(asleep.into_iter().map(|(tid, thread)| {
+        let seen = if moved.contains(&tid) { Consistency::Torn } else { Consistency::Unchanged };
+        let registers = Some(thread.registers);
+        (tid, Recorded { registers, seen, cut: cut.contains(&tid) })
+    }));
     let as_before = hot.fill_from(rehearsal, &plan.hot_pages);
     if as_before > 0 {
         let text = format!(
@@ -99,7 +104,7 @@ pub fn of_capture(
     }
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let held = Held {
-        hold: Hold::Stopped,
+        hold: if plan.stop == Stop::All { Hold::All } else { Hold::Running },
         at,
         paused_us: released.timing.paused.map(micros),
         held_us: micros(released.timing.held),
@@ -120,11 +125,11 @@ pub fn of_traced(
         facts::who(tracer)
     );
     notes.push(Note::missing("threads", text));
-    of_untouched(plan, memory)
+    of_untouched(plan, memory, notes)
 }
 
 /// Records a process without stopping it: what is blocked does not move.
-pub fn of_untouched(plan: &Plan<'_>, memory: &LiveMemory) -> Taken {
+pub fn of_untouched(plan: &Plan<'_>, memory: &LiveMemory, notes: &mut Vec<Note>) -> Taken {
     let at = jiff::Timestamp::now().as_second();
     let mut recording = Recording::default();
     if let Some(_reading) = plan.parts.begin(Kind::Memory, STACKS) {
@@ -137,7 +142,12 @@ pub fn of_untouched(plan: &Plan<'_>, memory: &LiveMemory) -> Taken {
     let mut threads = HashMap::new();
     let all: Vec<&ThreadFacts> = plan.threads.iter().filter(|thread| !thread.kernel).collect();
     watch(plan, &all, memory, &mut recording, &mut threads);
-    let held = Held { hold: Hold::Watched, at, paused_us: None, held_us: 0 };
+    let moved = threads.values().any(|thread| thread.seen == Consistency::Torn);
+    if moved && !plan.found.is_empty() {
+        let text = "threads ran while it was read: objects and green threads may be mixtures";
+        notes.push(Note::missing("memory", text));
+    }
+    let held = Held { hold: Hold::None, at, paused_us: None, held_us: 0 };
     Taken { threads, memory: recording, held }
 }
 
@@ -162,9 +172,8 @@ pub fn secrets(
     found.iter().flat_map(of).collect()
 }
 
-/// Records threads without a stop: program counter and stack pointer as the kernel told them of
-/// a blocked thread, and its stack. One that was given a processor since before it was first
-/// looked at, or of which that cannot be told, may have moved.
+/// Records threads without a stop: the registers of those that sleep, and their stacks. One that was
+/// given a processor since, or does not sleep, may have moved.
 fn watch(
     plan: &Plan<'_>,
     threads: &[&ThreadFacts],
@@ -172,14 +181,14 @@ fn watch(
     recording: &mut Recording,
     recorded: &mut HashMap<Tid, Recorded>,
 ) {
+    if threads.is_empty() {
+        return;
+    }
     let mut slab = Slab::default();
     let mut pieces: Vec<Piece> = Vec::new();
+    let asleep = plan.sleepers.look();
     for thread in threads {
-        let registers = thread.blocked_at.map(|(pc, sp)| {
-            let mut registers = Registers::new(sys::HOST, pc);
-            registers.set(sys::HOST.numbers().sp, Some(sp.0));
-            registers
-        });
+        let registers = asleep.get(&thread.tid).map(|thread| thread.registers.clone());
         if let Some(registers) = &registers {
             pieces.extend(plan.space().pieces(thread.tid, registers));
         }
@@ -193,9 +202,10 @@ fn watch(
     for stack in slab.into_stacks() {
         recording.add_stack(stack);
     }
+    let turns = plan.sleepers.turns();
     for thread in threads {
-        let turns = plan.process.tasks.turns(thread.tid);
-        let still = turns.is_some() && turns == plan.turns.get(&thread.tid).copied();
+        let then = asleep.get(&thread.tid).map(|thread| thread.turns);
+        let still = then.is_some() && then == turns.get(&thread.tid).copied();
         if let Some(recorded) = recorded.get_mut(&thread.tid) {
             recorded.cut = cut.contains(&thread.tid);
             if !still {

@@ -76,7 +76,7 @@ impl Known<'_> {
             descendants: Vec::new(),
             threads: Vec::new(),
             memory: Recording::default(),
-            hold: Held { hold: Hold::Watched, at: 0, paused_us: None, held_us: 0 },
+            hold: Held { hold: Hold::None, at: 0, paused_us: None, held_us: 0 },
             asked: Asked::default(),
             searches: Vec::new(),
             ran: Vec::new(),

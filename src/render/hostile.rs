@@ -21,6 +21,7 @@ const WORDS: &[&str] = &[
     "trust",
     "reason",
     "hold",
+    "seen",
     "weight",
     "address",
     "module_address",

@@ -99,7 +99,7 @@ pub fn report() -> Report {
         },
         taken: Taken {
             at: "2026-11-22T16:25:19Z".into(),
-            hold: Hold::Stopped,
+            hold: Hold::All,
             paused_us: Some(80),
             held_us: Some(1300),
         },
@@ -157,6 +157,7 @@ fn executions() -> Vec<Execution> {
     waiting.runtime_name = Some("MainThread".into());
     waiting.gil = Some(GilUse::Waits);
     waiting.collecting = true;
+    waiting.seen = Some(Seen::Asleep);
     waiting.tid = Some(4711);
     waiting.name = Some("mini".into());
     waiting.state = Some("sleeping".into());

@@ -84,6 +84,9 @@ pub struct Execution {
     /// Whether the garbage collector runs in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub collecting: bool,
+    /// How a thread was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
     /// What it was doing before it was held: `running`, `sleeping`, `disk sleep`, `stopped` …; a
     /// greenlet: `running`, `suspended`, `unstarted`, `dead`; a task: `pending`, `done` …
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +105,18 @@ pub struct Execution {
     /// What is odd about it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+}
+
+/// How a thread was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// It was stopped.
+    Stopped,
+    /// It was not stopped: it slept, and did so until all had been read.
+    Asleep,
+    /// It was not stopped, and ran or may have run meanwhile: what is shown of it may be a mixture.
+    Moved,
 }
 
 /// What a thread waits in, as the kernel told it before the stop.

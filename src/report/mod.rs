@@ -13,7 +13,7 @@ pub use self::command::CommandRun;
 pub use self::configuration::{
     ConfigFile, ConfigObject, Drift, DriftKind, OptionGroup, OptionValue, Origin, SetBy,
 };
-pub use self::execution::{Awaited, Execution, ExecutionKind, GilUse, Role, Wait};
+pub use self::execution::{Awaited, Execution, ExecutionKind, GilUse, Role, Seen, Wait};
 pub use self::process::{ProcessNode, ProcessSummary, RuntimeSummary};
 use crate::note::{Note, Weight};
 use crate::text::Text;
@@ -70,14 +70,19 @@ impl Report {
     }
 }
 
-/// How the threads were held while they were recorded, or who else reported.
+/// Which threads were held while all were recorded, or who else reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
-    /// Every thread stood still at one instant.
-    Stopped,
-    /// Nothing was stopped; threads that moved meanwhile are marked.
-    Watched,
+    /// All: every thread stood still at one instant.
+    #[serde(alias = "stopped")]
+    All,
+    /// Those that ran: the others slept, and did not move meanwhile, so that there was such an instant,
+    /// too. Who did move is marked.
+    Running,
+    /// None; threads that moved meanwhile are marked.
+    #[serde(alias = "watched")]
+    None,
     /// The process reported on itself: its own code made the report, while its other threads ran.
     Itself,
 }
@@ -87,7 +92,7 @@ pub enum Hold {
 pub struct Taken {
     /// The moment of the stop (RFC 3339).
     pub at: String,
-    /// Whether threads were held.
+    /// Which threads were held.
     pub hold: Hold,
     /// The longest that a running thread stood still, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]

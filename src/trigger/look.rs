@@ -2,7 +2,7 @@
 
 use super::configured;
 use crate::analysis::{Analysis, analyse};
-use crate::asked::{Asked, Native};
+use crate::asked::{Asked, Native, Stop};
 use crate::assemble;
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -57,7 +57,7 @@ impl Look {
         let asked = Asked { native: Native::None, ..Asked::default() };
         let parts = parts.clone();
         let options =
-            inspect::Options { asked, parts, untouched: true, ..inspect::Options::default() };
+            inspect::Options { asked, parts, stop: Stop::None, ..inspect::Options::default() };
         match inspect::inspect(pid, options) {
             Ok(evidence) => Ok(Look::of(&evidence, &|| refused(pid))),
             Err(error @ (Error::NotPermitted { .. } | Error::Foreign { .. })) => {

@@ -60,18 +60,19 @@ fn title(report: &Report) -> Page {
     let taken = &report.taken;
     let mut how = Line::words("taken ").then(line(&taken.at));
     match taken.hold {
-        Hold::Stopped => {
+        Hold::All | Hold::Running => {
             how = how.fact(match taken.paused_us {
                 Some(us) => {
                     format!("paused {} (longest a running thread stood still)", milliseconds(us))
                 }
                 None => "paused nothing (no thread was running)".to_owned(),
             });
-            how = how.fact(
-                taken.held_us.map_or(String::new(), |us| format!("held {}", milliseconds(us))),
-            );
+            how = how.fact(match (taken.hold, taken.held_us) {
+                (Hold::All, Some(us)) => format!("held {}", milliseconds(us)),
+                _ => "threads that slept were not stopped".to_owned(),
+            });
         }
-        Hold::Watched => how = how.fact("nothing was stopped"),
+        Hold::None => how = how.fact("nothing was stopped"),
         Hold::Itself => how = how.fact("the process reported on itself"),
     }
 
@@ -185,7 +186,7 @@ mod tests {
         let mut report = sample::report();
         report.notes.clear();
         report.sections.truncate(1);
-        report.taken.hold = Hold::Watched;
+        report.taken.hold = Hold::None;
         let text = rendered(&Plain, &report);
         assert!(text.contains("taken 2026-11-22T16:25:19Z · nothing was stopped\n"));
         assert!(!text.contains("partial") && !text.contains("Notes"));

@@ -8,6 +8,17 @@ use crate::target::Tid;
 use crate::target::live::sys::Stopped;
 use crate::target::live::tasks::Tasks;
 
+/// System calls that a stop does not change, wherever they wait and for how long: the kernel starts them
+/// again itself, with the time that is left. All others end early or begin anew in some form: with a
+/// timeout, with more bytes than fit, on a file system that another program serves.
+const UNCHANGED: &[&str] =
+    &["clock_nanosleep", "futex", "nanosleep", "pause", "poll", "rt_sigsuspend", "wait4", "waitid"];
+
+/// Whether a stop changes nothing of a system call with this name.
+pub fn is_unchanged(call: &str) -> bool {
+    UNCHANGED.contains(&call)
+}
+
 /// Makes the system call of a stopped thread start again if it returned EINTR because of the stop.
 ///
 /// Also on the way to a signal: if that has a handler, the kernel makes it EINTR again; if it is

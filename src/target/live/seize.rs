@@ -12,6 +12,8 @@
 //! call of a process that nobody asked for. So the caller ends its system thread soon, and until then
 //! hands on a signal that the stranger stops for ([`let_go`]).
 
+use std::sync::{Mutex, PoisonError};
+
 use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::unistd::Pid;
@@ -34,6 +36,29 @@ pub enum Refused {
     Stranger,
     /// There could be no thread of guru's to hold any.
     NoHolder,
+}
+
+/// Threads that were taken hold of, for another system thread to see which of them end.
+///
+/// A thread that executes another program waits until all others of its process are gone, and until then
+/// the kernel lets nobody be seized there. One that was seized is gone when its end was noted by who
+/// traces it: who waits to seize the next one does not do so, and neither ever ends (measured: for
+/// as long as the tracer lived, in 23 of 60 tries). Another system thread of the tracer can.
+#[derive(Debug, Default)]
+pub struct Seized(Mutex<Vec<Tid>>);
+
+impl Seized {
+    /// Adds a thread.
+    pub fn add(&self, tid: Tid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(tid);
+    }
+
+    /// Takes note of the ends of those that have ended, but for the first thread of the process, whose
+    /// end is that of the process.
+    pub fn reap(&self, first: Tid) {
+        let threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.iter().filter(|tid| **tid != first).for_each(|tid| sys::reap(*tid));
+    }
 }
 
 /// Takes hold of a thread of this process, without stopping it. It belongs to the system thread that

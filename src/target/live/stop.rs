@@ -9,6 +9,7 @@
 //! System calls that the stop made return EINTR are made to start again: see
 //! [`super::restart`].
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::ptrace;
@@ -18,9 +19,10 @@ use crate::arch::Registers;
 use crate::target::Tid;
 use crate::target::live::looks::Looks;
 use crate::target::live::restart;
-use crate::target::live::seize::{Refused, let_go, seize};
+use crate::target::live::seize::{Refused, Seized, let_go, seize};
 use crate::target::live::sys::{self, Event, Stopped};
 use crate::target::live::tasks::Tasks;
+use crate::target::live::urgent::Urgent;
 
 /// How long the blocked threads may take to stop, all together.
 const COLD_DEADLINE: Duration = Duration::from_millis(200);
@@ -28,6 +30,13 @@ const COLD_DEADLINE: Duration = Duration::from_millis(200);
 /// How long the running threads may take to stop, all together. Who waits for a processor in a
 /// cgroup at its limit takes longer; it is then recorded without a stop.
 const HOT_DEADLINE: Duration = Duration::from_millis(20);
+
+/// How much longer, as long as none of them has stopped.
+const THROTTLED_DEADLINE: Duration = Duration::from_millis(230);
+
+/// How long those that stop late are waited for when all others have been let go: longer than a container at
+/// its limit has to wait for its next turn.
+const LATE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// How long the threads in an uninterruptible wait may take. Most come out of it soon (a page
 /// is read from disk); one on a dead file server, or the parent in a `vfork`, never does, and
@@ -94,6 +103,7 @@ struct Held {
     phase: Phase,
     /// Since when it is in our hands: a signal may stop it from then on.
     seized: Instant,
+    /// When it was asked to stop, or last seen not to stand still since.
     asked: Option<Instant>,
     /// Whether it was outside of any system call when it stopped, and so lost time of its own.
     ran: bool,
@@ -110,7 +120,7 @@ pub struct Timing {
 }
 
 /// What is left when the threads run again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Released {
     /// How long they stood still.
     pub timing: Timing,
@@ -131,9 +141,13 @@ pub struct Released {
 pub struct Stop {
     tasks: Tasks,
     threads: Vec<Held>,
+    /// Who is told of each that is seized.
+    seized: Arc<Seized>,
     /// Threads that are alive and not ours: the kernel's own, and refused ones.
     others: usize,
     refused: Vec<Tid>,
+    /// While running threads stand still.
+    urgent: Option<Urgent>,
     /// Who was seized and is no thread of the process: free when this system thread ends.
     strangers: Vec<Tid>,
     first_asked: Option<Instant>,
@@ -148,20 +162,27 @@ impl Stop {
     ///
     /// # Errors
     /// Not even one could be seized.
-    pub fn seize(tasks: &Tasks, wave_of: &dyn Fn(Tid) -> Option<Wave>) -> Result<Stop, Refused> {
-        Stop::seize_within(tasks, wave_of, SEIZE_DEADLINE)
+    pub fn seize(
+        tasks: &Tasks,
+        wave_of: &dyn Fn(Tid) -> Option<Wave>,
+        seized: &Arc<Seized>,
+    ) -> Result<Stop, Refused> {
+        Stop::seize_within(tasks, wave_of, seized, SEIZE_DEADLINE)
     }
 
     fn seize_within(
         tasks: &Tasks,
         wave_of: &dyn Fn(Tid) -> Option<Wave>,
+        seized: &Arc<Seized>,
         deadline: Duration,
     ) -> Result<Stop, Refused> {
         let mut stop = Stop {
             tasks: tasks.clone(),
             threads: Vec::new(),
+            seized: Arc::clone(seized),
             others: 0,
             refused: Vec::new(),
+            urgent: None,
             strangers: Vec::new(),
             first_asked: None,
             timing: Timing::default(),
@@ -183,6 +204,7 @@ impl Stop {
                 match seize(tasks, tid, ptrace::Options::empty()) {
                     Ok(()) => {
                         added = true;
+                        seized.add(tid);
                         stop.threads.push(Held::new(tid, wave));
                     }
                     Err(Refused::NotPermitted) => {
@@ -215,6 +237,9 @@ impl Stop {
             Wave::Cold => COLD_DEADLINE,
             Wave::Hot => HOT_DEADLINE,
         };
+        if wave == Wave::Hot {
+            self.urgent.get_or_insert_with(Urgent::begin);
+        }
         let crowd = if wave == Wave::Cold { CROWD } else { usize::MAX };
         let waiting = |held: &&mut Held| held.wave == wave && held.phase == Phase::Seized;
         let mut waiting: Vec<&mut Held> = self.threads.iter_mut().filter(waiting).collect();
@@ -236,10 +261,22 @@ impl Stop {
             }
         }
         let deadline = Instant::now() + deadline;
-        for held in waiting {
+        for held in &mut waiting {
             held.await_stop(&self.tasks, deadline);
-            if held.phase == Phase::Asked {
-                held.phase = Phase::Late;
+        }
+        // As long as nobody stands still, nobody waits for who comes late: all of a container at its
+        // limit wait for a processor until the next tenth of a second begins.
+        let stands = |held: &&&mut Held| matches!(held.phase, Phase::Held { .. });
+        let mut patience = match waiting.iter().find(stands) {
+            Some(_) => deadline,
+            None => deadline + THROTTLED_DEADLINE,
+        };
+        for held in waiting {
+            held.await_stop(&self.tasks, patience);
+            match held.phase {
+                Phase::Asked => held.phase = Phase::Late,
+                Phase::Held { .. } => patience = patience.min(Instant::now() + HOT_DEADLINE),
+                Phase::Seized | Phase::Late | Phase::Gone => {}
             }
         }
     }
@@ -254,7 +291,9 @@ impl Stop {
         let known: std::collections::HashSet<Tid> =
             self.threads.iter().map(|held| held.tid).collect();
         let new = |tid| wave_of(tid).filter(|_| !known.contains(&tid)).map(|_| Wave::Hot);
-        let Ok(mut newcomers) = Stop::seize_within(&self.tasks, &new, NEWCOMER_DEADLINE) else {
+        let Ok(mut newcomers) =
+            Stop::seize_within(&self.tasks, &new, &self.seized, NEWCOMER_DEADLINE)
+        else {
             return Vec::new();
         };
         let tids = newcomers.threads.iter().map(|held| held.tid).collect();
@@ -270,15 +309,35 @@ impl Stop {
         self.threads.iter().filter_map(|held| Some((held.tid, held.wave, held.registers.as_ref()?)))
     }
 
-    /// Sets all threads free, those that were running first.
-    pub fn release(mut self) -> Released {
+    /// Sets all threads free, those that were running first. Who was late is not stopped yet: see
+    /// [`Stop::await_late`].
+    pub fn release(&mut self) -> Released {
         self.set_free();
-        let late = |held: &&Held| held.phase == Phase::Late;
-        let late = self.threads.iter().filter(late).map(|held| held.tid).collect();
         let threads = std::mem::take(&mut self.threads).into_iter();
-        let registers = threads.filter_map(|held| Some((held.tid, held.registers?))).collect();
+        let (late, free): (Vec<_>, Vec<_>) = threads.partition(|held| held.phase == Phase::Late);
+        let tids = late.iter().map(|held| held.tid).collect();
+        self.threads = late;
+        let registers = free.into_iter().filter_map(|held| Some((held.tid, held.registers?)));
         let refused = std::mem::take(&mut self.refused);
-        Released { timing: self.timing, registers, late, refused, restless: self.restless }
+        let (timing, restless) = (self.timing, self.restless);
+        Released { timing, registers: registers.collect(), late: tids, refused, restless }
+    }
+
+    /// Waits for those that have not stopped yet, to let each go at once: whoever stops when nobody
+    /// looks has its system call ended. Nobody stands still meanwhile.
+    pub fn await_late(&mut self) {
+        let end = Instant::now() + LATE_DEADLINE;
+        // One in an uninterruptible wait may never stop.
+        self.threads.retain(|held| held.wave != Wave::Stuck);
+        let mut looks = Looks::default();
+        while !self.threads.is_empty() && Instant::now() < end {
+            for held in &mut self.threads {
+                held.await_stop(&self.tasks, Instant::now());
+                held.set_free();
+            }
+            self.threads.retain(|held| held.phase == Phase::Late);
+            looks.pause();
+        }
     }
 
     fn set_free(&mut self) {
@@ -293,6 +352,8 @@ impl Stop {
                     self.timing.paused = self.timing.paused.max(Some(paused));
                 }
             }
+            // Whoever was let go must not wait for us.
+            self.urgent = None;
             if wave == Wave::Hot && self.timing.paused.is_some() {
                 // A thread that wakes on our processor waits for its next tick, 4 ms, while we
                 // go on. So make room.
@@ -334,8 +395,10 @@ impl Held {
     fn await_stop(&mut self, tasks: &Tasks, deadline: Instant) {
         let mut looks = Looks::default();
         while matches!(self.phase, Phase::Asked | Phase::Late) {
+            let now = Instant::now();
             match sys::poll(self.tid) {
-                Ok(Event::None) if Instant::now() < deadline => {}
+                // It does not stand still yet: who waits for a processor would wait without us, too.
+                Ok(Event::None) if now < deadline => self.asked = Some(now),
                 Ok(Event::None) => return,
                 Err(_) => {
                     self.phase = Phase::Late;
