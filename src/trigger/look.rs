@@ -4,7 +4,7 @@ use super::configured;
 use crate::analysis::{Analysis, analyse};
 use crate::asked::{Asked, Native, Stop};
 use crate::assemble;
-use crate::error::Error;
+use crate::error::{Change, Error};
 use crate::evidence::Evidence;
 use crate::inspect;
 use crate::part::Parts;
@@ -12,7 +12,7 @@ use crate::report::{Execution, ExecutionKind, ProcessSummary};
 use crate::runtime::python::oslo_reports;
 use crate::runtime::{ReportWatcher, SignalHandler};
 use crate::stack::{Frame, StackEnd};
-use crate::target::live::LiveProcess;
+use crate::target::live::{LiveProcess, refusal};
 
 /// How often it looks until it has read the handlers: a running process changes under its eyes.
 const ATTEMPTS: usize = 3;
@@ -135,8 +135,13 @@ fn is_watching(frame: &Frame) -> bool {
 /// Why the memory of a process may not be read, if it may not.
 fn refused(pid: i32) -> Option<String> {
     let (process, _) = LiveProcess::open(pid).ok()?;
-    match process.check_memory() {
-        Err(Error::NotPermitted { cause, hint, .. }) => {
+    let refusal = match process.check_memory() {
+        Err(Error::Changed { what: Change::Restless, .. }) => refusal::in_the_end(process.pid),
+        Err(error) => error,
+        Ok(()) => return None,
+    };
+    match refusal {
+        Error::NotPermitted { cause, hint, .. } => {
             Some(format!("guru may not read its memory: {cause}; {hint}"))
         }
         _ => None,
