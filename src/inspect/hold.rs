@@ -102,8 +102,10 @@ pub fn hold<'a>(
             Err(refused) => *refused == Refused::NotPermitted,
         };
         if refused && turns < MAX_TURNS && is_held_by_guru(plan) {
-            turns += 1;
-            std::thread::sleep(MOMENT);
+            while turns < MAX_TURNS && is_held_by_guru(plan) {
+                turns += 1;
+                std::thread::sleep(MOMENT);
+            }
             continue;
         }
         let mut captured = match held {
@@ -117,7 +119,8 @@ pub fn hold<'a>(
         };
         captured.moved = moved(&captured.asleep, plan.sleepers);
         // Who has come awake is as likely to run the next time.
-        let woken = plan.woken(&captured.asleep);
+        let mut woken = plan.woken(&captured.asleep);
+        woken.retain(|tid| plan.process.tasks.has(*tid));
         if tries == MAX_TRIES || captured.moved.is_empty() && woken.is_empty() && !refused {
             return Ok(Ok(captured));
         }
