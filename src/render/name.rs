@@ -17,6 +17,9 @@ pub const INLINED: &str = " (inlined)";
 /// What guru says of a frame that may be none.
 pub const GUESSED: &str = " (guessed: frame pointer)";
 
+/// The same of one that was looked for on the stack.
+pub const SCANNED: &str = " (guessed: found on the stack)";
+
 /// What stands for what is not known.
 pub const NOT_KNOWN: &str = "??";
 
@@ -76,6 +79,7 @@ fn is_native(text: &str) -> bool {
             || text.ends_with([' ', ':'])
             || text.ends_with(INLINED)
             || text.ends_with(GUESSED)
+            || text.ends_with(SCANNED)
             || is_escaped(text))
 }
 

@@ -3,7 +3,7 @@
 use super::name::{self, name};
 use super::page::Line;
 use super::sanitize::line;
-use crate::stack::{Frame, Language, Stack, StackEnd};
+use crate::stack::{Frame, Language, Stack, StackEnd, Trust};
 
 /// What a stack is shown as, outermost first.
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +61,12 @@ fn place(frame: &Frame) -> Line {
 
 fn marks(frame: &Frame) -> String {
     let inlined = frame.language == Language::Native && frame.inlined;
-    let guessed = frame.trust.is_guess();
-    let mark = |is_so: bool, mark: &'static str| if is_so { mark } else { "" };
-    format!("{}{}", mark(inlined, name::INLINED), mark(guessed, name::GUESSED))
+    let guessed = match frame.trust {
+        Trust::FramePointer => name::GUESSED,
+        Trust::Scan => name::SCANNED,
+        Trust::Registers | Trust::Cfi | Trust::Runtime => "",
+    };
+    format!("{}{guessed}", if inlined { name::INLINED } else { "" })
 }
 
 /// The line under a frame: its source in backticks, or, for a frame of a language that has it
@@ -97,7 +100,7 @@ mod tests {
     use super::super::sample;
     use super::*;
     use crate::addr::Addr;
-    use crate::stack::{Omitted, Trust};
+    use crate::stack::Omitted;
 
     #[test]
     fn a_frame_without_a_file_is_named_by_its_module_or_address() {
