@@ -145,7 +145,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
         let Some((module, cfi, rules)) = found else {
             return self.by_frame_pointer(registers, lookup);
         };
-        match self.by_rules(registers, &cfi, &rules) {
+        match self.by_rules(registers, &cfi, &rules, address) {
             Step::End(RawEnd::Rules(at)) if *scans > 0 => {
                 *scans -= 1;
                 let found = self.by_scan(registers, module, &cfi, &rules);
@@ -166,7 +166,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
     ) -> Option<Step> {
         let candidates = scan::candidates(registers, rules, module, self.modules, self.memory);
         let steps = candidates.into_iter().filter_map(|found| {
-            match self.by_rules(&found.registers, cfi, rules) {
+            match self.by_rules(&found.registers, cfi, rules, CodeAddr::Return(registers.pc)) {
                 Step::To(next, _, to) => Some((found.certain, next, to)),
                 Step::End(_) => None,
             }
@@ -191,7 +191,13 @@ impl<'u, 'a> Unwinder<'u, 'a> {
         cfi
     }
 
-    fn by_rules(&self, registers: &Registers, cfi: &Cfi<'a>, rules: &Rules) -> Step {
+    fn by_rules(
+        &self,
+        registers: &Registers,
+        cfi: &Cfi<'a>,
+        rules: &Rules,
+        address: CodeAddr,
+    ) -> Step {
         let next = match evaluate::caller(registers, cfi, rules, self.memory) {
             Ok(Some(next)) => next,
             Ok(None) => return Step::End(RawEnd::Root),
@@ -201,8 +207,11 @@ impl<'u, 'a> Unwinder<'u, 'a> {
         if next.pc.is_null() {
             return Step::End(RawEnd::Root);
         }
-        // Only the kernel's return from a signal, or a switch of stacks made by hand, goes down.
-        if next.sp() <= registers.sp() && !rules.signal {
+        // Only the kernel's return from a signal, or a switch of stacks made by hand, goes down. The
+        // innermost function may have nothing on the stack: glibc's vfork keeps its return address in a
+        // register.
+        let is_leaf = matches!(address, CodeAddr::Exact(_)) && next.sp() == registers.sp();
+        if next.sp() <= registers.sp() && !rules.signal && !is_leaf {
             return Step::End(RawEnd::Loop(registers.pc));
         }
         let to = if rules.signal { CodeAddr::Exact(next.pc) } else { CodeAddr::Return(next.pc) };
