@@ -24,6 +24,7 @@ use crate::target::live::bpf::TaskIterator;
 use crate::target::live::memory::LiveMemory;
 use crate::target::live::open::LiveOpener;
 use crate::target::live::pagemap::Pagemap;
+use crate::target::live::proc::ProcDir;
 use crate::target::live::seize::Refused;
 use crate::target::live::sleepers::{self, Sleepers};
 use crate::target::live::{LiveProcess, facts, refusal, served};
@@ -116,6 +117,7 @@ const MOMENT: Duration = Duration::from_millis(5);
 /// again.
 pub fn inspect(id: i32, options: Options) -> Result<Evidence, Error> {
     let (mut programs, mut refusals) = (1, 0);
+    let began = beginning(id);
     loop {
         match attempt(id, options.clone()) {
             Err(Error::Changed { what: Change::Executed, .. }) if programs < MAX_PROGRAMS => {
@@ -125,12 +127,27 @@ pub fn inspect(id: i32, options: Options) -> Result<Evidence, Error> {
                 refusals += 1;
                 std::thread::sleep(MOMENT);
             }
+            // Of one that goes on only a thread has ended, or what it was before it executed another
+            // program.
+            Err(Error::Changed { what: Change::Exited, .. })
+                if refusals < MAX_REFUSALS && began.is_some() && began == beginning(id) =>
+            {
+                refusals += 1;
+                std::thread::sleep(MOMENT);
+            }
             Err(Error::Changed { what: Change::Restless, pid }) => {
                 return Err(refusal::in_the_end(pid));
             }
             done => return done,
         }
     }
+}
+
+/// When a process began that has not ended, in the kernel's ticks.
+fn beginning(pid: i32) -> Option<u64> {
+    let stat = ProcDir::open(pid).ok()?.stat()?;
+    let goes_on = !stat.has_ended() || stat.num_threads > 1;
+    goes_on.then_some(stat.starttime)
 }
 
 fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {

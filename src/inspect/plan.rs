@@ -16,6 +16,7 @@ use crate::target::live::LiveProcess;
 use crate::target::live::restart;
 use crate::target::live::sleepers::{Asleep, Sleepers};
 use crate::target::live::stop::Wave;
+use crate::target::live::wait::Waits;
 use crate::target::{Consistency, Mapping, Thread, ThreadFacts, Tid};
 
 /// What is known of a process before anything of it is recorded.
@@ -38,6 +39,8 @@ pub struct Plan<'a> {
     pub sleepers: &'a Sleepers,
     /// The threads as they were before, by id.
     pub threads: &'a [ThreadFacts],
+    /// How often each had been given a processor before that.
+    turns: HashMap<Tid, u64>,
     /// The threads that run, or ran since then.
     pub hot: HashSet<Tid>,
     pub found: &'a [Found],
@@ -84,6 +87,7 @@ impl<'a> Plan<'a> {
         Plan {
             process,
             stop: options.stop,
+            turns: turns.clone(),
             sleepers,
             threads,
             hot,
@@ -156,6 +160,18 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// What a thread was doing when it was recorded. If it has moved between, it sleeps in another call
+    /// than before; and if it has moved since, in which one nobody knows.
+    fn as_recorded(&self, facts: ThreadFacts, found: &Recorded, waits: &Waits<'_>) -> ThreadFacts {
+        let tid = facts.tid;
+        if found.turns.is_none() || found.turns == self.turns.get(&tid).copied() {
+            return facts;
+        }
+        let now = self.process.thread(tid, waits);
+        let same = now.filter(|_| self.process.tasks.turns(tid) == found.turns);
+        same.unwrap_or(ThreadFacts { wait: None, ..facts })
+    }
+
     /// What is known of the address space.
     pub fn space(&self) -> Space<'_> {
         let (mappings, stack_start) = (self.mappings, self.stack_start);
@@ -175,7 +191,7 @@ impl<'a> Plan<'a> {
             let facts = facts.clone();
             match recorded.remove(&facts.tid) {
                 Some(found) => threads.push(Thread {
-                    facts,
+                    facts: self.as_recorded(facts, &found, &waits),
                     registers: found.registers,
                     seen: found.seen,
                     cut: found.cut,

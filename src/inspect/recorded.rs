@@ -22,6 +22,8 @@ use crate::text::Text;
 /// What was recorded of one thread.
 pub struct Recorded {
     pub registers: Option<Registers>,
+    /// Of one that was not stopped, how often it had been given a processor.
+    pub turns: Option<u64>,
     pub seen: Consistency,
     pub cut: bool,
 }
@@ -50,15 +52,15 @@ pub fn of_capture(
     let recorded = |registers, tid| {
         let seen = if early { Consistency::Torn } else { Consistency::Stopped };
         let registers = Some(registers);
-        Recorded { registers, seen, cut: cut.contains(&tid) }
+        Recorded { registers, turns: None, seen, cut: cut.contains(&tid) }
     };
     let registers = released.registers.into_iter();
     let mut threads: HashMap<Tid, Recorded> =
         registers.map(|(tid, registers)| (tid, recorded(registers, tid))).collect();
     threads.extend(asleep.into_iter().map(|(tid, thread)| {
         let seen = if moved.contains(&tid) { Consistency::Torn } else { Consistency::Unchanged };
-        let registers = Some(thread.registers);
-        (tid, Recorded { registers, seen, cut: cut.contains(&tid) })
+        let (registers, turns) = (Some(thread.registers), Some(thread.turns));
+        (tid, Recorded { registers, turns, seen, cut: cut.contains(&tid) })
     }));
     let as_before = hot.fill_from(rehearsal, &plan.hot_pages);
     if as_before > 0 {
@@ -78,7 +80,9 @@ pub fn of_capture(
         let text = "did not stop in time; seen without a stop";
         notes.push(Note::missing(format!("thread {tid}"), text));
     }
-    for tid in &released.refused {
+    // The kernel refuses those that are ending, too: they are told of as ended.
+    let refused = released.refused.iter().filter(|tid| plan.process.tasks.has(**tid));
+    for tid in refused {
         let tracer = plan.process.tasks.status(*tid).and_then(|status| status.tracer());
         let text = match tracer {
             Some(tracer) => format!("traced by {}; seen without a stop", facts::who(tracer)),
@@ -90,7 +94,9 @@ pub fn of_capture(
         .threads
         .iter()
         .filter(|thread| {
-            released.late.contains(&thread.tid) || released.refused.contains(&thread.tid)
+            [&released.late, &released.spared, &released.refused]
+                .iter()
+                .any(|unstopped| unstopped.contains(&thread.tid))
         })
         .collect();
     watch(plan, &unstopped, memory, &mut recording, &mut threads);
@@ -193,7 +199,8 @@ fn watch(
             pieces.extend(plan.space().pieces(thread.tid, registers));
         }
         let seen = Consistency::Unchanged;
-        recorded.insert(thread.tid, Recorded { registers, seen, cut: false });
+        let turns = asleep.get(&thread.tid).map(|thread| thread.turns);
+        recorded.insert(thread.tid, Recorded { registers, turns, seen, cut: false });
     }
     let cut = fit(&mut pieces, plan.budget.stacks);
     if let Some(_reading) = plan.parts.begin(Kind::Memory, STACKS) {

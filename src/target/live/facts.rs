@@ -164,8 +164,10 @@ pub fn name(pid: i32) -> String {
     stat.map_or_else(|| "a process".to_owned(), |stat| stat.comm.raw().to_owned())
 }
 
-/// `gdb (pid 99)`.
-pub fn who(pid: i32) -> String {
+/// `gdb (pid 99)`; of a thread, as a tracer is told, its process.
+pub fn who(tid: i32) -> String {
+    let status = ProcDir::open(tid).ok().and_then(|thread| thread.status());
+    let pid = status.and_then(|status| status.tgid()).unwrap_or(tid);
     format!("{} (pid {pid})", name(pid).escape_debug())
 }
 

@@ -4,8 +4,12 @@
 //! blue. They are restarted by the kernel's own rule for `ERESTARTNOHAND`: a real signal whose
 //! handler runs still ends the call with EINTR. A relative timeout then begins anew.
 
+use procfs::FromRead as _;
+use procfs::process::Syscall;
+
 use crate::target::Tid;
-use crate::target::live::sys::Stopped;
+use crate::target::live::proc::ROOM;
+use crate::target::live::sys::{self, Stopped};
 use crate::target::live::tasks::Tasks;
 
 /// System calls that a stop does not change, wherever they wait and for how long: the kernel starts them
@@ -17,6 +21,49 @@ const UNCHANGED: &[&str] =
 /// Whether a stop changes nothing of a system call with this name.
 pub fn is_unchanged(call: &str) -> bool {
     UNCHANGED.contains(&call)
+}
+
+/// System calls that return what they have done so far when they are stopped, which is less than was
+/// asked for.
+const CUT_SHORT: &[&str] = &[
+    "close",
+    "connect",
+    "copy_file_range",
+    "getrandom",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "recvmmsg",
+    "sendfile",
+    "sendmmsg",
+    "sendmsg",
+    "sendto",
+    "splice",
+    "tee",
+    "vmsplice",
+    "write",
+    "writev",
+];
+
+/// Whether a thread sleeps in a system call that a stop would cut short, by what the kernel tells now.
+/// One that runs in it is not known.
+pub fn would_be_cut_short(tasks: &Tasks, tid: Tid) -> bool {
+    /// From the kernel's `include/linux/socket.h`.
+    const MSG_WAITALL: u64 = 0x100;
+    let mut buffer = [0; ROOM];
+    let call = tasks.read(tid, "syscall", &mut buffer);
+    let Some(Ok(Syscall::Blocked { syscall_number, argument_registers, .. })) =
+        call.map(Syscall::from_read)
+    else {
+        return false;
+    };
+    let name = u64::try_from(syscall_number).ok().and_then(|number| sys::HOST.syscall_name(number));
+    match name {
+        Some("recvfrom") => argument_registers[3] & MSG_WAITALL != 0,
+        Some("recvmsg") => argument_registers[2] & MSG_WAITALL != 0,
+        Some("io_uring_enter") => argument_registers[1] != 0,
+        name => name.is_some_and(|name| CUT_SHORT.contains(&name)),
+    }
 }
 
 /// Makes the system call of a stopped thread start again if it returned EINTR because of the stop.
@@ -52,8 +99,8 @@ const RESTARTABLE: &[u64] = &[
     441, // epoll_pwait2
 ];
 
-/// read, write, readv, writev: they return EINTR on sockets with a timeout only.
-const RESTARTABLE_ON_SOCKETS: &[u64] = &[0, 1, 19, 20];
+/// read, write, readv, writev, preadv2, pwritev2: they return EINTR on sockets with a timeout only.
+const RESTARTABLE_ON_SOCKETS: &[u64] = &[0, 1, 19, 20, 327, 328];
 
 /// `io_uring_enter`: can be started again if it submitted nothing.
 const IO_URING_ENTER: u64 = 426;

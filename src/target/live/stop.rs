@@ -93,6 +93,8 @@ enum Phase {
     Held { signal: i32 },
     /// It did not stop in time.
     Late,
+    /// It was not told to stop: it slept in a call that a stop would have cut short.
+    Spared,
     /// It ended, or was let go.
     Gone,
 }
@@ -128,6 +130,8 @@ pub struct Released {
     pub registers: Vec<(Tid, Registers)>,
     /// The threads that did not stop in time.
     pub late: Vec<Tid>,
+    /// The threads that were not told to stop, for their system call's sake.
+    pub spared: Vec<Tid>,
     /// The threads that somebody else traces, or that may not be traced.
     pub refused: Vec<Tid>,
     /// Whether new threads still appeared when the list had been read often enough.
@@ -148,7 +152,8 @@ pub struct Stop {
     refused: Vec<Tid>,
     /// While running threads stand still.
     urgent: Option<Urgent>,
-    /// Who was seized and is no thread of the process: free when this system thread ends.
+    /// Who was seized and is not to be stopped, if only because it is no thread of the process: free
+    /// when this system thread ends.
     strangers: Vec<Tid>,
     first_asked: Option<Instant>,
     timing: Timing,
@@ -241,6 +246,14 @@ impl Stop {
         if wave == Wave::Hot {
             self.urgent.get_or_insert_with(Urgent::begin);
         }
+        // Before anybody stands still.
+        let tasks = &self.tasks;
+        let moving = |held: &&mut Held| held.wave == Wave::Hot && held.phase == Phase::Seized;
+        for held in self.threads.iter_mut().filter(moving).filter(|_| wave == Wave::Hot) {
+            if restart::would_be_cut_short(tasks, held.tid) {
+                held.phase = Phase::Spared;
+            }
+        }
         let crowd = if wave == Wave::Cold { CROWD } else { usize::MAX };
         let waiting = |held: &&mut Held| held.wave == wave && held.phase == Phase::Seized;
         let mut waiting: Vec<&mut Held> = self.threads.iter_mut().filter(waiting).collect();
@@ -277,7 +290,7 @@ impl Stop {
             match held.phase {
                 Phase::Asked => held.phase = Phase::Late,
                 Phase::Held { .. } => patience = patience.min(Instant::now() + HOT_DEADLINE),
-                Phase::Seized | Phase::Late | Phase::Gone => {}
+                Phase::Seized | Phase::Spared | Phase::Late | Phase::Gone => {}
             }
         }
     }
@@ -318,10 +331,14 @@ impl Stop {
         let (late, free): (Vec<_>, Vec<_>) = threads.partition(|held| held.phase == Phase::Late);
         let tids = late.iter().map(|held| held.tid).collect();
         self.threads = late;
+        let spared = free.iter().filter(|held| held.phase == Phase::Spared);
+        let spared: Vec<Tid> = spared.map(|held| held.tid).collect();
+        // They are not ours for much longer; until then they may stop by themselves.
+        self.strangers.extend(&spared);
         let registers = free.into_iter().filter_map(|held| Some((held.tid, held.registers?)));
         let refused = std::mem::take(&mut self.refused);
         let (timing, restless) = (self.timing, self.restless);
-        Released { timing, registers: registers.collect(), late: tids, refused, restless }
+        Released { timing, registers: registers.collect(), late: tids, spared, refused, restless }
     }
 
     /// Waits for those that have not stopped yet, to let each go at once: whoever stops when nobody
@@ -337,6 +354,7 @@ impl Stop {
                 held.set_free();
             }
             self.threads.retain(|held| held.phase == Phase::Late);
+            self.strangers.iter().for_each(|tid| let_go(*tid));
             looks.pause();
         }
     }

@@ -13,7 +13,7 @@ pub struct Kernel {
 }
 
 /// The fields of a task, each by the names on the way to it, in the order of
-/// [`super::program::Field`]. `pcount` counts how often it was given a processor: the third number of
+/// [`super::program::program`]. `pcount` counts how often it was given a processor: the third number of
 /// `schedstat`.
 const FIELDS: [&[&str]; 6] = [
     &["tgid"],
