@@ -143,16 +143,15 @@ impl<'a> Plan<'a> {
         self.threads.iter().map(|thread| thread.tid).filter(|tid| self.sleeps(*tid))
     }
 
-    /// Whether a thread is one of these. One that has ended is none.
+    /// Whether a thread is one of these.
     fn sleeps(&self, tid: Tid) -> bool {
-        let lives = self.facts(tid).is_some_and(|thread| !matches!(thread.state, 'Z' | 'X'));
-        lives && self.wave_of(tid).is_some() && self.stops(tid).is_none()
+        self.wave_of(tid).is_some() && self.stops(tid).is_none()
     }
 
-    /// The wave that a thread belongs to; to none, if it has no user stack.
+    /// The wave that a thread belongs to; to none, if it has no user stack or has ended.
     pub fn wave_of(&self, tid: Tid) -> Option<Wave> {
         match self.facts(tid) {
-            Some(thread) if thread.kernel => None,
+            Some(thread) if thread.kernel || matches!(thread.state, 'Z' | 'X') => None,
             Some(thread) if thread.state == 'D' => Some(Wave::Stuck),
             Some(_) if !self.hot.contains(&tid) => Some(Wave::Cold),
             // One that was not seen before is as likely to run as not.
