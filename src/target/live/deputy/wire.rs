@@ -204,7 +204,12 @@ impl Answer {
         };
         let done = match head[0] {
             0 => Ok(()),
-            1 => Err(Failure::Kernel(Errno::from_raw_os_error(i32::from_ne_bytes(*errno)))),
+            1 => {
+                let errno = i32::from_ne_bytes(*errno);
+                // The kernel's are these, and rustix takes no others.
+                let is_one = (1..4096).contains(&errno);
+                Err(Failure::Kernel(is_one.then(|| Errno::from_raw_os_error(errno))?))
+            }
             2 => Err(Failure::Credentials),
             3 => Err(Failure::NotRegular),
             4 => Err(Failure::Ahead),
@@ -314,6 +319,21 @@ mod tests {
         }
         drop(here);
         assert!(Answer::receive(&there, &mut vec![0; MAX_PACKET]).unwrap().is_none());
+    }
+
+    #[test]
+    fn an_error_number_that_the_kernel_has_not_is_no_answer() {
+        let decoded = |errno: i32| {
+            let mut packet = [0; 51];
+            packet[0] = 1;
+            packet[3..7].copy_from_slice(&errno.to_ne_bytes());
+            Answer::decode(&packet, None).map(|answer| answer.done)
+        };
+        for errno in [0, -1, 4096, i32::MAX, i32::MIN] {
+            assert_eq!(decoded(errno), None, "{errno}");
+        }
+        let refused = Err(Failure::Kernel(Errno::PERM));
+        assert_eq!(decoded(libc::EPERM), Some(refused));
     }
 
     proptest::proptest! {
