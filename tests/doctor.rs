@@ -10,7 +10,7 @@ use guru::target::live::access::Tree;
 use tempfile::TempDir;
 
 use crate::support::nobody;
-use crate::support::{GURU as GURU_PATH, Target, guru, stdout_of};
+use crate::support::{GURU as GURU_PATH, Target, guru, run, stdout_of};
 
 const GURU: i32 = 10;
 const PID: i32 = 20;
@@ -201,7 +201,8 @@ fn a_living_process_is_told_of_as_guru_finds_it() {
     let copy = place.path().join("guru");
     fs::copy(GURU_PATH, &copy).unwrap();
     let Some(mut command) = nobody::command(&copy) else { return };
-    let output = command.args(["doctor", &pid]).output().unwrap();
+    command.args(["doctor", &pid]);
+    let output = run(command);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(text.contains("refused  it runs as user 0, guru as user 65534"), "{text}");

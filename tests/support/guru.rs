@@ -1,10 +1,11 @@
 //! guru itself, the built binary.
 
-use super::{DEADLINE, Target};
+use super::{DEADLINE, Target, await_some};
 use guru::report::{Block, Execution, Report};
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
@@ -21,13 +22,22 @@ pub fn guru<A: AsRef<OsStr>>(args: &[A]) -> Output {
 /// Run a command with nothing on stdin to its end, which must come before the deadline.
 pub fn run(mut command: Command) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
+    let child = spawned(&mut command);
     let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
     let (sender, output) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
     output.recv_timeout(DEADLINE).map(Result::unwrap).unwrap_or_else(|_| {
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
         panic!("did not end in time: {command:?}")
+    })
+}
+
+/// Starts a command. A copy of a program that was just made can not be executed as long as a process that
+/// another test forked meanwhile holds it open for writing: until that executes its own.
+pub fn spawned(command: &mut Command) -> Child {
+    await_some("the program can be executed", || match command.spawn() {
+        Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => None,
+        done => Some(done.unwrap()),
     })
 }
 

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use ::guru::evidence::Evidence;
 use ::guru::inspect::{Options, inspect};
 pub use guru::{
-    GURU, functions, guru, guru_with_peak, report, run, stdout_of, thread_named, threads,
+    GURU, functions, guru, guru_with_peak, report, run, spawned, stdout_of, thread_named, threads,
 };
 pub use process::{EPOLL_WAIT, PAUSE, POLL, SELECT, ThreadState, reads_stdin, thread_states};
 pub use service::{Service, venv};

@@ -1,7 +1,7 @@
 //! The programs of `fixtures/targets`, started, ready, and gone at the end of the test.
 
 use super::{
-    DEADLINE, await_some, python, reads_stdin, root, skip, skip_impossible, thread_states,
+    DEADLINE, await_some, python, reads_stdin, root, skip, skip_impossible, spawned, thread_states,
 };
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -70,7 +70,7 @@ impl Target {
     /// Run any command that prints `ready PID`.
     pub fn start(mut command: Command) -> Self {
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = spawned(&mut command);
         let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
