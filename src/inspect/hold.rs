@@ -131,11 +131,10 @@ pub fn hold<'a>(
 
 /// Whether another guru holds one of the threads that are to be stopped: it does so for a moment.
 fn is_held_by_guru(plan: &Plan<'_>) -> bool {
-    let own = facts::who(std::process::id().cast_signed());
-    let name = |who: &str| who.split(" (pid ").next().unwrap_or_default().to_owned();
+    let own = facts::name(std::process::id().cast_signed());
     let stopped = plan.threads.iter().filter(|thread| plan.stops(thread.tid).is_some());
     let mut tracers = stopped.filter_map(|thread| plan.process.tasks.status(thread.tid)?.tracer());
-    tracers.any(|tracer| name(&facts::who(tracer)) == name(&own))
+    tracers.any(|tracer| facts::name(facts::process_of(tracer)) == own)
 }
 
 /// The threads that did not sleep on since they were looked at.

@@ -70,7 +70,7 @@ pub struct Own {
     pub place: Place,
 }
 
-/// What is known of the process.
+/// What is known of the process. It lives, and is none of the kernel's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
     /// Its id.
@@ -83,10 +83,6 @@ pub struct Subject {
     pub tracer: Option<String>,
     /// The name of its user namespace.
     pub user_namespace: Option<String>,
-    /// Whether it has ended, and waits to be collected.
-    pub has_ended: bool,
-    /// Whether it is a thread of the kernel.
-    pub is_kernel: bool,
 }
 
 /// What is known, and what follows.
@@ -224,15 +220,6 @@ impl Access {
     }
 
     fn refused(&self, subject: &Subject) -> Option<Finding> {
-        let pid = subject.pid;
-        if subject.is_kernel {
-            let text = format!("{pid} is a thread of the kernel: it has no memory of its own");
-            return Some(Finding::refused(text, "look at its stack in /proc as root"));
-        }
-        if subject.has_ended {
-            let text = format!("{pid} has ended, and waits for its parent to take note");
-            return Some(Finding::refused(text, "look at its parent"));
-        }
         if self.host.yama == Some(3) {
             return Some(yama_forbids());
         }

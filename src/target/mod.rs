@@ -128,8 +128,6 @@ pub struct ThreadFacts {
     pub state: char,
     /// What it waits in.
     pub wait: Option<Wait>,
-    /// Its program counter and stack pointer, if it was blocked.
-    pub blocked_at: Option<(Addr, Addr)>,
     /// The id that the process itself uses for it, where that is another one (a container).
     pub inner_tid: Option<Tid>,
     /// Whether it belongs to the kernel (an io_uring worker) and has no stack of its own.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::target::access::{Access, Host, Own, Place, Subject};
 use crate::target::cgroup;
-use crate::target::live::facts;
 use crate::target::live::proc::stat::Stat;
 use crate::target::live::proc::status::Status;
 
@@ -83,7 +82,6 @@ impl Tree {
     }
 
     fn subject(&self, pid: i32) -> Subject {
-        let stat = self.bytes(&format!("proc/{pid}/stat")).and_then(|text| Stat::parse(&text));
         let status = self.status(pid);
         let owner = fs::metadata(self.0.join(format!("proc/{pid}/environ")));
         let tracer = status.as_ref().and_then(Status::tracer).map(|tracer| {
@@ -101,9 +99,6 @@ impl Tree {
             owner: owner.ok().map(|meta| meta.uid()),
             tracer,
             user_namespace: self.link(&format!("proc/{pid}/ns/user")),
-            // A first thread that has ended leaves others behind.
-            has_ended: stat.as_ref().is_some_and(|stat| stat.has_ended() && stat.num_threads <= 1),
-            is_kernel: stat.is_some_and(|stat| facts::is_kernel(&stat)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What `/proc` tells of a process and its threads, read before anything is stopped: a stop
 //! destroys state, wait channel and system call.
 
+use procfs::CurrentSI as _;
 use procfs::process::Syscall;
-use procfs::{CurrentSI as _, FromRead as _};
 
 use crate::addr::Addr;
 use crate::arch::Arch;
@@ -135,27 +135,20 @@ pub fn thread_facts(tasks: &Tasks, tid: Tid, waits: &Waits<'_>) -> Option<Thread
     let mut buffer = [0; ROOM];
     let bytes = tasks.read(tid, "stat", &mut buffer)?;
     let stat = Stat::parse(bytes)?;
-    let call = tasks.read(tid, "syscall", &mut buffer);
-    let (wait, blocked_at) = match call.and_then(|bytes| Syscall::from_read(bytes).ok()) {
-        Some(Syscall::Blocked {
-            syscall_number,
-            argument_registers,
-            stack_pointer,
-            program_counter,
-        }) => {
+    let wait = match tasks.call(tid) {
+        Some(Syscall::Blocked { syscall_number, argument_registers, .. }) => {
             // -1: blocked, but not in a system call (a page fault).
-            let wait = match u64::try_from(syscall_number) {
+            match u64::try_from(syscall_number) {
                 Ok(number) => Some(waits.resolve(tid, number, argument_registers)),
                 Err(_) => waits.outside_calls(tid),
-            };
-            (wait, Some((Addr(program_counter), Addr(stack_pointer))))
+            }
         }
-        Some(_) | None => (waits.outside_calls(tid), None),
+        Some(_) | None => waits.outside_calls(tid),
     };
     let wait = wait.filter(|_| stat.state != 'R');
     let inner_tid = waits.inner(tid);
     let (state, kernel) = (stat.state, is_kernel(&stat));
-    Some(ThreadFacts { tid, name: stat.comm, state, wait, blocked_at, inner_tid, kernel })
+    Some(ThreadFacts { tid, name: stat.comm, state, wait, inner_tid, kernel })
 }
 
 /// The name of any process, for a message.
@@ -164,10 +157,15 @@ pub fn name(pid: i32) -> String {
     stat.map_or_else(|| "a process".to_owned(), |stat| stat.comm.raw().to_owned())
 }
 
-/// `gdb (pid 99)`; of a thread, as a tracer is told, its process.
-pub fn who(tid: i32) -> String {
+/// The process of a thread: as a tracer the kernel tells that one.
+pub fn process_of(tid: i32) -> i32 {
     let status = ProcDir::open(tid).ok().and_then(|thread| thread.status());
-    let pid = status.and_then(|status| status.tgid()).unwrap_or(tid);
+    status.and_then(|status| status.tgid()).unwrap_or(tid)
+}
+
+/// `gdb (pid 99)`; of a thread, its process.
+pub fn who(tid: i32) -> String {
+    let pid = process_of(tid);
     format!("{} (pid {pid})", name(pid).escape_debug())
 }
 

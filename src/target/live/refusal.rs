@@ -13,20 +13,24 @@ use crate::target::live::proc::ProcDir;
 pub fn reason(pid: i32) -> Error {
     // The kernel has one tracer for a thread.
     match tracer(pid) {
-        Some(tracer) => Error::NotPermitted {
+        Some(tracer) if !is_over(pid) => Error::NotPermitted {
             pid,
             cause: format!("it is traced by {}", facts::who(tracer)),
             hint: "let that end first; a report can be had without a stop".to_owned(),
         },
-        None => reason_of_read(pid),
+        _ => reason_of_read(pid),
     }
+}
+
+/// Whether it has ended: of one that just does, the kernel says the same.
+fn is_over(pid: i32) -> bool {
+    let stat = ProcDir::open(pid).ok().and_then(|process| process.stat());
+    stat.is_none_or(|stat| stat.has_ended() && stat.num_threads <= 1)
 }
 
 /// The reason why the memory of `pid` may not be read, which another tracer is not.
 pub fn reason_of_read(pid: i32) -> Error {
-    // Of a process that is just ending the kernel says the same.
-    let stat = ProcDir::open(pid).ok().and_then(|process| process.stat());
-    if stat.is_none_or(|stat| stat.has_ended() && stat.num_threads <= 1) {
+    if is_over(pid) {
         return Error::Changed { pid, what: Change::Exited };
     }
     let access = access(pid);

@@ -4,11 +4,9 @@
 //! blue. They are restarted by the kernel's own rule for `ERESTARTNOHAND`: a real signal whose
 //! handler runs still ends the call with EINTR. A relative timeout then begins anew.
 
-use procfs::FromRead as _;
 use procfs::process::Syscall;
 
 use crate::target::Tid;
-use crate::target::live::proc::ROOM;
 use crate::target::live::sys::{self, Stopped};
 use crate::target::live::tasks::Tasks;
 
@@ -50,11 +48,7 @@ const CUT_SHORT: &[&str] = &[
 pub fn would_be_cut_short(tasks: &Tasks, tid: Tid) -> bool {
     /// From the kernel's `include/linux/socket.h`.
     const MSG_WAITALL: u64 = 0x100;
-    let mut buffer = [0; ROOM];
-    let call = tasks.read(tid, "syscall", &mut buffer);
-    let Some(Ok(Syscall::Blocked { syscall_number, argument_registers, .. })) =
-        call.map(Syscall::from_read)
-    else {
+    let Some(Syscall::Blocked { syscall_number, argument_registers, .. }) = tasks.call(tid) else {
         return false;
     };
     let name = u64::try_from(syscall_number).ok().and_then(|number| sys::HOST.syscall_name(number));

@@ -8,14 +8,12 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::LazyLock;
 
-use procfs::FromRead as _;
 use procfs::process::Syscall;
 
 use crate::addr::Addr;
 use crate::arch::Registers;
 use crate::target::Tid;
 use crate::target::live::bpf::TaskIterator;
-use crate::target::live::proc::ROOM;
 use crate::target::live::sys;
 use crate::target::live::tasks::Tasks;
 
@@ -80,13 +78,12 @@ pub fn turns(tasks: &Tasks) -> HashMap<Tid, u64> {
     tasks.list().into_iter().filter_map(|tid| Some((tid, tasks.turns(tid)?))).collect()
 }
 
-/// What `/proc` tells of a thread that sleeps. The kernel sees to it that it was off the processor
-/// while it told.
+/// What `/proc` tells of a thread that sleeps.
 fn asleep(tasks: &Tasks, tid: Tid) -> Option<Asleep> {
     let turns = tasks.turns(tid)?;
-    let mut buffer = [0; ROOM];
-    let call = Syscall::from_read(tasks.read(tid, "syscall", &mut buffer)?).ok()?;
-    let Syscall::Blocked { stack_pointer, program_counter, .. } = call else { return None };
+    let Syscall::Blocked { stack_pointer, program_counter, .. } = tasks.call(tid)? else {
+        return None;
+    };
     let mut registers = Registers::new(sys::HOST, Addr(program_counter));
     registers.set(sys::HOST.numbers().sp, Some(stack_pointer));
     Some(Asleep { turns, registers })
@@ -97,6 +94,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -107,8 +105,10 @@ mod tests {
         let tasks = Tasks::open(pid).unwrap();
         let by_proc = Sleepers::new(&tasks, || Err(io::Error::other("not wanted")));
         let by_kernel = Sleepers::new(&tasks, move || TaskIterator::open(pid));
+        let end = Instant::now() + Duration::from_secs(60);
         let asleep = loop {
             // Until it has started, and reads.
+            assert!(Instant::now() < end, "cat does not sleep");
             let (one, other) = (by_proc.look(), by_kernel.look());
             let turns = by_proc.turns();
             if let (Some(one), Some(other)) = (one.get(&pid), other.get(&pid))

@@ -244,16 +244,11 @@ impl Stop {
             Wave::Hot => HOT_DEADLINE,
         };
         if wave == Wave::Hot {
+            self.spare();
             self.urgent.get_or_insert_with(Urgent::begin);
         }
-        // Before anybody stands still.
-        let tasks = &self.tasks;
-        let moving = |held: &&mut Held| held.wave == Wave::Hot && held.phase == Phase::Seized;
-        for held in self.threads.iter_mut().filter(moving).filter(|_| wave == Wave::Hot) {
-            if restart::would_be_cut_short(tasks, held.tid) {
-                held.phase = Phase::Spared;
-            }
-        }
+        let stands = |held: &Held| matches!(held.phase, Phase::Held { .. });
+        let others_stand = self.threads.iter().any(stands);
         let crowd = if wave == Wave::Cold { CROWD } else { usize::MAX };
         let waiting = |held: &&mut Held| held.wave == wave && held.phase == Phase::Seized;
         let mut waiting: Vec<&mut Held> = self.threads.iter_mut().filter(waiting).collect();
@@ -280,10 +275,10 @@ impl Stop {
         }
         // As long as nobody stands still, nobody waits for who comes late: all of a container at its
         // limit wait for a processor until the next tenth of a second begins.
-        let stands = |held: &&&mut Held| matches!(held.phase, Phase::Held { .. });
-        let mut patience = match waiting.iter().find(stands) {
-            Some(_) => deadline,
-            None => deadline + THROTTLED_DEADLINE,
+        let waited_for = others_stand || waiting.iter().any(|held| stands(held));
+        let mut patience = match wave {
+            Wave::Hot if !waited_for => deadline + THROTTLED_DEADLINE,
+            Wave::Stuck | Wave::Cold | Wave::Hot => deadline,
         };
         for held in waiting {
             held.await_stop(&self.tasks, patience);
@@ -291,6 +286,17 @@ impl Stop {
                 Phase::Asked => held.phase = Phase::Late,
                 Phase::Held { .. } => patience = patience.min(Instant::now() + HOT_DEADLINE),
                 Phase::Seized | Phase::Spared | Phase::Late | Phase::Gone => {}
+            }
+        }
+    }
+
+    /// Leaves alone those of the running threads that sleep right now in a call that a stop would cut
+    /// short.
+    fn spare(&mut self) {
+        let running = |held: &&mut Held| held.wave == Wave::Hot && held.phase == Phase::Seized;
+        for held in self.threads.iter_mut().filter(running) {
+            if restart::would_be_cut_short(&self.tasks, held.tid) {
+                held.phase = Phase::Spared;
             }
         }
     }

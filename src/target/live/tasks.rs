@@ -7,6 +7,8 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+use procfs::FromRead as _;
+use procfs::process::Syscall;
 use rustix::fs::{AtFlags, Dir};
 
 use crate::target::live::proc::{self, ProcDir, ROOM, Stat, Status};
@@ -71,6 +73,13 @@ impl Tasks {
     /// The `status` of a thread; `None` if it is gone.
     pub fn status(&self, tid: Tid) -> Option<Status> {
         self.directory.bytes(&format!("{tid}/status"), MAX_STATUS).map(Status::new)
+    }
+
+    /// The system call of a thread, with its registers, if it sleeps; `None` if it is gone, or guru may
+    /// not ask. The kernel sees to it that the thread was off the processor while it told.
+    pub fn call(&self, tid: Tid) -> Option<Syscall> {
+        let mut buffer = [0; ROOM];
+        Syscall::from_read(self.read(tid, "syscall", &mut buffer)?).ok()
     }
 
     /// What a descriptor of a thread leads to, in the kernel's words: `socket:[4711]`.

@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use crate::addr::Addr;
 use crate::arch::Registers;
 use crate::target::Tid;
+use crate::target::access::FIRST_PID_NAMESPACE;
 use crate::target::live::sys::{self, KernelTypes};
 use btf::Kernel;
 use program::{HEAD, RECORD, SAVED};
@@ -26,10 +27,6 @@ const BTF: &CStr = c"/sys/kernel/btf/vmlinux";
 
 /// The largest that is read: it has 5 to 10 MiB.
 const MAX_BTF: u64 = 64 << 20;
-
-/// The first pid namespace, in which alone the kernel's ids are those that guru sees
-/// (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).
-const FIRST_NAMESPACE: &str = "pid:[4026531836]";
 
 /// The most records that are read at once.
 const MAX_RECORDS: usize = crate::target::MAX_THREADS;
@@ -58,7 +55,8 @@ impl TaskIterator {
     /// # Errors
     /// The kernel is too old or does not tell its types, or guru may not: the answer of the kernel.
     pub fn open(process: i32) -> io::Result<TaskIterator> {
-        if std::fs::read_link("/proc/self/ns/pid")?.as_os_str() != FIRST_NAMESPACE {
+        // In which alone the kernel's ids are those that guru sees.
+        if std::fs::read_link("/proc/self/ns/pid")?.as_os_str() != FIRST_PID_NAMESPACE {
             return Err(io::Error::other("guru is in a pid namespace of its own"));
         }
         let unknown = || io::Error::other("the kernel's types are not as expected");
@@ -146,6 +144,7 @@ mod tests {
 
     use super::*;
     use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
 
     #[test]
     fn only_who_sleeps_in_user_mode_has_registers() {
@@ -174,7 +173,9 @@ mod tests {
         let pid = child.id().cast_signed();
         // Who may not is told by the kernel; the other way is tested elsewhere.
         if let Ok(iterator) = TaskIterator::open(pid) {
+            let end = Instant::now() + Duration::from_secs(60);
             let (task, told) = loop {
+                assert!(Instant::now() < end, "cat does not sleep");
                 let tasks = iterator.read().unwrap();
                 let told = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap();
                 assert_eq!(tasks.len(), 1);
