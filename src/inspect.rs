@@ -206,7 +206,7 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
     search(&mut runtimes.found, &mappings, pagemap.as_ref(), &memory, options.budget.memory);
     let known =
         Known { process: &process, sleepers: &sleepers, threads: &threads, mappings: &mappings };
-    let mut plan = Plan::rehearse(known, &before, &runtimes, &options, &rehearsal);
+    let mut plan = Plan::rehearse(known, before, &runtimes, &options, &rehearsal);
     drop(looking);
 
     // It must not be there when threads are held: a signal that ends guru would be taken by it.

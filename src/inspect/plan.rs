@@ -60,14 +60,14 @@ impl<'a> Plan<'a> {
     /// each thread had been given a processor before anything of it was read.
     pub fn rehearse(
         known: Known<'a>,
-        turns: &HashMap<Tid, u64>,
+        turns: HashMap<Tid, u64>,
         runtimes: &'a Runtimes,
         options: &'a Options,
         rehearsal: &Recorder<'_>,
     ) -> Plan<'a> {
         let Known { process, sleepers, threads, mappings } = known;
         let asked = &options.asked;
-        let hot = running(sleepers, threads, turns);
+        let hot = running(sleepers, threads, &turns);
         let found = &runtimes.found;
         // What finding the runtimes took does not change while they live.
         let mut cold_pages = runtimes.pages.clone();
@@ -87,7 +87,7 @@ impl<'a> Plan<'a> {
         Plan {
             process,
             stop: options.stop,
-            turns: turns.clone(),
+            turns,
             sleepers,
             threads,
             hot,

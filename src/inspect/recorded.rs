@@ -90,15 +90,12 @@ pub fn of_capture(
         };
         notes.push(Note::missing(format!("thread {tid}"), text));
     }
-    let unstopped: Vec<&ThreadFacts> = plan
-        .threads
-        .iter()
-        .filter(|thread| {
-            [&released.late, &released.spared, &released.refused]
-                .iter()
-                .any(|unstopped| unstopped.contains(&thread.tid))
-        })
-        .collect();
+    // Who was late, refused or spared, or is no more where it slept, and goes on.
+    let is_left = |thread: &&ThreadFacts| {
+        let tid = thread.tid;
+        plan.wave_of(tid).is_some() && !threads.contains_key(&tid) && plan.process.tasks.has(tid)
+    };
+    let unstopped: Vec<&ThreadFacts> = plan.threads.iter().filter(is_left).collect();
     watch(plan, &unstopped, memory, &mut recording, &mut threads);
     if !newcomers.is_empty() {
         let text = format!("{} threads were made while others were being held", newcomers.len());

@@ -130,8 +130,6 @@ pub struct Released {
     pub registers: Vec<(Tid, Registers)>,
     /// The threads that did not stop in time.
     pub late: Vec<Tid>,
-    /// The threads that were not told to stop, for their system call's sake.
-    pub spared: Vec<Tid>,
     /// The threads that somebody else traces, or that may not be traced.
     pub refused: Vec<Tid>,
     /// Whether new threads still appeared when the list had been read often enough.
@@ -337,14 +335,13 @@ impl Stop {
         let (late, free): (Vec<_>, Vec<_>) = threads.partition(|held| held.phase == Phase::Late);
         let tids = late.iter().map(|held| held.tid).collect();
         self.threads = late;
+        // These are not ours for much longer; until then they may stop by themselves.
         let spared = free.iter().filter(|held| held.phase == Phase::Spared);
-        let spared: Vec<Tid> = spared.map(|held| held.tid).collect();
-        // They are not ours for much longer; until then they may stop by themselves.
-        self.strangers.extend(&spared);
+        self.strangers.extend(spared.map(|held| held.tid));
         let registers = free.into_iter().filter_map(|held| Some((held.tid, held.registers?)));
         let refused = std::mem::take(&mut self.refused);
         let (timing, restless) = (self.timing, self.restless);
-        Released { timing, registers: registers.collect(), late: tids, spared, refused, restless }
+        Released { timing, registers: registers.collect(), late: tids, refused, restless }
     }
 
     /// Waits for those that have not stopped yet, to let each go at once: whoever stops when nobody
