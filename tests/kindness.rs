@@ -137,21 +137,34 @@ fn random_below(limit: Duration) -> Duration {
     limit.mul_f64(random as f64 / 1e6)
 }
 
+/// Of these 79 calls gdb and eu-stack change 49.
 #[test]
 fn no_system_call_returns_early() {
+    check_calls(NONE);
+}
+
+/// Whoever has just woken is stopped as it sleeps again, in whatever call: eu-stack makes 38 of these
+/// calls return EINTR.
+#[test]
+fn no_system_call_returns_early_where_it_has_just_begun() {
+    check_calls(&["short"]);
+}
+
+/// No call of the target returns what it should not, however guru looks.
+fn check_calls(args: &[&str]) {
     for stop in ["running", "all", "none"] {
-        let Some(mut target) = Target::spawn("eintr", NONE) else { return };
+        let Some(mut target) = Target::spawn("eintr", args) else { return };
         for _ in 0..20 {
             let pid = target.pid().to_string();
             let report = stdout_of(&guru(&["report", "--stop", stop, "--format", "json", &pid]));
             let report: Report = serde_json::from_str(&report).unwrap();
-            assert!(threads(&report).len() > 28);
+            assert!(threads(&report).len() > 75);
         }
         target.send("tell");
         let lines: Vec<_> =
             std::iter::from_fn(|| Some(target.line()).filter(|line| line != "end")).collect();
         let available = lines.iter().filter(|line| !line.ends_with(" unavailable"));
-        assert!(available.clone().count() > 20, "{lines:#?}");
+        assert!(available.clone().count() > 70, "{lines:#?}");
         let returned: Vec<_> = available.filter(|line| !line.ends_with(" 0")).collect();
         assert!(returned.is_empty(), "--stop {stop}: {returned:#?}");
         assert!(target.end());

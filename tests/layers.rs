@@ -127,7 +127,11 @@ fn unsafe_code_is_in_one_file() {
     for (path, text) in sources() {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let found = code.filter(|line| line.contains("unsafe ")).count();
-        assert!(found == 0 || path.ends_with("target/live/sys.rs"), "{}", path.display());
+        assert!(
+            found == 0 || path.parent().is_some_and(|folder| folder.ends_with("target/live/sys")),
+            "{}",
+            path.display()
+        );
     }
 }
 

@@ -1,8 +1,9 @@
-//! Which system calls may be started again when a stop has made them return EINTR.
+//! What a stop does to a system call, and which calls may be started again after it.
 //!
 //! A stop makes 17 of 61 blocking system calls return EINTR, which no program expects out of the
 //! blue. They are restarted by the kernel's own rule for `ERESTARTNOHAND`: a real signal whose
-//! handler runs still ends the call with EINTR. A relative timeout then begins anew.
+//! handler runs still ends the call with EINTR. A relative timeout then begins anew: only threads that
+//! were running a moment ago are stopped in such a call, so it has only just begun.
 
 use procfs::process::Syscall;
 
@@ -10,53 +11,112 @@ use crate::target::Tid;
 use crate::target::live::sys::{self, Stopped};
 use crate::target::live::tasks::Tasks;
 
-/// System calls that a stop does not change, wherever they wait and for how long: the kernel starts them
-/// again itself, with the time that is left. All others end early or begin anew in some form: with a
-/// timeout, with more bytes than fit, on a file system that another program serves.
-const UNCHANGED: &[&str] =
-    &["clock_nanosleep", "futex", "nanosleep", "pause", "poll", "rt_sigsuspend", "wait4", "waitid"];
+use Effect::{Anew, Short, ShortWith, Unchanged};
+use Restart::{Always, Never, OnSocket, Without};
+
+/// What a stop does to a system call in which a thread sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    /// Nothing, wherever it waits and for how long: the kernel starts it again with the time that is left.
+    Unchanged,
+    /// It begins anew, with its whole timeout, or ends with EINTR.
+    Anew,
+    /// It returns what it has done so far, which is less than was asked for.
+    Short,
+    /// The same, if this argument has one of these bits; else it begins anew.
+    ShortWith(usize, u64),
+}
+
+/// Whether a system call that returned EINTR because of a stop may be started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Restart {
+    /// It never returns EINTR for a stop, or has done something by then.
+    Never,
+    /// Nothing has been done when it returns EINTR.
+    Always,
+    /// If one of these arguments is a socket, which has a timeout then. Elsewhere (a device, a file
+    /// system that another program serves) nobody knows what was done.
+    OnSocket(&'static [usize]),
+    /// If this argument is zero.
+    Without(usize),
+}
+
+/// `MSG_WAITALL` of the kernel's `include/linux/socket.h`.
+const WAITALL: u64 = 0x100;
+
+/// The system calls that are known, by their names. `close` is never started again: its descriptor is gone.
+/// A `connect` that is goes on where it was: measured with TCP, over IPv4 and IPv6, and UNIX sockets.
+const CALLS: &[(&str, Effect, Restart)] = &[
+    ("accept", Anew, Always),
+    ("accept4", Anew, Always),
+    ("clock_nanosleep", Unchanged, Never),
+    ("close", Short, Never),
+    ("connect", Short, Always),
+    ("copy_file_range", Short, Never),
+    ("epoll_pwait", Anew, Always),
+    ("epoll_pwait2", Anew, Always),
+    ("epoll_wait", Anew, Always),
+    ("futex", Unchanged, Never),
+    ("getrandom", Short, Never),
+    ("io_getevents", Anew, Always),
+    ("io_pgetevents", Anew, Always),
+    // With something to submit: it has been, and how much is what the call returns.
+    ("io_uring_enter", ShortWith(1, u64::MAX), Without(1)),
+    ("nanosleep", Unchanged, Never),
+    ("pause", Unchanged, Never),
+    ("poll", Unchanged, Never),
+    // EINTR only where the kernel cannot write the time that is left: to a constant.
+    ("ppoll", Anew, Always),
+    ("preadv2", Anew, OnSocket(&[0])),
+    ("pselect6", Anew, Always),
+    ("pwrite64", Short, Never),
+    ("pwritev", Short, Never),
+    ("pwritev2", Short, OnSocket(&[0])),
+    ("read", Anew, OnSocket(&[0])),
+    ("readv", Anew, OnSocket(&[0])),
+    ("recvfrom", ShortWith(3, WAITALL), Always),
+    ("recvmmsg", Short, Always),
+    ("recvmsg", ShortWith(2, WAITALL), Always),
+    ("rt_sigsuspend", Unchanged, Never),
+    ("rt_sigtimedwait", Anew, Always),
+    ("select", Anew, Always),
+    ("semop", Anew, Always),
+    ("semtimedop", Anew, Always),
+    ("sendfile", Short, OnSocket(&[0])),
+    ("sendmmsg", Short, Always),
+    ("sendmsg", Short, Always),
+    ("sendto", Short, Always),
+    ("splice", Short, OnSocket(&[0, 2])),
+    ("tee", Short, Never),
+    ("vmsplice", Short, Never),
+    ("wait4", Unchanged, Never),
+    ("waitid", Unchanged, Never),
+    ("write", Short, OnSocket(&[0])),
+    ("writev", Short, OnSocket(&[0])),
+];
+
+/// What is known of a system call. One that is not listed may change in any way, and is not started again.
+fn known(name: &str) -> (Effect, Restart) {
+    let call = CALLS.iter().find(|(known, ..)| *known == name);
+    call.map_or((Anew, Never), |(_, effect, restart)| (*effect, *restart))
+}
 
 /// Whether a stop changes nothing of a system call with this name.
 pub fn is_unchanged(call: &str) -> bool {
-    UNCHANGED.contains(&call)
+    known(call).0 == Unchanged
 }
-
-/// System calls that return what they have done so far when they are stopped, which is less than was
-/// asked for.
-const CUT_SHORT: &[&str] = &[
-    "close",
-    "connect",
-    "copy_file_range",
-    "getrandom",
-    "pwrite64",
-    "pwritev",
-    "pwritev2",
-    "recvmmsg",
-    "sendfile",
-    "sendmmsg",
-    "sendmsg",
-    "sendto",
-    "splice",
-    "tee",
-    "vmsplice",
-    "write",
-    "writev",
-];
 
 /// Whether a thread sleeps in a system call that a stop would cut short, by what the kernel tells now.
 /// One that runs in it is not known.
 pub fn would_be_cut_short(tasks: &Tasks, tid: Tid) -> bool {
-    /// From the kernel's `include/linux/socket.h`.
-    const MSG_WAITALL: u64 = 0x100;
     let Some(Syscall::Blocked { syscall_number, argument_registers, .. }) = tasks.call(tid) else {
         return false;
     };
     let name = u64::try_from(syscall_number).ok().and_then(|number| sys::HOST.syscall_name(number));
-    match name {
-        Some("recvfrom") => argument_registers[3] & MSG_WAITALL != 0,
-        Some("recvmsg") => argument_registers[2] & MSG_WAITALL != 0,
-        Some("io_uring_enter") => argument_registers[1] != 0,
-        name => name.is_some_and(|name| CUT_SHORT.contains(&name)),
+    match name.map(|name| known(name).0) {
+        Some(Short) => true,
+        Some(ShortWith(argument, bits)) => argument_registers[argument] & bits != 0,
+        Some(Unchanged | Anew) | None => false,
     }
 }
 
@@ -65,50 +125,49 @@ pub fn would_be_cut_short(tasks: &Tasks, tid: Tid) -> bool {
 /// Also on the way to a signal: if that has a handler, the kernel makes it EINTR again; if it is
 /// ignored, it would not have ended the call without us.
 pub fn repair(tasks: &Tasks, tid: Tid, stopped: &mut Stopped) {
-    if stopped.interrupted_call().is_some_and(|call| is_restartable(tasks, tid, call)) {
+    let Some((number, arguments)) = stopped.interrupted_call() else { return };
+    // The kernel takes the lower half of the register.
+    let descriptor = |argument: &usize| tasks.descriptor(tid, arguments[*argument] & 0xffff_ffff);
+    let is_socket = |link: Vec<u8>| link.starts_with(b"socket:");
+    let may_restart = match sys::HOST.syscall_name(number).map(|name| known(name).1) {
+        Some(Always) => true,
+        Some(OnSocket(sockets)) => sockets.iter().filter_map(descriptor).any(is_socket),
+        Some(Without(argument)) => arguments[argument] == 0,
+        Some(Never) | None => false,
+    };
+    if may_restart {
         // Refused only if the thread was killed meanwhile.
         let _ = stopped.restart_call();
     }
 }
 
-/// System calls of x86-64 that return EINTR after a stop although no signal came, and that can
-/// be started again. A call that is not on the list keeps its EINTR. (`connect` is not: started
-/// again it may fail with EALREADY. `close` must never be.)
-const RESTARTABLE: &[u64] = &[
-    43,  // accept, with SO_RCVTIMEO
-    44,  // sendto, with SO_SNDTIMEO
-    45,  // recvfrom, with SO_RCVTIMEO
-    46,  // sendmsg, with SO_SNDTIMEO
-    47,  // recvmsg, with SO_RCVTIMEO
-    65,  // semop
-    128, // rt_sigtimedwait
-    208, // io_getevents
-    220, // semtimedop
-    232, // epoll_wait
-    281, // epoll_pwait
-    288, // accept4, with SO_RCVTIMEO
-    299, // recvmmsg, with SO_RCVTIMEO
-    307, // sendmmsg, with SO_SNDTIMEO
-    333, // io_pgetevents
-    441, // epoll_pwait2
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// read, write, readv, writev, preadv2, pwritev2: they return EINTR on sockets with a timeout only.
-const RESTARTABLE_ON_SOCKETS: &[u64] = &[0, 1, 19, 20, 327, 328];
-
-/// `io_uring_enter`: can be started again if it submitted nothing.
-const IO_URING_ENTER: u64 = 426;
-
-/// Whether a call, by its number and first two arguments, may be started again.
-fn is_restartable(tasks: &Tasks, tid: Tid, (number, arguments): (u64, [u64; 2])) -> bool {
-    if number == IO_URING_ENTER {
-        let submitted = arguments[1];
-        return submitted == 0;
+    #[test]
+    fn the_calls_that_are_known_exist_and_are_listed_once_in_order() {
+        assert!(CALLS.is_sorted_by(|(one, ..), (other, ..)| one < other));
+        let is_a_call =
+            |name: &str| (0..600).any(|number| sys::HOST.syscall_name(number) == Some(name));
+        let unknown: Vec<_> = CALLS.iter().filter(|(name, ..)| !is_a_call(name)).collect();
+        // The newer architectures have only the general forms of these.
+        let older = ["epoll_wait", "pause", "poll", "select"];
+        assert!(unknown.iter().all(|(name, ..)| older.contains(name)), "{unknown:?}");
     }
-    if RESTARTABLE_ON_SOCKETS.contains(&number) {
-        // The kernel takes the lower half of the register.
-        let link = tasks.descriptor(tid, arguments[0] & 0xffff_ffff);
-        return link.is_some_and(|link| link.starts_with(b"socket:"));
+
+    #[test]
+    fn what_a_call_has_done_is_not_done_again() {
+        for (name, effect, restart) in CALLS {
+            let arguments: &[usize] = match restart {
+                Never | Always => &[],
+                OnSocket(arguments) => arguments,
+                Without(argument) => std::slice::from_ref(argument),
+            };
+            assert!(arguments.iter().all(|argument| *argument < 6), "{name}");
+            assert!(*effect != Unchanged || *restart == Never, "{name}");
+        }
+        assert_eq!(known("close").1, Never);
+        assert_eq!(known("no such call"), (Anew, Never));
     }
-    RESTARTABLE.contains(&number)
 }

@@ -7,7 +7,7 @@
 //! about to get is handed back.
 //!
 //! System calls that the stop made return EINTR are made to start again: see
-//! [`super::restart`].
+//! [`restart`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,12 +17,15 @@ use nix::unistd::Pid;
 
 use crate::arch::Registers;
 use crate::target::Tid;
+use crate::target::live::held::{Held, Phase};
 use crate::target::live::looks::Looks;
+use crate::target::live::pace::{self, BREAK, Pace};
 use crate::target::live::restart;
 use crate::target::live::seize::{Refused, Seized, let_go, seize};
-use crate::target::live::sys::{self, Event, Stopped};
 use crate::target::live::tasks::Tasks;
 use crate::target::live::urgent::Urgent;
+
+pub use crate::target::live::held::Wave;
 
 /// How long the blocked threads may take to stop, all together.
 const COLD_DEADLINE: Duration = Duration::from_millis(200);
@@ -46,18 +49,6 @@ const STUCK_DEADLINE: Duration = Duration::from_millis(2);
 /// How long it may take to find threads that were made since, while all others stand still.
 const NEWCOMER_DEADLINE: Duration = Duration::from_millis(5);
 
-/// The blocked threads that are woken to be stopped, or to be let go, queue before the running
-/// one. So after this many of them there is a break. It is 1.6 ms instead of 4.7, a tick of the
-/// scheduler, that a running thread of 1000 then waits, and a report takes a tenth longer.
-const PACE: usize = 32;
-
-/// The same where all threads share one processor: 0.35 ms instead of 7 (with breaks of 100 µs), and
-/// the blocked ones are held twice as long.
-const PACE_OF_CROWD: usize = 16;
-
-/// How long that break is; the kernel adds some 50 µs.
-const BREAK: Duration = Duration::from_micros(50);
-
 /// So many of the blocked threads are asked to stop before they are waited for. Each that is woken
 /// to be stopped goes before whoever runs; all at once, they are in its way for milliseconds.
 const CROWD: usize = 16;
@@ -70,47 +61,6 @@ const MAX_PASSES: usize = 100;
 
 /// How long the list of threads is read until no new one appears.
 const SEIZE_DEADLINE: Duration = Duration::from_secs(1);
-
-/// Which wave a thread belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wave {
-    /// It was in an uninterruptible wait: it is asked first, and not waited for.
-    Stuck,
-    /// It was blocked: it is stopped first and held for longer, and nobody waits for it.
-    Cold,
-    /// It was running, or ran a moment ago: it is stopped last and let go first.
-    Hot,
-}
-
-/// Where a thread stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Seized, running.
-    Seized,
-    /// It was told to stop.
-    Asked,
-    /// It stands still; the signal is handed back when it is let go (0: none).
-    Held { signal: i32 },
-    /// It did not stop in time.
-    Late,
-    /// It was not told to stop: it slept in a call that a stop would have cut short.
-    Spared,
-    /// It ended, or was let go.
-    Gone,
-}
-
-struct Held {
-    tid: Tid,
-    wave: Wave,
-    phase: Phase,
-    /// Since when it is in our hands: a signal may stop it from then on.
-    seized: Instant,
-    /// When it was asked to stop, or last seen not to stand still since.
-    asked: Option<Instant>,
-    /// Whether it was outside of any system call when it stopped, and so lost time of its own.
-    ran: bool,
-    registers: Option<Registers>,
-}
 
 /// How long threads stood still.
 #[derive(Clone, Copy, Debug, Default)]
@@ -190,7 +140,7 @@ impl Stop {
             first_asked: None,
             timing: Timing::default(),
             restless: false,
-            crowded: crowded(tasks.pid),
+            crowded: pace::is_crowded(tasks.pid),
         };
         let mut seen = std::collections::HashSet::new();
         let begun = Instant::now();
@@ -391,87 +341,5 @@ impl Stop {
 impl Drop for Stop {
     fn drop(&mut self) {
         self.set_free();
-    }
-}
-
-impl Held {
-    fn new(tid: Tid, wave: Wave) -> Held {
-        let (phase, seized) = (Phase::Seized, Instant::now());
-        Held { tid, wave, phase, seized, asked: None, ran: false, registers: None }
-    }
-
-    /// Lets it run on. Returns how long it stood still, if it would have run.
-    fn set_free(&mut self) -> Option<Duration> {
-        let Phase::Held { signal } = self.phase else { return None };
-        // A signal stops it when it comes, which may be before we asked.
-        let since = if signal == 0 { self.asked } else { Some(self.seized) };
-        // Looked at before, not after: the thread may take our processor as soon as it may run.
-        let stood = since.map(|since| since.elapsed());
-        // ESRCH: it was killed meanwhile, and nothing is left to let go.
-        let _ = sys::detach(self.tid, signal);
-        self.phase = Phase::Gone;
-        stood.filter(|_| self.wave == Wave::Hot || self.ran)
-    }
-
-    /// Waits until the thread stands still, if it was asked to, and reads its registers at once.
-    fn await_stop(&mut self, tasks: &Tasks, deadline: Instant) {
-        let mut looks = Looks::default();
-        while matches!(self.phase, Phase::Asked | Phase::Late) {
-            let now = Instant::now();
-            match sys::poll(self.tid) {
-                // It does not stand still yet: who waits for a processor would wait without us, too.
-                Ok(Event::None) if now < deadline => self.asked = Some(now),
-                Ok(Event::None) => return,
-                Err(_) => {
-                    self.phase = Phase::Late;
-                    return;
-                }
-                Ok(Event::Gone) => {
-                    self.phase = Phase::Gone;
-                    return;
-                }
-                Ok(Event::Interrupted | Event::GroupStop | Event::Call) => {
-                    return self.hold(tasks, 0);
-                }
-                Ok(Event::Signal(signal)) => return self.hold(tasks, signal),
-            }
-            looks.pause();
-        }
-    }
-
-    fn hold(&mut self, tasks: &Tasks, signal: i32) {
-        self.phase = Phase::Held { signal };
-        let Ok(mut stopped) = Stopped::read(self.tid) else { return };
-        self.registers = Some(stopped.registers());
-        self.ran = !stopped.in_call();
-        restart::repair(tasks, self.tid, &mut stopped);
-    }
-}
-
-/// Whether the threads of a process may run on one processor only.
-fn crowded(pid: i32) -> bool {
-    let pid = rustix::process::Pid::from_raw(pid);
-    pid.is_some() && rustix::thread::sched_getaffinity(pid).is_ok_and(|set| set.count() == 1)
-}
-
-/// Takes breaks; see [`PACE`].
-struct Pace {
-    /// After how many steps; none if `None`.
-    every: Option<usize>,
-    steps: usize,
-}
-
-impl Pace {
-    /// The pace of a wave. Only the blocked threads can wait.
-    fn of(wave: Wave, crowded: bool) -> Pace {
-        let every = if crowded { PACE_OF_CROWD } else { PACE };
-        Pace { every: (wave == Wave::Cold).then_some(every), steps: 0 }
-    }
-
-    fn step(&mut self) {
-        self.steps += 1;
-        if self.every.is_some_and(|every| self.steps.is_multiple_of(every)) {
-            std::thread::sleep(BREAK);
-        }
     }
 }
