@@ -119,7 +119,7 @@ pub fn inspect(id: i32, options: Options) -> Result<Evidence, Error> {
     let (mut programs, mut refusals) = (1, 0);
     let began = beginning(id);
     loop {
-        match attempt(id, options.clone()) {
+        match attempt(id, options.clone(), refusals == MAX_REFUSALS) {
             Err(Error::Changed { what: Change::Executed, .. }) if programs < MAX_PROGRAMS => {
                 programs += 1;
             }
@@ -150,7 +150,8 @@ fn beginning(pid: i32) -> Option<u64> {
     goes_on.then_some(stat.starttime)
 }
 
-fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
+/// `is_last`: what can be had without a stop is better than nothing.
+fn attempt(id: i32, mut options: Options, is_last: bool) -> Result<Evidence, Error> {
     let (process, by_thread) = LiveProcess::open(id)?;
     let mut notes = Vec::new();
     if by_thread {
@@ -229,14 +230,24 @@ fn attempt(id: i32, mut options: Options) -> Result<Evidence, Error> {
             return Err(Error::Changed { pid: process.pid, what: Change::Exited });
         }
         Some(Err(Refused::NoHolder)) => {
-            let text = "no thread could be made to hold its threads: only blocked ones have stacks";
+            let text = "none could be stopped (guru could not make a thread for it): those that run \
+                        have no stacks";
             notes.push(Note::missing("threads", text));
             recorded::of_untouched(&plan, &memory, &mut notes)
         }
-        Some(Err(Refused::NotPermitted)) => match refusal::tracer(process.pid) {
-            Some(tracer) => recorded::of_traced(&plan, tracer, &memory, &mut notes),
-            None => return Err(refusal::reason(process.pid)),
-        },
+        Some(Err(Refused::NotPermitted)) => {
+            let cause = match refusal::of_stop(process.pid) {
+                Err(Error::Changed { what: Change::Restless, .. })
+                    if is_last && !memory.is_refused() =>
+                {
+                    "the kernel refuses, and shows no reason".to_owned()
+                }
+                cause => cause?,
+            };
+            let text = format!("none could be stopped ({cause}): those that run have no stacks");
+            notes.push(Note::missing("threads", text));
+            recorded::of_untouched(&plan, &memory, &mut notes)
+        }
     };
     process.check_unchanged()?;
     if memory.unserved() > 0 {

@@ -18,6 +18,7 @@ mod frameworks;
 mod fuzz;
 mod green;
 mod handlers;
+mod harmless;
 mod hostile;
 mod kindness;
 mod layers;

@@ -28,6 +28,12 @@ pub struct Recorded {
     pub cut: bool,
 }
 
+impl Recorded {
+    fn is_torn(&self) -> bool {
+        self.seen == Consistency::Torn
+    }
+}
+
 /// What was recorded of the process.
 pub struct Taken {
     pub threads: HashMap<Tid, Recorded>,
@@ -97,6 +103,10 @@ pub fn of_capture(
     };
     let unstopped: Vec<&ThreadFacts> = plan.threads.iter().filter(is_left).collect();
     watch(plan, &unstopped, memory, &mut recording, &mut threads);
+    let ran = |thread: &&ThreadFacts| threads.get(&thread.tid).is_some_and(Recorded::is_torn);
+    if unstopped.iter().any(ran) {
+        say_that_it_ran(plan, notes);
+    }
     if !newcomers.is_empty() {
         let text = format!("{} threads were made while others were being held", newcomers.len());
         notes.push(Note::remark("threads", text));
@@ -115,25 +125,10 @@ pub fn of_capture(
     Taken { threads, memory: recording, held }
 }
 
-/// Records a process that can not be stopped, because `tracer` traces it: what is blocked does
-/// not move.
-pub fn of_traced(
-    plan: &Plan<'_>,
-    tracer: i32,
-    memory: &LiveMemory,
-    notes: &mut Vec<Note>,
-) -> Taken {
-    let text = format!(
-        "traced by {}, so its threads could not be stopped: only blocked threads have stacks",
-        facts::who(tracer)
-    );
-    notes.push(Note::missing("threads", text));
-    of_untouched(plan, memory, notes)
-}
-
 /// Records a process without stopping it: what is blocked does not move.
 pub fn of_untouched(plan: &Plan<'_>, memory: &LiveMemory, notes: &mut Vec<Note>) -> Taken {
     let at = jiff::Timestamp::now().as_second();
+    let before = plan.sleepers.turns();
     let mut recording = Recording::default();
     if let Some(_reading) = plan.parts.begin(Kind::Memory, STACKS) {
         let recorder = Recorder::new(memory, plan.budget.memory);
@@ -145,13 +140,20 @@ pub fn of_untouched(plan: &Plan<'_>, memory: &LiveMemory, notes: &mut Vec<Note>)
     let mut threads = HashMap::new();
     let all: Vec<&ThreadFacts> = plan.threads.iter().filter(|thread| !thread.kernel).collect();
     watch(plan, &all, memory, &mut recording, &mut threads);
-    let moved = threads.values().any(|thread| thread.seen == Consistency::Torn);
-    if moved && !plan.found.is_empty() {
-        let text = "threads ran while it was read: objects and green threads may be mixtures";
-        notes.push(Note::missing("memory", text));
+    let moved = threads.values().any(Recorded::is_torn);
+    if moved || before != plan.sleepers.turns() {
+        say_that_it_ran(plan, notes);
     }
     let held = Held { hold: Hold::None, at, paused_us: None, held_us: 0 };
     Taken { threads, memory: recording, held }
+}
+
+/// Objects that threads share are of one moment only if none of them ran while they were read.
+fn say_that_it_ran(plan: &Plan<'_>, notes: &mut Vec<Note>) {
+    if !plan.found.is_empty() {
+        let text = "threads ran while it was read: objects and green threads may be mixtures";
+        notes.push(Note::missing("memory", text));
+    }
 }
 
 /// The secrets that the runtimes find in what was recorded of lasting things, and in the environment

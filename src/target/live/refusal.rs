@@ -7,11 +7,24 @@ use crate::error::{Change, Error};
 use crate::target::access::{Access, Finding};
 use crate::target::live::access::Tree;
 use crate::target::live::facts;
+use crate::target::live::memory::LiveMemory;
 use crate::target::live::proc::ProcDir;
 
-/// The reason why `pid` may not be inspected.
-pub fn reason(pid: i32) -> Error {
+/// The reason why the threads of `pid` may not be stopped; the error, if its memory may not be read
+/// either, or if no reason is seen: then it may go away.
+pub fn of_stop(pid: i32) -> Result<String, Error> {
     // The kernel has one tracer for a thread.
+    if let Some(tracer) = tracer(pid).filter(|_| !is_over(pid)) {
+        return Ok(format!("traced by {}", facts::who(tracer)));
+    }
+    match reason_of_read(pid) {
+        Error::NotPermitted { cause, .. } if !LiveMemory::new(pid).is_refused() => Ok(cause),
+        error => Err(error),
+    }
+}
+
+/// The reason why `pid` may not be traced.
+pub fn reason(pid: i32) -> Error {
     match tracer(pid) {
         Some(tracer) if !is_over(pid) => Error::NotPermitted {
             pid,

@@ -1,0 +1,113 @@
+//! What guru asks the kernel for, as strace sees it, and what it leaves to the process: its rights, and all
+//! that it does while somebody stands still.
+
+use crate::support::nobody::{self, NOBODY};
+use crate::support::{GURU, Target, guru, run, skip, skip_impossible, thread_states, threads};
+use guru::report::{Hold, Report, Seen};
+use std::collections::HashSet;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// What guru calls, line by line, each after the id of its thread; `None`, with a skip, without strace.
+fn calls_of_guru(args: &[&str]) -> Option<Vec<(i32, String)>> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("calls");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "signal=none", "-o"]).arg(&file).arg(GURU).args(args);
+    if Command::new("strace").arg("-V").output().is_err() {
+        skip("strace is not installed");
+        return None;
+    }
+    assert_eq!(run(strace).status.code(), Some(0));
+    let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+    let calls = text.lines().filter_map(|line| line.split_once(' '));
+    let calls = calls.map(|(tid, call)| (tid.parse().unwrap(), call.trim_start().to_owned()));
+    Some(calls.collect())
+}
+
+/// The thread that a request of ptrace is about.
+fn subject(call: &str) -> Option<i32> {
+    call.strip_prefix("ptrace(")?.split(", ").nth(1)?.trim_end_matches(')').parse().ok()
+}
+
+#[test]
+fn only_who_runs_is_traced_and_nothing_else_happens_meanwhile() {
+    let Some(target) = Target::spawn("many", &["20", "5", "clock"]) else { return };
+    let pid = target.pid();
+    let Some(calls) = calls_of_guru(&["report", &pid.to_string()]) else { return };
+    let running = thread_states(pid).into_iter().filter(|(_, thread)| thread.state == 'R');
+    let running: HashSet<i32> = running.map(|(tid, _)| tid).collect();
+    let traced: HashSet<i32> = calls.iter().filter_map(|(_, call)| subject(call)).collect();
+    assert!(!traced.is_empty() && traced.is_subset(&running), "{traced:?} of {running:?}");
+
+    let from = calls.iter().position(|(_, call)| call.contains("PTRACE_INTERRUPT")).unwrap();
+    let to = calls.iter().rposition(|(_, call)| call.contains("PTRACE_DETACH")).unwrap();
+    let meanwhile = &calls[from..to];
+    let unwanted = [
+        "write(", "writev(", "clone", "fork", "vfork", "exec", "mmap", "brk", "open", "connect",
+        "send",
+    ];
+    let names = meanwhile.iter().map(|(_, call)| call.strip_prefix("<... ").unwrap_or(call));
+    let found: Vec<_> =
+        names.filter(|call| unwanted.iter().any(|name| call.starts_with(name))).collect();
+    assert!(found.is_empty(), "{found:#?}");
+    assert!(target.end());
+}
+
+#[test]
+fn who_may_not_call_ptrace_gets_what_there_is_without_a_stop() {
+    let Some(program) = Target::program("noptrace") else { return };
+    let Some(target) = Target::spawn("many", &["3", "5", "clock"]) else { return };
+    let mut command = Command::new(program);
+    command.args([GURU, "report", "--format", "json", &target.pid().to_string()]);
+    let output = run(command);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: Report = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report.taken.hold, Hold::None);
+    let note = "none could be stopped (a seccomp filter around guru forbids ptrace): those that run have \
+                no stacks";
+    assert!(report.all_notes().any(|found| found.message.raw() == note), "{:?}", report.notes);
+    let asleep = threads(&report).iter().filter(|thread| thread.seen == Some(Seen::Asleep));
+    let stacks = asleep.filter(|thread| thread.stack.frames.len() > 5);
+    assert!(stacks.count() >= 3, "{report:?}");
+    assert!(target.end());
+}
+
+/// The kernel denies a set-user-ID program its rights while one traces it that has not got them. Root has.
+#[test]
+fn a_program_gets_its_rights_while_root_looks() {
+    let directory = tempfile::tempdir().unwrap();
+    nobody::chmod(directory.path(), 0o755);
+    let Some(program) = nobody::program("rights", directory.path()) else { return };
+    nobody::chmod(&program, 0o4755);
+    let Some(command) = nobody::command(&program) else { return };
+    let mut target = Target::start(command);
+    let rights = |target: &mut Target| -> Vec<u64> {
+        target.ask("tell").split(' ').skip(1).map(|word| word.parse().unwrap()).collect()
+    };
+    while rights(&mut target).iter().sum::<u64>() < 3 {}
+    if rights(&mut target)[0] == 0 {
+        return skip_impossible("set-user-ID programs get no rights here");
+    }
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        guru(&["report", "--stop", "all", &target.pid().to_string()]);
+    }
+    let counts = rights(&mut target);
+    assert!(counts[0] > 100 && counts[1] == 0, "{counts:?} of user {NOBODY}");
+    assert!(target.end());
+}
+
+#[test]
+fn the_host_goes_before_the_analysis_of_who_asks_for_it() {
+    let Some(target) = Target::spawn("many", &["3", "5", "clock"]) else { return };
+    let pid = target.pid().to_string();
+    let Some(calls) = calls_of_guru(&["report", "--nice", "15", &pid]) else { return };
+    let nice =
+        calls.iter().position(|(_, call)| call.starts_with("setpriority(PRIO_PROCESS, 0, 15)"));
+    let held = calls.iter().rposition(|(_, call)| call.contains("PTRACE_DETACH"));
+    assert!(held.is_some() && nice > held, "{nice:?}, {held:?}");
+    let Some(calls) = calls_of_guru(&["report", &pid]) else { return };
+    assert!(!calls.iter().any(|(_, call)| call.starts_with("setpriority")));
+    assert!(target.end());
+}
