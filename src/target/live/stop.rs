@@ -316,25 +316,30 @@ impl Stop {
         self.strangers.iter().for_each(|stranger| let_go(*stranger));
         for wave in [Wave::Hot, Wave::Cold, Wave::Stuck] {
             let mut pace = Pace::of(wave, self.crowded);
+            let mut freed = false;
             for held in self.threads.iter_mut().filter(|held| held.wave == wave) {
                 // One that was late may have stopped by now.
                 held.await_stop(&self.tasks, Instant::now());
                 pace.step();
+                freed |= matches!(held.phase, Phase::Held { .. });
                 if let Some(paused) = held.set_free() {
                     self.timing.paused = self.timing.paused.max(Some(paused));
                 }
             }
+            // Before anything else: on a busy host it is long until this thread has a processor again.
+            if let Some(first) = self.first_asked.filter(|_| freed) {
+                self.timing.held = first.elapsed();
+            }
             // Whoever was let go must not wait for us.
             self.urgent = None;
-            if wave == Wave::Hot && self.timing.paused.is_some() {
+            let others = self.threads.iter().any(|held| matches!(held.phase, Phase::Held { .. }));
+            if freed && others {
                 // A thread that wakes on our processor waits for its next tick, 4 ms, while we
                 // go on. So make room.
                 std::thread::sleep(BREAK);
             }
         }
-        if let Some(first) = self.first_asked.take() {
-            self.timing.held = first.elapsed();
-        }
+        self.first_asked = None;
     }
 }
 
