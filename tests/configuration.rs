@@ -3,7 +3,7 @@
 
 use crate::support::configuration::{configuration, directory, values};
 use crate::support::sections::{options, section};
-use crate::support::{Target, guru, python, report, skip_impossible, stdout_of, venv};
+use crate::support::{Target, await_some, guru, python, report, skip_impossible, stdout_of, venv};
 use guru::report::Report;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -133,10 +133,14 @@ fn a_file_that_was_replaced_by_an_older_one_is_marked() {
         lines.next().is_some_and(|line| line.ends_with(mark))
     };
     assert!(line("Z"));
-    // The start of a process is known to the second.
-    std::thread::sleep(Duration::from_millis(2500));
     fs::rename(path("older"), path("a.conf")).unwrap();
-    assert!(line(" · changed or replaced since the process started"));
+    await_some(
+        "it is seen to be younger than the process, whose start is known to the second",
+        || {
+            fs::set_permissions(path("a.conf"), Permissions::from_mode(0o644)).unwrap();
+            line(" · changed or replaced since the process started").then_some(())
+        },
+    );
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! Configuration files of every form, and what is printed of any text.
 
-use guru::config::{generic, oslo};
 use guru::render::sanitize;
 
-use crate::campaign;
+use crate::{campaign, parsers};
 
 /// A file of each form, by a name that tells it.
 const FILES: [(&str, &str, &[&str]); 12] = [
@@ -61,10 +60,9 @@ const FILES: [(&str, &str, &[&str]); 12] = [
 fn every_form_of_a_file() {
     for (path, text, words) in FILES {
         let parse = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes);
-            generic::parse(path, &text, 0);
+            parsers::configuration(path, bytes);
             // As of a file whose name tells nothing.
-            generic::parse("", &text, 0);
+            parsers::configuration("", bytes);
         };
         campaign::texts(path, &[text.as_bytes()], words, parse);
     }
@@ -74,8 +72,12 @@ fn every_form_of_a_file() {
 fn files_of_oslo_config() {
     let seed =
         b"[DEFAULT]\ndebug=true\nlog = a\n  b\n\n[nova.x]\nurl : rabbit://a:b@c,d:e@f\n# g\n";
-    let parse = |bytes: &[u8]| drop(oslo::parse::parse(&String::from_utf8_lossy(bytes), 0));
-    campaign::texts("oslo.config", &[seed], &["[", "]", "=", ":", "\n ", "%(a)s", "$a"], parse);
+    campaign::texts(
+        "oslo.config",
+        &[seed],
+        &["[", "]", "=", ":", "\n ", "%(a)s", "$a"],
+        parsers::oslo_configuration,
+    );
 }
 
 #[test]

@@ -1,25 +1,14 @@
 //! Programs: headers, sections, symbols and notes; the rules of unwinding with their expressions;
 //! debug information; sections that are stored compressed.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use guru::addr::{Addr, FileAddr};
-use guru::arch::{Arch, Registers};
-use guru::module::Modules;
-use guru::native::Unwinder;
-use guru::package::build::Build;
-use guru::package::system::note_of_image;
-use guru::part::Parts;
-use guru::symbol::{self, Detail, structures};
-use guru::target::memory::{Fault, Memory};
 use object::read::elf::ElfFile64;
 use object::{Object as _, ObjectSection as _};
 
-use crate::campaign;
-use crate::files::{BASE, PROGRAM, Root, mapping};
 use crate::random::{Random, overwrite};
+use crate::{campaign, parsers};
 
 /// Small programs of `fixtures/targets` with all kinds of sections.
 const PROGRAMS: [&str; 5] =
@@ -67,17 +56,6 @@ fn damaged(seeds: &[Seed], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Memory that has some number everywhere.
-struct Anything;
-
-impl Memory for Anything {
-    fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
-        let number = (BASE + 0x1000 + addr.0 % 0x1000).to_le_bytes();
-        buf.iter_mut().zip(number.iter().cycle()).for_each(|(byte, number)| *byte = *number);
-        Ok(())
-    }
-}
-
 #[test]
 fn headers_sections_symbols_and_notes() {
     let any = |name: &str| {
@@ -89,60 +67,19 @@ fn headers_sections_symbols_and_notes() {
         let headers = headers(&seed.bytes);
         seed.parts.extend(headers);
     }
-    let parse = |bytes: &[u8]| {
-        let files = Root::of(&[(PROGRAM, bytes)]);
-        let mappings = [mapping(bytes.len())];
-        let modules = Modules::new(&files, &mappings);
-        let Some(module) = modules.find(Addr(BASE)) else { return };
-        module.symbol("main");
-        module.symbol("no_such_symbol");
-        module.zeroed();
-        let Ok(image) = module.image() else { return };
-        image.symbols_at(&[FileAddr(0x1000), FileAddr(0x1200), FileAddr(u64::MAX)]);
-        image.build_id();
-        image.debug_link();
-        note_of_image(image);
-        Build::of(image);
-        if let Some(section) = image.section(".text") {
-            section.to_bytes(1 << 20);
-        }
-    };
-    campaign::run("ELF", parse, |random| damaged(&seeds, random));
+    campaign::run("ELF", parsers::elf, |random| damaged(&seeds, random));
 }
 
 #[test]
 fn rules_of_unwinding_and_their_expressions() {
     let seeds = seeds(|name| matches!(name, ".eh_frame" | ".eh_frame_hdr" | ".debug_frame"));
-    let parse = |bytes: &[u8]| {
-        let files = Root::of(&[(PROGRAM, bytes)]);
-        let mappings = [mapping(bytes.len())];
-        let modules = Modules::new(&files, &mappings);
-        let unwinder = Unwinder::new(&modules, &mappings, &Anything);
-        for pc in [0x1030, 0x1209, 0x13f7] {
-            let mut registers = Registers::new(Arch::X86_64, Addr(BASE + pc));
-            (0..17).for_each(|n| registers.set(n, Some(0x7fff_0000 + u64::from(n) * 8)));
-            // One that never ends goes on for 250,000 frames, which takes half a second.
-            assert!(!unwinder.unwind(&registers).frames.is_empty());
-        }
-    };
-    campaign::run("CFI", parse, |random| damaged(&seeds, random));
+    campaign::run("CFI", parsers::cfi, |random| damaged(&seeds, random));
 }
 
 #[test]
 fn debug_information() {
     let seeds = seeds(|name| name.starts_with(".debug_") && name != ".debug_frame");
-    let places: BTreeMap<Addr, Detail> =
-        (0x1000..0x1800).step_by(0x51).map(|at| (Addr(BASE + at), Detail::Lines)).collect();
-    let parse = |bytes: &[u8]| {
-        let files = Root::of(&[(PROGRAM, bytes)]);
-        let mappings = [mapping(bytes.len())];
-        let modules = Modules::new(&files, &mappings);
-        symbol::resolve(&places, &modules, &files, &Parts::default(), &mut Vec::new());
-        let image = modules.find(Addr(BASE)).and_then(|module| module.image().ok());
-        let wanted = [("timespec", "tv_nsec"), ("_IO_FILE", ""), ("a", "b.c")];
-        image.map(|image| structures::members(image, &[FileAddr(0x1200)], &wanted));
-    };
-    campaign::run("DWARF", parse, |random| damaged(&seeds, random));
+    campaign::run("DWARF", parsers::dwarf, |random| damaged(&seeds, random));
 }
 
 /// The same program with a section that says to be compressed.
@@ -173,14 +110,6 @@ fn compressed(seed: &Seed, random: &mut Random) -> Vec<u8> {
 #[test]
 fn compressed_sections() {
     let seeds = seeds(|name| name.starts_with(".debug_"));
-    let places: BTreeMap<Addr, Detail> =
-        (0x1000..0x1800).step_by(0x100).map(|at| (Addr(BASE + at), Detail::Lines)).collect();
-    let parse = |bytes: &[u8]| {
-        let files = Root::of(&[(PROGRAM, bytes)]);
-        let mappings = [mapping(bytes.len())];
-        let modules = Modules::new(&files, &mappings);
-        symbol::resolve(&places, &modules, &files, &Parts::default(), &mut Vec::new());
-    };
     let make = |random: &mut Random| compressed(&seeds[random.below(seeds.len())], random);
-    campaign::run("compressed sections", parse, make);
+    campaign::run("compressed sections", parsers::dwarf, make);
 }

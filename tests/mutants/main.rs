@@ -17,6 +17,7 @@ mod files;
 mod mask;
 mod objects;
 mod packages;
+mod parsers;
 mod proc;
 mod python;
 mod random;

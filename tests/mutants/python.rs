@@ -1,9 +1,6 @@
 //! Python: the tables of lines that code objects have.
 
-use guru::runtime::python::layout::LineFormat;
-use guru::runtime::python::lines::Lines;
-
-use crate::campaign;
+use crate::{campaign, parsers};
 
 #[test]
 fn tables_of_lines() {
@@ -13,15 +10,5 @@ fn tables_of_lines() {
         &[2, 1, 8, 255, 4, 128, 250, 127, 254, 0],
         &[0x80, 0, 0xd8, 4, 8, 0xf0, 1, 2, 0x83, 0xe8, 0x7f, 0x7f, 0xe0, 1, 2],
     ];
-    let parse = |bytes: &[u8]| {
-        for format in [LineFormat::Lnotab, LineFormat::Pairs, LineFormat::Locations] {
-            for first in [1, i32::MAX, i32::MIN] {
-                let lines = Lines::parse(format, bytes, first);
-                for offset in [None, Some(0), Some(7), Some(u64::MAX)] {
-                    lines.at(offset);
-                }
-            }
-        }
-    };
-    campaign::texts("tables of lines", &seeds, &[], parse);
+    campaign::texts("tables of lines", &seeds, &[], parsers::lines);
 }

@@ -4,7 +4,7 @@ use guru::gmr;
 use guru::mask::Secrets;
 use guru::trigger::capture::Capture;
 
-use crate::campaign;
+use crate::{campaign, parsers};
 
 const REPORTS: [&[u8]; 4] = [
     include_bytes!("../../fixtures/gmr/mini-threading.txt"),
@@ -30,13 +30,7 @@ const WORDS: [&str; 12] = [
 
 #[test]
 fn reports_of_processes_of_themselves() {
-    let parse = |bytes: &[u8]| {
-        if let Ok(parsed) = gmr::parse(bytes, Secrets::Masked) {
-            assert!(parsed.sections.len() <= bytes.len());
-        }
-        gmr::process_of(bytes);
-    };
-    campaign::texts("gmr", &REPORTS, &WORDS, parse);
+    campaign::texts("gmr", &REPORTS, &WORDS, parsers::report);
 }
 
 #[test]
