@@ -21,6 +21,7 @@ pub mod config;
 pub mod data;
 pub mod error;
 pub mod evidence;
+pub mod formats;
 pub mod gmr;
 pub mod inspect;
 pub mod mask;

@@ -15,7 +15,9 @@ use super::line::{
     unescaped,
 };
 use super::name::{is_secret_name, names_a_secret};
-use super::{MASK, command, erlang, json, mask_text, until_stable, xml};
+use super::tree::Tree;
+use super::{MASK, command, erlang, mask_text, until_stable, xml};
+use crate::formats::json;
 
 /// Masks a file whose name is not known; see [`mask_file`].
 pub fn mask_config_text(bytes: &[u8]) -> Vec<u8> {
@@ -33,10 +35,8 @@ pub fn mask_file(path: &str, bytes: &[u8]) -> Vec<u8> {
 
 fn mask_once(text: &str, form: Form) -> String {
     let form = form.with_text(text);
-    if text.trim_start().starts_with(['{', '['])
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-    {
-        return json::mask(text);
+    if let Some(masked) = mask_json(text) {
+        return masked;
     }
     let elements = xml::mask(text);
     let terms = (form == Form::Erlang).then(|| erlang::mask(text));
@@ -57,6 +57,15 @@ fn mask_once(text: &str, form: Form) -> String {
         out.push_str(line.get(body.len()..).unwrap_or_default());
     }
     out
+}
+
+/// JSON without its secrets; `None` if the text is none.
+pub(super) fn mask_json(text: &str) -> Option<String> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    let mut tree = Tree::of(text, |_, shown| json::quoted(shown));
+    json::read(text, &mut |event| tree.event(event)).then(|| tree.finish())
 }
 
 /// An assignment whose value may go on in lines that are indented more.

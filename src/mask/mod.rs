@@ -22,12 +22,12 @@ mod form;
 mod group;
 mod heredoc;
 mod inline;
-mod json;
 mod line;
 mod marks;
 mod name;
 mod policy;
 mod token;
+mod tree;
 mod url;
 mod xml;
 
@@ -63,7 +63,11 @@ pub fn mask_value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
 
 /// Masks what shows by itself that it is secret, in any text.
 pub fn mask_text(value: &str) -> Cow<'_, str> {
-    let mut masked = Cow::Borrowed(value);
+    // JSON in a text is a string in it, whose quotes have twice the backslashes: that ends soon.
+    let mut masked = match file::mask_json(value) {
+        Some(masked) if masked != value => Cow::Owned(masked),
+        _ => Cow::Borrowed(value),
+    };
     for _ in 0..MAX_PASSES {
         let replaced = replace(&masked, secrets(&masked));
         let text = replaced.as_deref().unwrap_or(&masked);

@@ -191,6 +191,15 @@ const SWITCH_WORDS: &[&str] = &[
     "server", "reset", "prompt",
 ];
 
+/// Words that count, wherever they stand before the secret's: `app.max-tokens`, `n_tokens`.
+const COUNTS: &[&str] = &["count", "max", "min", "n", "num", "total"];
+
+/// Where a shell is, and where it was.
+const DIRECTORIES: &[&str] = &["pwd", "oldpwd"];
+
+/// Endings of two words that are no one name where a dot stands between: `app.key` is any key of an app.
+const NOT_ACROSS_DOTS: &[&str] = &["appkey", "applicationkey"];
+
 /// What a name begins with that only says where a credential is.
 const LOADS: &[&str] = &["load", "import"];
 
@@ -264,6 +273,12 @@ pub fn is_secret_name(name: &str) -> bool {
         return true;
     }
     let one = squashed.strip_suffix('s').filter(|one| one.ends_with("key")).unwrap_or(squashed);
+    if last == "key"
+        && name.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case("key"))
+        && NOT_ACROSS_DOTS.iter().any(|ending| one.ends_with(ending))
+    {
+        return false;
+    }
     SECRET_WORDS.contains(&last) || has_secret_ending(one)
 }
 
@@ -318,7 +333,14 @@ pub(super) fn is_harmless(name: &str, value: &str) -> bool {
         || (words(name) == ["passwd"] && value.split_whitespace().all(is_name_service))
         || is_mount(name, value)
         || PUBLIC_KEYS.iter().any(|begin| value.starts_with(begin))
-        || (is_switch(name) && value.bytes().all(|b| b.is_ascii_digit()))
+        || ((is_switch(name) || counts(name)) && value.bytes().all(|b| b.is_ascii_digit()))
+        || (value.starts_with('/')
+            && matches!(&*words(name), [word] if DIRECTORIES.contains(&&**word)))
+}
+
+/// Whether a name counts secrets, and is none.
+fn counts(name: &str) -> bool {
+    words(name).iter().any(|word| COUNTS.contains(&&**word))
 }
 
 /// `${NAME}`, `%(name)s`, `{{ name }}` and `${{ name }}` stand for a secret that is elsewhere. A default inside

@@ -7,12 +7,12 @@
 mod block;
 mod braces;
 mod ini;
-mod json;
 mod output;
 mod postgres;
 mod properties;
 mod sections;
 mod toml;
+mod tree;
 mod yaml;
 
 use std::borrow::Cow;
@@ -20,7 +20,10 @@ use std::borrow::Cow;
 use super::dialect::PLAIN;
 use super::group::Parsed;
 use super::{MAX_FILE_BYTES, MAX_LINES};
+use crate::formats;
 use crate::path::base_name;
+
+use tree::Tree;
 
 pub(super) use output::Output;
 
@@ -155,7 +158,7 @@ pub(super) fn read_text(path: &str, text: &str, out: &mut Output<'_>) {
         Format::Ini => ini::parse(text, out),
         Format::Properties => ini::parse_properties(text, out),
         Format::JavaProperties => properties::parse(text, out),
-        Format::Json => or_raw(text, out, "not valid JSON; shown as its lines", json::parse),
+        Format::Json => or_raw(text, out, "not valid JSON; shown as its lines", json),
         Format::Blocks => block::parse(text, out),
         Format::Braces => braces::parse(text, out),
         Format::Words => ini::parse_words(text, out),
@@ -181,9 +184,19 @@ fn or_raw<'a>(
     }
 }
 
+/// False if it is no JSON.
+fn json(text: &str, out: &mut Output<'_>) -> bool {
+    let mut tree = Tree::of(text);
+    let is_json = formats::json::read(text, &mut |event| tree.event(event));
+    if is_json {
+        tree.finish(out);
+    }
+    is_json
+}
+
 /// YAML, which JSON is, too, and the parser of that is quicker with long ones.
 fn yaml(text: &str, out: &mut Output<'_>) {
-    if text.trim_start().starts_with(['{', '[']) && json::parse(text, out) {
+    if text.trim_start().starts_with(['{', '[']) && json(text, out) {
         return;
     }
     or_raw(text, out, "not valid YAML, or too deep; shown as its lines", yaml::parse);

@@ -77,10 +77,10 @@ fn blocks_are_groups_named_by_their_path() {
 
 #[test]
 fn json_is_flattened_and_what_is_not_json_is_shown_as_lines() {
-    let text = r#"{"a": 1, "b": {"c": "x", "d": [true, {"e": null}]}, "f": []}"#;
+    let text = "{\"b\": {\"c\": \"x\", \"d\": [true,\n {\"e\":\n null}]},\n \"f\": [], \"a\": 1}";
     assert_eq!(
         shown("a.json", text),
-        ["main|a|1|0", "main|f|[]|0", "b|c|x|0", "b|d[0]|true|0", "b|d[1].e|null|0"]
+        ["main|f|[]|4", "main|a|1|4", "b|c|x|1", "b|d[0]|true|1", "b|d[1].e|null|2"]
     );
     assert_eq!(shown("a.json", "{\n  bad\n"), ["raw||{|1", "raw||  bad|2"]);
 }

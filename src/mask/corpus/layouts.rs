@@ -24,7 +24,7 @@ const NGINX: &str = r#"http {
 "#;
 
 /// Name, text, and the text when it is masked.
-const LAYOUTS: &[(&str, &str, &str)] = &[
+pub const LAYOUTS: &[(&str, &str, &str)] = &[
     // What opens a block may have a separator; the lines in it are directives all the same.
     (
         "a.conf",
@@ -203,6 +203,42 @@ const LAYOUTS: &[(&str, &str, &str)] = &[
         "a.json",
         "{\"token\": {\"ttl\": 5, \"value\": \"hunter2\"}}",
         "{\"token\": {\"ttl\": 5, \"value\": \"***\"}}",
+    ),
+    // What lies beside a value tells what it is, before it or behind it.
+    (
+        "a.json",
+        r#"{"env": [{"value": "hunter2", "name": "DB_PASSWORD"}, {"name": "A", "value": "b"}]}"#,
+        r#"{"env": [{"value": "***", "name": "DB_PASSWORD"}, {"name": "A", "value": "b"}]}"#,
+    ),
+    (
+        "a.json",
+        r#"{"password": ["hunter2", {"x": "hunter2", "type": "y"}], "a": ["b", {"c": "d"}]}"#,
+        r#"{"password": ["***", {"x": "***", "type": "y"}], "a": ["b", {"c": "d"}]}"#,
+    ),
+    (
+        "a.json",
+        r#"{"keys": [{"d": "hunter2", "n": "x", "kty": "RSA"}, {"kty": "oct", "k": "hunter2"}]}"#,
+        r#"{"keys": [{"d": "***", "n": "x", "kty": "RSA"}, {"kty": "oct", "k": "***"}]}"#,
+    ),
+    (
+        "config.json",
+        r#"{"auths": {"https://u:hunter2@h/": {"auth": "hunter2", "email": "a@b"}}, "auth": "x"}"#,
+        r#"{"auths": {"https://u:***@h/": {"auth": "***", "email": "a@b"}}, "auth": "x"}"#,
+    ),
+    (
+        "a.json",
+        r#"{"data": {"a": "hunter2", "tls.crt": "hunter2"}, "kind": "Secret", "type": "Opaque"}"#,
+        r#"{"data": {"a": "***", "tls.crt": "***"}, "kind": "Secret", "type": "Opaque"}"#,
+    ),
+    (
+        "a.json",
+        r#"{"data": {"a": "b"}, "kind": "ConfigMap"}"#,
+        r#"{"data": {"a": "b"}, "kind": "ConfigMap"}"#,
+    ),
+    (
+        "a.json",
+        r#"{"env": {"A": "{\"auths\": {\"r\": {\"auth\": \"hunter2\"}}}"}}"#,
+        r#"{"env": {"A": "{\"auths\": {\"r\": {\"auth\": \"***\"}}}"}}"#,
     ),
     (
         "a.conf",

@@ -260,6 +260,35 @@ fn yaml_and_toml_are_still_that_when_their_secrets_are_masked() {
     }
 }
 
+/// JSON with the members of every object the other way round.
+fn turned_round(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    let joined = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                format!("{}: {}", Value::from(name.as_str()), turned_round(value))
+            };
+            format!("{{{}}}", joined(members.iter().rev().map(member).collect()))
+        }
+        Value::Array(items) => format!("[{}]", joined(items.iter().map(turned_round).collect())),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn the_order_of_names_tells_nothing() {
+    for (path, text, masked) in layouts::LAYOUTS {
+        let Ok(value) = serde_json::from_str(text) else { continue };
+        let expected: serde_json::Value = serde_json::from_str(masked).unwrap_or_default();
+        for text in [turned_round(&value), value.to_string()] {
+            let masked: serde_json::Value =
+                serde_json::from_str(&masked_file(path, &text)).unwrap_or_default();
+            assert_eq!(masked, expected, "{text}");
+        }
+    }
+}
+
 #[test]
 fn only_the_secret_part_goes() {
     for (text, masked) in [
