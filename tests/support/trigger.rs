@@ -1,9 +1,10 @@
 //! `guru trigger`, and what a process wrote that it asked, as others see it.
 
 use super::sink::{Kind, Sink};
-use super::{Service, Target, await_some, guru, root, skip, thread_states};
+use super::{Service, Target, ThreadState, await_some, guru, root, skip, thread_states};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::collections::HashMap;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -101,6 +102,7 @@ pub fn check_null(name: &str) {
 fn traced_report(pid: i32) -> Option<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("strace");
+    let before = turns(pid);
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-xx", "-s", "100000000", "-e", "trace=write", "-e", "signal=none"]);
     strace.arg("-o").arg(&file).args(["-p", &pid.to_string()]);
@@ -108,8 +110,17 @@ fn traced_report(pid: i32) -> Option<Vec<u8>> {
         skip("strace is not installed");
         return None;
     };
+    // It stops each thread once. A signal to the process that comes while the main thread is about to stop
+    // goes to another one; Python's handler runs in the main thread all the same, which sleeps on (4 of 30
+    // tries). Two turns at a processor later it is over.
     await_some("strace takes hold", || {
-        thread_states(pid).values().all(|thread| thread.tracer != 0).then_some(())
+        let now = turns(pid);
+        let was_stopped =
+            |tid: &i32| now.get(tid).zip(before.get(tid)).is_none_or(|(n, b)| n >= &(b + 2));
+        let sleeps = |(tid, thread): (&i32, &ThreadState)| {
+            thread.tracer != 0 && thread.state == 'S' && was_stopped(tid)
+        };
+        thread_states(pid).iter().all(sleeps).then_some(())
     });
     kill(Pid::from_raw(pid), Signal::SIGUSR2).unwrap();
     let written = await_some("the report is written", || {
@@ -126,6 +137,15 @@ fn traced_report(pid: i32) -> Option<Vec<u8>> {
     kill(Pid::from_raw(strace.id().cast_signed()), Signal::SIGINT).unwrap();
     await_some("strace ends", || strace.try_wait().unwrap());
     Some(written)
+}
+
+/// How often each thread was given a processor.
+fn turns(pid: i32) -> HashMap<i32, u64> {
+    let turns = |tid: i32| {
+        let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")).ok()?;
+        text.split_whitespace().nth(2)?.parse().ok()
+    };
+    thread_states(pid).into_keys().filter_map(|tid| Some((tid, turns(tid)?))).collect()
 }
 
 /// The bytes of `\x3d\x0a`.
