@@ -138,8 +138,37 @@ fn containers_and_pods_have_their_own_ways() {
     traces.tells(Verdict::Limited, "lacks CAP_BPF", "on the host");
     let inner = Recorded::of(0, ALL).namespace(GURU, "pid", "pid:[4026532333]");
     inner.tells(Verdict::Limited, "pid namespace of its own", "--pid=host");
-    let other = Recorded::of(0, ALL).namespace(GURU, "user", "user:[4026532444]");
-    other.tells(Verdict::Refused, "another user namespace", "on the host");
+}
+
+#[test]
+fn ids_of_another_namespace_are_nobodys() {
+    let other = Recorded::of(0, ALL);
+    symbolic(&other, "proc/self", "4711");
+    other.tells(Verdict::Refused, "/proc is that of another pid namespace", "nsenter");
+    let own = Recorded::of(0, ALL);
+    symbolic(&own, "proc/self", &GURU.to_string());
+    assert!(own.access().refusal().is_none());
+    let none = Recorded::of(0, ALL).without(&format!("proc/{GURU}/status"));
+    none.tells(Verdict::Refused, "/proc is not mounted", "mount -t proc");
+}
+
+#[test]
+fn rights_in_a_user_namespace_are_good_for_that_alone() {
+    let inside = "user:[4026532000]";
+    let both = || {
+        let guru = Recorded::of(0, ALL).namespace(GURU, "user", inside);
+        guru.namespace(PID, "user", inside)
+    };
+    let outside = both().without(&format!("proc/{PID}/ns/user"));
+    outside.tells(Verdict::Refused, "it belongs to another user namespace", "on the host as root");
+    let both = both();
+    assert!(both.access().refusal().is_none());
+    both.tells(Verdict::Limited, "only two registers", "root");
+    both.tells(Verdict::Limited, "running threads are held for longer", "root");
+}
+
+fn symbolic(recorded: &Recorded, path: &str, to: &str) {
+    symlink(to, recorded.0.path().join(path)).unwrap();
 }
 
 #[test]

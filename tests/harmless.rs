@@ -2,7 +2,9 @@
 //! that it does while somebody stands still.
 
 use crate::support::nobody::{self, NOBODY};
-use crate::support::{GURU, Target, guru, run, skip, skip_impossible, thread_states, threads};
+use crate::support::{
+    GURU, Target, can_make_namespaces, guru, run, skip, skip_impossible, thread_states, threads,
+};
 use guru::report::{Hold, Report, Seen};
 use std::collections::HashSet;
 use std::process::Command;
@@ -109,5 +111,52 @@ fn the_host_goes_before_the_analysis_of_who_asks_for_it() {
     assert!(held.is_some() && nice > held, "{nice:?}, {held:?}");
     let Some(calls) = calls_of_guru(&["report", &pid]) else { return };
     assert!(!calls.iter().any(|(_, call)| call.starts_with("setpriority")));
+    assert!(target.end());
+}
+
+/// Where `/proc` shows another pid namespace than the one that guru calls the kernel from, an id is that of
+/// two processes: the wrong one was stopped.
+#[test]
+fn a_process_of_another_pid_namespace_is_not_looked_at() {
+    if !can_make_namespaces() {
+        return;
+    }
+    let Some(target) = Target::spawn("many", &["3", "5", "clock"]) else { return };
+    let pid = target.pid().to_string();
+    for args in [&["report", &pid][..], &["trigger", &pid], &["doctor", &pid]] {
+        let mut command = Command::new("unshare");
+        command.args(["-p", "-f", GURU]).args(args);
+        let output = run(command);
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains("/proc is that of another pid namespace"), "{args:?}: {told}");
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {told}");
+    }
+    assert!(target.end());
+}
+
+#[test]
+fn what_guru_lacks_itself_is_told_or_done_without() {
+    let Some(target) = Target::spawn("many", &["3", "5", "clock"]) else { return };
+    let pid = target.pid().to_string();
+    let limited = |limit: &str| {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={limit}")).args([GURU, "report", &pid]);
+        run(command)
+    };
+    let output = limited("9:1024");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = limited("16:16");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("only 16 files may be open (RLIMIT_NOFILE)"), "{told}");
+    assert_eq!(output.status.code(), Some(3), "{told}");
+
+    if can_make_namespaces() {
+        let mut command = Command::new("unshare");
+        let script = r#"mount -t tmpfs none /dev && exec "$0" report "$1""#;
+        command.args(["-m", "sh", "-c", script, GURU, &pid]);
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
     assert!(target.end());
 }

@@ -68,6 +68,20 @@ pub struct Own {
     pub pid_namespace: Option<String>,
     /// Where it runs.
     pub place: Place,
+    /// Whose ids `/proc` tells.
+    pub processes: Processes,
+}
+
+/// The processes that `/proc` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Processes {
+    /// Those that guru knows by the same ids.
+    #[default]
+    Known,
+    /// Those of another pid namespace: who has an id there is another one here.
+    Others,
+    /// None: it is not mounted.
+    Absent,
 }
 
 /// What is known of the process. It lives, and is none of the kernel's.
@@ -159,6 +173,9 @@ impl Access {
 
     /// Why the kernel refuses to have the process inspected, if a reason is seen.
     pub fn refusal(&self) -> Option<Finding> {
+        if let Some(blind) = self.blind() {
+            return Some(blind);
+        }
         let seen = self.subject.as_ref().and_then(|subject| self.refused(subject));
         // A filter does not tell what it forbids: it is what is left.
         seen.or_else(|| self.filter())
@@ -184,8 +201,30 @@ impl Access {
         modules.filter(|module| !HARMLESS_MODULES.contains(module)).collect()
     }
 
+    /// Why guru knows of no process at all.
+    fn blind(&self) -> Option<Finding> {
+        match self.own.processes {
+            Processes::Known => None,
+            Processes::Others => Some(Finding::refused(
+                "/proc is that of another pid namespace, where its ids are those of other processes",
+                "run guru there (nsenter --pid --target PID), or mount /proc anew (unshare --mount-proc)",
+            )),
+            Processes::Absent => {
+                Some(Finding::refused("/proc is not mounted", "mount -t proc proc /proc"))
+            }
+        }
+    }
+
+    /// Whether guru is in the first user namespace: the rights that it has in others are good for these.
+    fn is_in_first_user_namespace(&self) -> bool {
+        self.own.user_namespace.as_deref().is_none_or(|own| own == FIRST_USER_NAMESPACE)
+    }
+
     /// Whether memory and threads can be read.
     fn sight(&self) -> Finding {
+        if let Some(blind) = self.blind() {
+            return blind;
+        }
         if let Some(found) = self.subject.as_ref().and_then(|subject| self.refused(subject)) {
             return found;
         }
@@ -224,10 +263,9 @@ impl Access {
             return Some(yama_forbids());
         }
         if self.is_privileged() {
-            let (theirs, own) =
-                (subject.user_namespace.as_ref(), self.own.user_namespace.as_deref());
-            let other = theirs.is_some_and(|theirs| own.is_some_and(|own| own != theirs));
-            return (other && own != Some(FIRST_USER_NAMESPACE)).then(|| {
+            // The kernel tells it of those only that guru may look at.
+            let other = subject.user_namespace.is_none();
+            return (other && !self.is_in_first_user_namespace()).then(|| {
                 Finding::refused(
                     "it belongs to another user namespace",
                     "run guru on the host as root",
@@ -281,7 +319,7 @@ impl Access {
         };
         let may = self.own.capabilities & SYS_ADMIN != 0
             || self.own.capabilities & (BPF | PERFMON) == BPF | PERFMON;
-        if !may {
+        if !may || !self.is_in_first_user_namespace() {
             let to_do = match self.own.place {
                 Place::Host => "run guru as root; few stacks need the others",
                 _ => "run guru on the host as root; few stacks need the others",
@@ -314,7 +352,7 @@ impl Access {
 
     /// Whether running threads are held as shortly on a busy host.
     fn hurry(&self) -> Finding {
-        match self.own.capabilities & SYS_NICE != 0 {
+        match self.own.capabilities & SYS_NICE != 0 && self.is_in_first_user_namespace() {
             true => Finding::fine("a busy host does not hold running threads for longer"),
             false => Finding::limited(
                 "on a busy host running threads are held for longer: guru lacks CAP_SYS_NICE",

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, getpid, getppid, getrlimit, pidfd_open,
@@ -31,6 +32,7 @@ pub struct Child {
 
 /// Starts a worker that does this and ends.
 pub fn start(work: &dyn Fn() -> u8) -> io::Result<Child> {
+    have_room_for_files()?;
     let (errors, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
     let supervisor = getpid();
     let pid = sys::fork(|| match settle(supervisor, &theirs) {
@@ -44,18 +46,45 @@ pub fn start(work: &dyn Fn() -> u8) -> io::Result<Child> {
 
 /// Takes the descriptors and limits of a worker.
 fn settle(supervisor: Pid, errors: &OwnedFd) -> io::Result<()> {
-    // Not SIGKILL: in the middle of a hold that would not repair the system calls that it ended.
-    set_parent_process_death_signal(Some(Signal::TERM))?;
+    // Not SIGKILL: in the middle of a hold that would not repair the system calls that it ended. A filter
+    // may forbid it; then the worker ends by its own limits.
+    let _ = set_parent_process_death_signal(Some(Signal::TERM));
     if getppid() != Some(supervisor) {
         return Err(io::Error::other("the supervisor has ended"));
     }
     // Who reads what guru prints must not wait for a worker that never ends.
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.map(OwnedFd::from).or_else(|_| nothing())?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(errors)?;
     limit();
     allow_processor_time();
+    Ok(())
+}
+
+/// What can be neither read nor written, where there is no `/dev/null`.
+fn nothing() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// How many files guru has open at a time, and some more.
+const OPEN_FILES: u64 = 64;
+
+/// Raises the limit of open files, if it is low. Where that is not enough, every file that is missed
+/// would be told to be absent.
+fn have_room_for_files() -> io::Result<()> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let most = maximum.unwrap_or(u64::MAX);
+    if most < OPEN_FILES / 2 {
+        let text =
+            format!("only {most} files may be open (RLIMIT_NOFILE), and guru needs {OPEN_FILES}");
+        return Err(io::Error::other(text));
+    }
+    if current.is_some_and(|current| current < OPEN_FILES) {
+        let raised = Rlimit { current: Some(OPEN_FILES.min(most)), maximum };
+        setrlimit(Resource::Nofile, raised)?;
+    }
     Ok(())
 }
 

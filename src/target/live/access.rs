@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::target::access::{Access, Host, Own, Place, Subject};
+use crate::target::access::{Access, Host, Own, Place, Processes, Subject};
 use crate::target::cgroup;
 use crate::target::live::proc::stat::Stat;
 use crate::target::live::proc::status::Status;
@@ -27,16 +27,21 @@ impl Tree {
         Tree::at(Path::new("/"))
     }
 
-    /// What is known of guru, which is the process `own`, the host, and a process.
-    pub fn access(&self, own: i32, subject: Option<i32>) -> Access {
-        let status = self.status(own);
+    /// What is known of guru, which is the process `own_id`, the host, and a process.
+    pub fn access(&self, own_id: i32, subject: Option<i32>) -> Access {
+        let status = self.status(own_id);
         let own = Own {
             users: status.as_ref().and_then(Status::users),
             capabilities: status.as_ref().map_or(0, Status::capabilities),
             seccomp: status.as_ref().and_then(Status::seccomp),
-            user_namespace: self.link(&format!("proc/{own}/ns/user")),
-            pid_namespace: self.link(&format!("proc/{own}/ns/pid")),
-            place: self.place(own),
+            user_namespace: self.link(&format!("proc/{own_id}/ns/user")),
+            pid_namespace: self.link(&format!("proc/{own_id}/ns/pid")),
+            place: self.place(own_id),
+            processes: match (self.link("proc/self"), &status) {
+                (Some(seen), _) if seen != own_id.to_string() => Processes::Others,
+                (None, None) => Processes::Absent,
+                _ => Processes::Known,
+            },
         };
         Access { host: self.host(), own, subject: subject.map(|pid| self.subject(pid)) }
     }

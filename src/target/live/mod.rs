@@ -98,6 +98,7 @@ impl LiveProcess {
     }
 
     fn find(id: i32) -> Result<(LiveProcess, bool), Error> {
+        refusal::of_ids(id)?;
         let no_process = || Error::NoProcess(id);
         let found = ProcDir::open(id).map_err(|_| no_process())?;
         let pid = found.status().and_then(|status| status.tgid()).ok_or_else(no_process)?;

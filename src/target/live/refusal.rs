@@ -23,6 +23,16 @@ pub fn of_stop(pid: i32) -> Result<String, Error> {
     }
 }
 
+/// Nothing, if the ids that `/proc` tells are those by which the kernel knows processes here: else another
+/// one would be looked at.
+pub fn of_ids(pid: i32) -> Result<(), Error> {
+    let own = std::process::id();
+    match rustix::fs::readlink("/proc/self", Vec::new()) {
+        Ok(seen) if seen.as_bytes() == own.to_string().as_bytes() => Ok(()),
+        _ => Err(not_permitted(pid, &access(pid))),
+    }
+}
+
 /// The reason why `pid` may not be traced.
 pub fn reason(pid: i32) -> Error {
     match tracer(pid) {
