@@ -22,7 +22,7 @@ pub fn is_crowded(pid: i32) -> bool {
     pid.is_some() && rustix::thread::sched_getaffinity(pid).is_ok_and(|set| set.count() == 1)
 }
 
-/// Takes breaks; see [`PACE`].
+/// Takes breaks.
 pub struct Pace {
     /// After how many steps; none if `None`.
     every: Option<usize>,
