@@ -250,6 +250,13 @@ fn attempt(id: i32, mut options: Options, is_last: bool) -> Result<Evidence, Err
         }
     };
     process.check_unchanged()?;
+    if memory.is_refused() {
+        let cause = match refusal::reason_of_read(process.pid) {
+            Error::NotPermitted { cause, .. } => cause,
+            _ => "the kernel refuses, and shows no reason".to_owned(),
+        };
+        notes.push(Note::missing("memory", format!("none of it could be read: {cause}")));
+    }
     if memory.unserved() > 0 {
         let text = "some is another program's to serve (FUSE, a network file system, userfaultfd) \
                     and was not there: it was not read, for that may never answer";

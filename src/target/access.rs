@@ -184,7 +184,7 @@ impl Access {
     fn filter(&self) -> Option<Finding> {
         (self.own.seccomp == Some(2)).then(|| {
             Finding::refused(
-                "a seccomp filter around guru forbids ptrace",
+                "a seccomp filter around guru forbids it",
                 "in a container, run with seccomp=unconfined or from the host",
             )
         })

@@ -3,9 +3,10 @@
 //! What another program may have to serve is read only where the kernel has it already
 //! ([`super::served`]): a server that never answers would never let go of who reads.
 
-use std::io::IoSliceMut;
+use std::io::{ErrorKind, IoSliceMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 use remoteprocess::ProcessMemory as _;
@@ -122,7 +123,7 @@ impl LiveMemory {
         // It asks for the right before it looks whether there is a byte.
         let read = self.process.read(0, &mut [0]);
         matches!(read, Err(remoteprocess::Error::IOError(error))
-            if error.kind() == std::io::ErrorKind::PermissionDenied)
+            if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported))
     }
 
     fn read_batch(&self, batch: &[(Addr, usize)], buf: &mut [u8]) -> usize {
@@ -130,7 +131,29 @@ impl LiveMemory {
             .iter()
             .map(|(addr, len)| RemoteIoVec { base: addr.0 as usize, len: *len })
             .collect();
-        process_vm_readv(Pid::from_raw(self.pid), &mut [IoSliceMut::new(buf)], &remote).unwrap_or(0)
+        match process_vm_readv(Pid::from_raw(self.pid), &mut [IoSliceMut::new(buf)], &remote) {
+            // A filter forbids this call, as many containers have it.
+            Err(Errno::EPERM | Errno::ENOSYS) => self.read_in_turn(batch, buf),
+            read => read.unwrap_or(0),
+        }
+    }
+
+    /// The same page by page, which `read-process-memory` does by `/proc/PID/mem` then.
+    fn read_in_turn(&self, batch: &[(Addr, usize)], buf: &mut [u8]) -> usize {
+        let mut done = 0;
+        for (addr, len) in batch {
+            let (mut at, end) = (addr.0, addr.0.saturating_add(*len as u64));
+            while at < end {
+                let len = usize::try_from((PAGE - at % PAGE).min(end - at)).unwrap_or(0);
+                let Some(room) = buf.get_mut(done..done + len) else { return done };
+                if self.process.read(at as usize, room).is_err() {
+                    return done;
+                }
+                done += len;
+                at += len as u64;
+            }
+        }
+        done
     }
 }
 

@@ -22,6 +22,7 @@ use crate::target::live::looks::Looks;
 use crate::target::live::pace::{self, BREAK, Pace};
 use crate::target::live::restart;
 use crate::target::live::seize::{Refused, Seized, let_go, seize};
+use crate::target::live::sys;
 use crate::target::live::tasks::Tasks;
 use crate::target::live::urgent::Urgent;
 
@@ -142,6 +143,10 @@ impl Stop {
             restless: false,
             crowded: pace::is_crowded(tasks.pid),
         };
+        // Who can not be told of a stop can not let go: a filter may forbid it.
+        if sys::poll(std::process::id().cast_signed()).is_err() {
+            return Err(Refused::NotPermitted);
+        }
         let mut seen = std::collections::HashSet::new();
         let begun = Instant::now();
         for pass in 0.. {
