@@ -80,7 +80,7 @@ fn json_is_flattened_and_what_is_not_json_is_shown_as_lines() {
     let text = "{\"b\": {\"c\": \"x\", \"d\": [true,\n {\"e\":\n null}]},\n \"f\": [], \"a\": 1}";
     assert_eq!(
         shown("a.json", text),
-        ["main|f|[]|4", "main|a|1|4", "b|c|x|1", "b|d[0]|true|1", "b|d[1].e|null|2"]
+        ["b|c|x|1", "b|d[0]|true|1", "b|d[1].e|null|2", "main|f|[]|4", "main|a|1|4"]
     );
     assert_eq!(shown("a.json", "{\n  bad\n"), ["raw||{|1", "raw||  bad|2"]);
 }
