@@ -1,8 +1,6 @@
 //! One thread is watched where a signal comes and for what it writes: every byte is seen.
 
-use crate::support::tap::{
-    GUARD, assert_free, assert_free_soon, identity, next, seize, send, writes,
-};
+use crate::support::tap::{GUARD, assert_free, identity, next, seize, send, writes};
 use crate::support::{Target, await_some, python, skip_impossible, thread_states};
 use guru::target::live::tap::{Seen, Watch};
 use nix::sys::signal::Signal;
@@ -251,7 +249,7 @@ fn a_signal_that_another_thread_takes_is_told_and_the_writes_are_watched() {
     send(pid, Signal::SIGUSR2);
     guard.sent();
     assert_eq!(next(&guard), Seen::TakenByOther);
-    assert_free_soon(pid);
+    assert_free(pid);
     assert!(target.end());
 }
 

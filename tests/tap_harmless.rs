@@ -1,9 +1,7 @@
 //! A thread is watched, and its process sees nothing of it: its calls, its signals, its stops and its
 //! end are what they are without us.
 
-use crate::support::tap::{
-    GUARD, USR2, assert_free, assert_free_soon, identity, next, seize, send, writes,
-};
+use crate::support::tap::{GUARD, USR2, assert_free, identity, next, seize, send, writes};
 use crate::support::{DEADLINE, Target, await_some, full, thread_states};
 use guru::error::Error;
 use guru::target::live::LiveProcess;
@@ -291,7 +289,7 @@ fn who_watches_may_be_killed_at_any_time() {
         let standard = amount / 16;
         let line = target.line();
         assert_eq!(line, format!("storm {amount} {amount} 0 {standard} {standard}"));
-        assert_free_soon(pid);
+        assert_free(pid);
     }
     assert!(target.end());
 }
