@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+/// What stands for a secret.
+pub const MASK: &str = "***";
+
 /// Text of the inspected process, not yet fit for any output.
 ///
 /// It is shared, not copied: 10,000 threads have the same few functions, files and lines.

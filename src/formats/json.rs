@@ -83,7 +83,7 @@ mod tests {
         read(text, &mut |event| {
             told.push(match &event {
                 Event::Begin(kind, span) => (format!("{kind:?}"), text[span.clone()].to_owned()),
-                Event::End => ("End".to_owned(), String::new()),
+                Event::Document | Event::End => ("End".to_owned(), String::new()),
                 Event::Key(piece) | Event::Scalar(piece) => shown(piece),
             });
         })

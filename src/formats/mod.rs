@@ -4,6 +4,7 @@
 //! disagree about what is a value.
 
 pub mod json;
+pub mod yaml;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,6 +12,8 @@ use std::ops::Range;
 /// What a text says, in its order: before each value of a mapping its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'t> {
+    /// A document begins, of which a text may have several.
+    Document,
     /// A mapping or list begins.
     Begin(Collection, Range<usize>),
     /// The innermost one ends.
@@ -35,7 +38,7 @@ pub enum Collection {
 pub struct Piece<'t> {
     /// What it says, without quotes and escapes.
     pub text: Cow<'t, str>,
-    /// Where it stands in the text, in bytes, with its quotes.
+    /// Where it stands in the text, in bytes, with its quotes; in YAML with its tag and anchor, too.
     pub span: Range<usize>,
 }
 

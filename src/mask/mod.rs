@@ -42,8 +42,7 @@ pub use file::{mask_config_text, mask_file};
 pub use name::is_secret_name;
 pub use policy::Secrets;
 
-/// What stands for a secret.
-pub const MASK: &str = "***";
+pub use crate::text::MASK;
 
 /// Passes over one text until nothing changes. Two are enough for real ones, the second of which
 /// only confirms; a mask that uncovers another secret (a token in the name of a secret) takes one

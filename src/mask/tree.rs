@@ -64,6 +64,7 @@ impl<'t> Tree<'t> {
     /// Takes an event.
     pub fn event(&mut self, event: Event<'t>) {
         match event {
+            Event::Document => {}
             Event::Begin(kind, _) => self.begin(kind),
             Event::End => self.end(),
             Event::Key(key) => {

@@ -13,14 +13,13 @@ mod properties;
 mod sections;
 mod toml;
 mod tree;
-mod yaml;
 
 use std::borrow::Cow;
 
 use super::dialect::PLAIN;
 use super::group::Parsed;
 use super::{MAX_FILE_BYTES, MAX_LINES};
-use crate::formats;
+use crate::formats::{Event, json, yaml};
 use crate::path::base_name;
 
 use tree::Tree;
@@ -184,14 +183,23 @@ fn or_raw<'a>(
     }
 }
 
-/// False if it is no JSON.
-fn json(text: &str, out: &mut Output<'_>) -> bool {
+/// Adds the values of a tree that one of the grammars reads. False if the text is none; then none are
+/// added.
+fn tree(
+    text: &str,
+    out: &mut Output<'_>,
+    read: impl FnOnce(&str, &mut dyn FnMut(Event<'_>)) -> bool,
+) -> bool {
     let mut tree = Tree::of(text);
-    let is_json = formats::json::read(text, &mut |event| tree.event(event));
-    if is_json {
+    let is_one = read(text, &mut |event| tree.event(event));
+    if is_one {
         tree.finish(out);
     }
-    is_json
+    is_one
+}
+
+fn json(text: &str, out: &mut Output<'_>) -> bool {
+    tree(text, out, |text, tell| json::read(text, tell))
 }
 
 /// YAML, which JSON is, too, and the parser of that is quicker with long ones.
@@ -199,7 +207,9 @@ fn yaml(text: &str, out: &mut Output<'_>) {
     if text.trim_start().starts_with(['{', '[']) && json(text, out) {
         return;
     }
-    or_raw(text, out, "not valid YAML, or too deep; shown as its lines", yaml::parse);
+    or_raw(text, out, "not valid YAML, or too deep; shown as its lines", |text, out| {
+        tree(text, out, yaml::read)
+    });
 }
 
 /// The lines, without comments.

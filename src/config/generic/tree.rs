@@ -34,16 +34,19 @@ pub(super) struct Tree {
     /// One more than may be kept tells that there are more.
     found: Vec<Found>,
     open: Vec<Open>,
+    /// Documents in the text, up to now.
+    document: usize,
 }
 
 impl Tree {
     pub(super) fn of(text: &str) -> Tree {
-        Tree { lines: Lines::of(text), found: Vec::new(), open: Vec::new() }
+        Tree { lines: Lines::of(text), found: Vec::new(), open: Vec::new(), document: 0 }
     }
 
     /// Takes an event.
     pub(super) fn event(&mut self, event: Event<'_>) {
         match event {
+            Event::Document => self.document += 1,
             Event::Key(key) => {
                 let line = self.lines.at(key.span.start);
                 if let Some(open) = self.open.last_mut() {
@@ -105,8 +108,12 @@ impl Tree {
             Some((first, rest)) if is_group => (first.strip_prefix('.').unwrap_or(first), rest),
             _ => (TOP_GROUP, parts.as_slice()),
         };
+        let group = match self.document {
+            0 | 1 => group.to_owned(),
+            later => format!("document {later}: {group}"),
+        };
         let option = parts.concat();
         let option = cut(option.strip_prefix('.').unwrap_or(&option), MAX_PATH).to_owned();
-        self.found.push(Found { group: group.to_owned(), option, text: text.to_owned(), line });
+        self.found.push(Found { group, option, text: text.to_owned(), line });
     }
 }
