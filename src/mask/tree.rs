@@ -27,6 +27,10 @@ pub(super) struct Tree<'t> {
     text: &'t str,
     write: Write,
     open: Vec<Open<'t>>,
+    /// Where the values are that are no collections, in the order of the text.
+    scalars: Vec<Range<usize>>,
+    /// Which of them are secrets, whatever they are.
+    secret: Vec<Range<usize>>,
     /// What stands in the place of what, by where that begins.
     replaced: BTreeMap<usize, (usize, String)>,
 }
@@ -42,8 +46,10 @@ struct Open<'t> {
     command: Masker,
     /// The values of a mapping that are no collections: they are judged when all are known.
     members: Vec<(String, Piece<'t>)>,
-    /// What lies below [`DATA`].
-    data: Vec<Piece<'t>>,
+    /// How many scalars came before it.
+    first: usize,
+    /// Which scalars lie below [`DATA`].
+    data: Vec<Range<usize>>,
 }
 
 /// How much of a name is kept, in bytes.
@@ -58,7 +64,8 @@ fn end_of_name(name: &str) -> &str {
 
 impl<'t> Tree<'t> {
     pub fn of(text: &'t str, write: Write) -> Tree<'t> {
-        Tree { text, write, open: Vec::new(), replaced: BTreeMap::new() }
+        let (open, scalars, secret, replaced) = Default::default();
+        Tree { text, write, open, scalars, secret, replaced }
     }
 
     /// Takes an event.
@@ -78,7 +85,18 @@ impl<'t> Tree<'t> {
     }
 
     /// The text without its secrets.
-    pub fn finish(self) -> String {
+    pub fn finish(mut self) -> String {
+        // Of those in one another the outermost comes first, and has the others in it.
+        let mut secret = std::mem::take(&mut self.secret);
+        secret.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+        let mut done = 0;
+        for range in secret {
+            for scalar in done.max(range.start)..range.end {
+                let span = self.scalars.get(scalar).cloned().unwrap_or_default();
+                self.replace(span, MASK);
+            }
+            done = done.max(range.end);
+        }
         let mut out = String::with_capacity(self.text.len());
         let mut done = 0;
         for (start, (end, shown)) in self.replaced {
@@ -103,16 +121,12 @@ impl<'t> Tree<'t> {
             name.clone_from(&around.name);
         }
         let (command, members, data) = Default::default();
-        self.open.push(Open { kind, name, group, command, members, data });
+        let first = self.scalars.len();
+        self.open.push(Open { kind, name, group, command, members, first, data });
     }
 
     fn scalar(&mut self, piece: Piece<'t>) {
-        let in_data = |open: &&mut Open<'_>| {
-            open.kind == Collection::Mapping && DATA.contains(&open.name.as_str())
-        };
-        if let Some(open) = self.open.iter_mut().find(in_data) {
-            open.data.push(piece.clone());
-        }
+        self.scalars.push(piece.span.clone());
         let Some(open) = self.open.last_mut() else { return self.by_itself(&piece) };
         if open.kind == Collection::Mapping {
             open.members.push((open.name.clone(), piece));
@@ -145,9 +159,11 @@ impl<'t> Tree<'t> {
             }
         }
         if text(&["kind"]).as_deref() == Some("Secret") {
-            for piece in open.data.iter().filter(|piece| !piece.text.is_empty()) {
-                self.replace(piece.span.clone(), MASK);
-            }
+            self.secret.extend(open.data);
+        }
+        let is_data = |around: &&mut Open<'_>| DATA.contains(&around.name.as_str());
+        if let Some(around) = self.open.last_mut().filter(is_data) {
+            around.data.push(open.first..self.scalars.len());
         }
     }
 

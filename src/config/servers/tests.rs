@@ -26,7 +26,7 @@ fn read_as(
     let process = Process {
         names: &[name],
         command: &command,
-        directory: "/work",
+        directory: "/opt/app",
         environment: &environment,
         parent: &parent,
     };
@@ -100,7 +100,7 @@ fn postgres_reads_what_alter_system_set_last() {
         ("/etc/pg/hba.conf", "local all all peer\n"),
         ("/var/pg/postgresql.auto.conf", "# c\nport = '3'\n"),
         (
-            "/work/postmaster.opts",
+            "/opt/app/postmaster.opts",
             "/usr/bin/postgres \"-D\" \"/var/pg\" \"-c\" \"config_file=/etc/pg/postgresql.conf\"\n",
         ),
     ];
@@ -136,7 +136,7 @@ fn postgres_reads_what_alter_system_set_last() {
 #[test]
 fn the_other_servers_of_the_table_read_what_their_manuals_say() {
     let redis = [
-        ("/work/r.conf", "include /etc/more.conf\nmaxmemory 1\n"),
+        ("/opt/app/r.conf", "include /etc/more.conf\nmaxmemory 1\n"),
         ("/etc/more.conf", "Maxmemory 2\nsave 1 1\nsave 2 2\n"),
     ];
     assert_eq!(
@@ -238,7 +238,7 @@ fn the_title_of_a_redis_tells_whether_it_has_read_the_default_file() {
     for command in ["redis-server", "redis-server|--port|28380"] {
         assert!(!of(command, local).contains(&yes[0].to_owned()), "{command}");
     }
-    assert_eq!(of("redis-server|relative", local), ["/work/relative"]);
+    assert_eq!(of("redis-server|relative", local), ["/opt/app/relative"]);
     let (_, values) = read("redis-server *:7", &[]);
     let hidden = "note 0: the title of the process hides which file and options it runs with";
     assert_eq!(values, [hidden]);
@@ -262,7 +262,7 @@ fn a_worker_reads_what_its_master_was_told_to() {
             "/opt/n/conf/nginx.conf",
         ),
         ("nginx: master process nginx -c conf/y.conf", "/usr/share/nginx/conf/y.conf"),
-        ("nginx: master process nginx -c z.conf", "/work/z.conf"),
+        ("nginx: master process nginx -c z.conf", "/opt/app/z.conf"),
         ("nginx: worker process", "/etc/nginx/nginx.conf"),
         ("nginx: worker process > nginx: worker process", "/etc/nginx/nginx.conf"),
     ] {
@@ -273,7 +273,7 @@ fn a_worker_reads_what_its_master_was_told_to() {
         let process = Process {
             names: &["nginx"],
             command: &command,
-            directory: "/work",
+            directory: "/opt/app",
             environment: &[],
             parent: &[],
         };
@@ -424,7 +424,7 @@ proptest::proptest! {
             ("apache2", "/etc/apache2/apache2.conf"),
             ("sshd", "/etc/ssh/sshd_config"),
             ("supervisord", "/etc/supervisord.conf"),
-            ("postgres", "/work/postgresql.conf"),
+            ("postgres", "/opt/app/postgresql.conf"),
             ("beam.smp|-s|rabbit", "/etc/rabbitmq/rabbitmq.conf"),
         ][server];
         let paths = [main, "/etc/a", "/d/b", "/d/a"];

@@ -232,6 +232,11 @@ pub const LAYOUTS: &[(&str, &str, &str)] = &[
     ),
     (
         "a.json",
+        r#"{"data": {"items": [{"kind": "Secret", "data": {"a": "hunter2"}}], "b": "c"}}"#,
+        r#"{"data": {"items": [{"kind": "Secret", "data": {"a": "***"}}], "b": "c"}}"#,
+    ),
+    (
+        "a.json",
         r#"{"data": {"a": "b"}, "kind": "ConfigMap"}"#,
         r#"{"data": {"a": "b"}, "kind": "ConfigMap"}"#,
     ),

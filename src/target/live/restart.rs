@@ -45,7 +45,7 @@ enum Restart {
 const WAITALL: u64 = 0x100;
 
 /// The system calls that are known, by their names. `close` is never started again: its descriptor is gone.
-/// A `connect` that is goes on where it was: measured with TCP, over IPv4 and IPv6, and UNIX sockets.
+/// A `connect` that is goes on where it was, with TCP and UNIX sockets (`tests/kindness.rs`).
 const CALLS: &[(&str, Effect, Restart)] = &[
     ("accept", Anew, Always),
     ("accept4", Anew, Always),
