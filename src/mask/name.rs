@@ -184,14 +184,13 @@ const OPEN_KEYS: &[&str] =
 /// What nginx passes requests on with; these are addresses.
 const PASSES_REQUESTS: &[&str] = &["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached"];
 
-/// First words of switches and limits: `use_token = 1`, `max_tokens = 4096`, `--no-password`.
+/// First words of switches: `use_token = 1`, `--no-password`.
 const SWITCH_WORDS: &[&str] = &[
     "no", "ask", "use", "enable", "disable", "allow", "require", "has", "is", "show", "skip",
-    "with", "without", "force", "validate", "check", "verify", "max", "min", "num", "total",
-    "server", "reset", "prompt",
+    "with", "without", "force", "validate", "check", "verify", "server", "reset", "prompt",
 ];
 
-/// Words that count, wherever they stand before the secret's: `app.max-tokens`, `n_tokens`.
+/// Words that count what follows, which is in the plural then: `app.max-tokens`, `n_tokens`.
 const COUNTS: &[&str] = &["count", "max", "min", "n", "num", "total"];
 
 /// Where a shell is, and where it was.
@@ -340,7 +339,8 @@ pub(super) fn is_harmless(name: &str, value: &str) -> bool {
 
 /// Whether a name counts secrets, and is none.
 fn counts(name: &str) -> bool {
-    words(name).iter().any(|word| COUNTS.contains(&&**word))
+    let words = words(name);
+    matches!(&*words, [.., count, last] if last.ends_with('s') && COUNTS.contains(&&**count))
 }
 
 /// `${NAME}`, `%(name)s`, `{{ name }}` and `${{ name }}` stand for a secret that is elsewhere. A default inside
@@ -517,6 +517,9 @@ mod tests {
         }
         for (name, value) in [
             ("password", "1234"),
+            // Only what is in the plural is counted.
+            ("n_password", "1234"),
+            ("total_wine_password", "8841"),
             ("password", "${X:-hunter2}"),
             ("api_key", "/aB3/x9=="),
             ("key", "AQBsdGpZAAAAABAA8Vv1mxkXvLq0xQ=="),
